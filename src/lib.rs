@@ -1,0 +1,13 @@
+//! Firstline finds out why a machine cannot do what its user needs, gets the user working again, and hands the evidence
+//! on. See `docs/architecture.md` for the path that a run takes through these modules.
+
+pub mod diagnosis;
+pub mod layer;
+pub mod observation;
+pub mod packet;
+pub mod playbook;
+pub mod probe;
+pub mod problem;
+pub mod sys;
+pub mod target;
+pub mod world;

@@ -1,0 +1,112 @@
+//! The handoff packet: the one value that every report renders from, live or stored.
+
+use crate::diagnosis::verdict::{BoardStep, Next, Verdict};
+use crate::observation::Observation;
+use crate::sys::Change;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The schema that this program writes. Fields are only ever added within a version.
+pub const SCHEMA: &str = "firstline.packet/1";
+
+/// A whole run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Packet {
+    pub schema: String,
+    pub tool: Tool,
+    pub run: Run,
+    pub host: Host,
+    pub case: Case,
+    pub playbook: PlaybookRef,
+    pub observations: Vec<Observation>,
+    pub verdict: Verdict,
+    /// How the suspects were halved.
+    #[serde(default)]
+    pub board: Vec<BoardStep>,
+    pub changes: Vec<Change>,
+    pub next: Next,
+}
+
+/// The program that made it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Tool {
+    pub name: String,
+    pub version: String,
+}
+
+/// The run itself.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Run {
+    /// Random id, 16 hexadecimal digits.
+    pub id: String,
+    /// RFC 3339 in UTC.
+    pub started: String,
+    /// The machine's own offset at that time, `+02:00`, and its zone.
+    pub zone: String,
+    pub took_ms: u64,
+    /// When a fault was first shown, in milliseconds since the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suspected_ms: Option<u64>,
+    /// When the verdict was settled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided_ms: Option<u64>,
+    /// Why it ended: `settled`, `complete`, `deadline`, `interrupted`.
+    pub ended: String,
+    pub deadline_ms: u64,
+    pub checks_used: usize,
+    pub checks_available: usize,
+    pub user: String,
+    pub elevated: bool,
+    pub interactive: bool,
+    /// What was hidden: `secrets-only`.
+    pub redaction: String,
+    /// Milliseconds by which the clock is off, where it was measured; positive when it is behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_offset_ms: Option<i64>,
+    /// Things that went wrong with the run itself, such as a folder that could not be written.
+    pub warnings: Vec<String>,
+}
+
+/// The machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Host {
+    pub name: String,
+    pub os: String,
+    pub os_version: String,
+    pub kernel: String,
+    pub architecture: String,
+    pub uptime_s: u64,
+}
+
+/// What people said.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Case {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// In the user's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub symptom: Option<String>,
+    /// What the run was pointed at, without credentials.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Answers to questions, by check.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub answers: BTreeMap<String, String>,
+}
+
+/// The playbook that was run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct PlaybookRef {
+    pub id: String,
+    pub title: String,
+    pub origin: String,
+    /// SHA-256 in hexadecimal.
+    pub hash: String,
+    /// Inputs as used, without credentials.
+    pub inputs: BTreeMap<String, String>,
+}

@@ -1,0 +1,184 @@
+//! Playbooks: a symptom, the checks that a good technician would make, and the causes that their outcomes tell apart.
+//! `parse` reads TOML with spans, `lint` finds mistakes, `builtin` is the list of those in the binary, `matching` finds
+//! one by the user's words, `testing` runs the tests that a playbook carries.
+
+pub mod condition;
+
+pub use condition::Condition;
+
+use crate::layer::Layer;
+use crate::observation::Facts;
+use crate::probe::Cost;
+use std::collections::BTreeMap;
+
+/// The version of the language that this program reads.
+pub const SCHEMA: u32 = 1;
+
+/// A playbook, includes resolved and checked: every name in it exists.
+#[derive(Debug, Clone, Default)]
+pub struct Playbook {
+    /// Kebab-case id.
+    pub id: String,
+    /// The symptom in a few words.
+    pub title: String,
+    /// How users put it.
+    pub says: Vec<String>,
+    /// What must be known before it can run, by name.
+    pub inputs: BTreeMap<String, Input>,
+    /// The checks, in the order of the file; included ones first.
+    pub checks: Vec<Check>,
+    /// The causes that the checks tell apart.
+    pub causes: Vec<Cause>,
+    /// The tests that it carries.
+    pub tests: Vec<Test>,
+    /// Where it was read: a path, or `built in`.
+    pub origin: String,
+    /// SHA-256 over its text and the text of all that it includes, in hexadecimal.
+    pub hash: String,
+}
+
+impl Playbook {
+    /// The check with this id.
+    pub fn check(&self, id: &str) -> Option<&Check> {
+        self.checks.iter().find(|check| check.id == id)
+    }
+
+    /// The checks that are the complaint itself.
+    pub fn goals(&self) -> impl Iterator<Item = &Check> {
+        self.checks.iter().filter(|check| check.goal)
+    }
+}
+
+/// What an input takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputKind {
+    /// A URL, host, or host:port: anything that `target` reads.
+    Target,
+    /// Free text.
+    Text,
+    /// A whole number.
+    Number,
+    /// A path on this machine.
+    Path,
+}
+
+/// One input.
+#[derive(Debug, Clone)]
+pub struct Input {
+    pub kind: InputKind,
+    /// The question that asks for it.
+    pub ask: String,
+    /// Used where nobody gives one; may be a template over `settings`.
+    pub default: Option<String>,
+}
+
+/// One use of a probe.
+#[derive(Debug, Clone)]
+pub struct Check {
+    pub id: String,
+    /// Name of the probe; it exists.
+    pub probe: String,
+    /// What it is for, in a few words.
+    pub title: Option<String>,
+    /// Where its observations belong; the probe's own layer if the playbook does not say.
+    pub layer: Layer,
+    /// Its cost; the probe's own if the playbook does not say.
+    pub cost: Cost,
+    /// This is the complaint itself.
+    pub goal: bool,
+    /// What must work for this to work.
+    pub after: Vec<String>,
+    /// What this could spoil without being on its path.
+    pub may_affect: Vec<String>,
+    /// The checks that this one repeats with one element swapped.
+    pub control_for: Vec<String>,
+    /// Made only where this holds; a question or a slow measurement should say when it is worth its cost.
+    pub when: Option<Condition>,
+    /// Arguments, templates not yet filled.
+    pub args: Facts,
+}
+
+/// How common a cause is among tickets of this symptom: expert ordering, not measured (ecosystem.md section F).
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Prior {
+    Rare,
+    Occasional,
+    Common,
+}
+
+impl Prior {
+    /// Relative weight of a suspect; judgement.
+    pub fn weight(self) -> f64 {
+        match self {
+            Prior::Common => 4.0,
+            Prior::Occasional => 2.0,
+            Prior::Rare => 1.0,
+        }
+    }
+}
+
+/// A named explanation.
+#[derive(Debug, Clone)]
+pub struct Cause {
+    pub id: String,
+    pub layer: Layer,
+    pub prior: Prior,
+    pub title: String,
+    /// Holds where the cause explains what was seen.
+    pub when: Condition,
+    /// Template for the concrete thing; empty for the subject of the observation that is explained.
+    pub culprit: Option<String>,
+    /// One sentence for the user.
+    pub plain: String,
+    /// One sentence for the ticket; template.
+    pub technical: Option<String>,
+    /// At most three steps are shown at a time.
+    pub workaround: Vec<String>,
+    /// The check that proves that it works again.
+    pub verify: Option<String>,
+    pub escalate: Option<Escalate>,
+    /// A sign of an attack: stop, preserve, hand to security.
+    pub security_stop: bool,
+}
+
+/// Whom to hand it to, and when.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct Escalate {
+    pub to: String,
+    #[serde(default)]
+    pub when: String,
+}
+
+/// A test that a playbook carries: observations in, verdict out.
+#[derive(Debug, Clone)]
+pub struct Test {
+    pub name: String,
+    /// By check id, one entry for each subject.
+    pub given: Vec<(String, Vec<Given>)>,
+    pub expect: Expect,
+    /// What a person stated, where the test is about that.
+    pub symptom: Option<String>,
+}
+
+/// What a check is said to have seen.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    pub subject: Option<String>,
+    /// `ok`, `problem`, `unknown`, `skipped`; a code makes it a problem.
+    pub outcome: Option<crate::observation::Outcome>,
+    pub code: Option<crate::problem::Code>,
+    pub facts: Facts,
+    pub via: crate::observation::Via,
+}
+
+/// What the verdict must say; what is absent is not compared.
+#[derive(Debug, Clone, Default)]
+pub struct Expect {
+    pub status: Option<String>,
+    pub layer: Option<Layer>,
+    pub cause: Option<String>,
+    pub culprit: Option<String>,
+}

@@ -1,0 +1,184 @@
+//! The kinds of check. Each file holds one probe and describes itself in one constant; `PROBES` is the only list, and
+//! `list`, `explain`, playbook validation, the schema and the reference pages are derived from it.
+//!
+//! The contract (DESIGN section 9.3): a probe returns observations, never an error, prints nothing, and ends within
+//! its budget. What it could not see is `unknown` with the reason.
+
+pub mod address;
+pub mod ask;
+pub mod clock;
+pub mod disk;
+pub mod dns;
+pub mod echo;
+pub mod exec;
+pub mod filter;
+pub mod hosts;
+pub mod http;
+pub mod link;
+pub mod log;
+pub mod lookup;
+pub mod mtu;
+pub mod neighbour;
+pub mod portal;
+pub mod process;
+pub mod proxy;
+pub mod radio;
+pub mod resolver;
+pub mod resource;
+pub mod route;
+pub mod service;
+pub mod socket;
+pub mod tcp;
+pub mod tls;
+pub mod trace;
+pub mod udp;
+pub mod vpn;
+
+use crate::layer::Layer;
+use crate::observation::{Facts, Observation, Outcome};
+use crate::problem::Code;
+use crate::world::World;
+use futures_util::future::LocalBoxFuture;
+use schemars::{JsonSchema, Schema, schema_for};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::time::Instant;
+
+/// What a check costs, which decides the order in which the suspects are halved (DESIGN section 5).
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Cost {
+    /// Reading this machine: milliseconds.
+    Local,
+    /// A few round trips.
+    Network,
+    /// Seconds: traces, loss series, throughput.
+    Slow,
+    /// A question to a person: tens of seconds.
+    Person,
+}
+
+impl Cost {
+    /// Relative weight, in round trips; judgement, from the orders of magnitude in DESIGN section 5.
+    pub fn weight(self) -> f64 {
+        match self {
+            Cost::Local => 0.1,
+            Cost::Network => 1.0,
+            Cost::Slow => 20.0,
+            Cost::Person => 300.0,
+        }
+    }
+}
+
+/// A kind of check that the binary knows.
+pub struct Probe {
+    /// One lower-case word, such as `dns`.
+    pub name: &'static str,
+    /// The layer that its observations belong to unless a code or the playbook says otherwise.
+    pub layer: Layer,
+    /// What it costs.
+    pub cost: Cost,
+    /// One line for `list`.
+    pub summary: &'static str,
+    /// What it does on the wire or on the machine, which rights it wants, and its sources. Text for `explain`.
+    pub about: &'static str,
+    /// The problem codes that it can report.
+    pub codes: &'static [Code],
+    /// JSON Schema of its parameters (a struct with doc comments that denies unknown fields).
+    pub params: fn() -> Schema,
+    /// JSON Schema of its facts.
+    pub facts: fn() -> Schema,
+    /// Tries to read parameters, for the linter; templates are left out.
+    pub accepts: fn(&Facts) -> Result<(), String>,
+    /// Looks.
+    pub run: for<'a> fn(&'a Look<'a>) -> LocalBoxFuture<'a, Vec<Observation>>,
+}
+
+/// The schema of a parameter or fact type.
+pub fn schema_of<T: JsonSchema>() -> Schema {
+    schema_for!(T)
+}
+
+/// Whether these arguments can be read as `P`.
+pub fn accepts<P: DeserializeOwned>(args: &Facts) -> Result<(), String> {
+    serde_json::from_value::<P>(Value::Object(args.clone())).map(drop).map_err(|error| error.to_string())
+}
+
+/// One use of a probe: everything that it may know and touch.
+pub struct Look<'a> {
+    /// The probe that looks.
+    pub probe: &'static Probe,
+    /// The door to the outside.
+    pub world: &'a World,
+    /// The check's id in the playbook.
+    pub check: &'a str,
+    /// The layer that the playbook gives this check.
+    pub layer: Layer,
+    /// Arguments with all templates filled.
+    pub args: Facts,
+    /// When it must have ended.
+    pub deadline: Instant,
+    /// Takes observations before the end: a first subject that is done, or a suspicion (it is replaced by the later
+    /// observation with the same id). The returned list must hold the final form of all of them.
+    pub emit: &'a dyn Fn(Observation),
+}
+
+impl Look<'_> {
+    /// The typed parameters, or the observation that says why they cannot be read.
+    pub fn params<P: DeserializeOwned>(&self) -> Result<P, Vec<Observation>> {
+        serde_json::from_value(Value::Object(self.args.clone()))
+            .map_err(|error| vec![self.unknown(None, &format!("its arguments cannot be used: {error}"))])
+    }
+
+    /// It works.
+    pub fn ok(&self, subject: Option<&str>, summary: impl Into<String>) -> Observation {
+        Observation::new(self.probe.name, self.layer, self.check, subject, Outcome::Ok, summary.into())
+    }
+
+    /// Something is wrong. The observation is placed on the code's own layer unless the playbook moved the check.
+    /// Certainty starts as confirmed; a probe that saw it only once calls `suspected()`.
+    pub fn problem(&self, subject: Option<&str>, code: Code, summary: impl Into<String>) -> Observation {
+        let layer = if self.layer == self.probe.layer { code.problem().layer } else { self.layer };
+        let mut observation =
+            Observation::new(self.probe.name, layer, self.check, subject, Outcome::Problem, summary.into());
+        observation.code = Some(code);
+        observation.certainty = Some(crate::observation::Certainty::Confirmed);
+        observation
+    }
+
+    /// It could not be looked at.
+    pub fn unknown(&self, subject: Option<&str>, why: &str) -> Observation {
+        let mut observation = Observation::new(
+            self.probe.name,
+            self.layer,
+            self.check,
+            subject,
+            Outcome::Unknown,
+            format!("could not be checked: {why}"),
+        );
+        observation.reason = Some(why.to_owned());
+        observation
+    }
+
+    /// How long a wait may be: `wanted`, or less where the deadline is nearer.
+    pub fn within(&self, wanted: std::time::Duration) -> std::time::Duration {
+        wanted.min(self.deadline.saturating_duration_since(Instant::now()))
+    }
+}
+
+/// Every kind of check. Adding one is its file and its line here.
+pub const PROBES: &[&Probe] = &[
+    // this machine's network
+    // names
+    // this host
+    // the way out
+    // what is spoken
+    // people and commands
+];
+
+/// The probe with this name.
+pub fn find(name: &str) -> Option<&'static Probe> {
+    PROBES.iter().find(|probe| probe.name == name).copied()
+}

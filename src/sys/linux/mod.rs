@@ -1,0 +1,136 @@
+//! Facts about this machine on Linux, each from the kernel or the service that owns it.
+
+mod account;
+mod address;
+mod change;
+mod clock;
+mod filesystem;
+mod filter;
+mod link;
+mod log;
+mod neighbour;
+mod process;
+mod proxy;
+mod radio;
+mod resolver;
+mod resource;
+mod route;
+mod service;
+mod setting;
+mod socket;
+mod tunnel;
+
+use super::*;
+use async_trait::async_trait;
+use std::net::IpAddr;
+
+/// This machine.
+#[derive(Debug, Default)]
+pub struct LocalMachine;
+
+#[async_trait(?Send)]
+impl Machine for LocalMachine {
+    async fn links(&self) -> Known<Vec<Link>> {
+        link::links().await
+    }
+
+    async fn addresses(&self) -> Known<Vec<Address>> {
+        address::addresses().await
+    }
+
+    async fn routes(&self) -> Known<Vec<Route>> {
+        route::routes().await
+    }
+
+    async fn rules(&self) -> Known<Vec<Rule>> {
+        route::rules().await
+    }
+
+    async fn route_to(&self, target: IpAddr) -> Known<Route> {
+        route::route_to(target).await
+    }
+
+    async fn neighbours(&self) -> Known<Vec<Neighbour>> {
+        neighbour::neighbours().await
+    }
+
+    async fn radio(&self, interface: &str) -> Known<Option<Radio>> {
+        radio::radio(interface).await
+    }
+
+    async fn tunnels(&self) -> Known<Vec<Tunnel>> {
+        tunnel::tunnels().await
+    }
+
+    async fn filter_rules(&self) -> Known<Vec<FilterRule>> {
+        filter::filter_rules().await
+    }
+
+    async fn resolvers(&self) -> Known<ResolverConfig> {
+        resolver::resolvers().await
+    }
+
+    async fn hosts(&self) -> Known<Vec<HostsEntry>> {
+        resolver::hosts().await
+    }
+
+    async fn proxies(&self) -> Known<ProxySettings> {
+        proxy::proxies().await
+    }
+
+    async fn kernel_setting(&self, name: &str) -> Known<String> {
+        setting::kernel_setting(name).await
+    }
+
+    async fn account(&self) -> Known<Account> {
+        account::account().await
+    }
+
+    async fn identity(&self) -> Known<Identity> {
+        account::identity().await
+    }
+
+    async fn processes(&self) -> Known<Vec<Process>> {
+        process::processes().await
+    }
+
+    async fn listeners(&self) -> Known<Vec<Listener>> {
+        socket::listeners().await
+    }
+
+    async fn socket_counts(&self) -> Known<SocketCounts> {
+        socket::socket_counts().await
+    }
+
+    async fn memory(&self) -> Known<Memory> {
+        resource::memory().await
+    }
+
+    async fn processor(&self) -> Known<Processor> {
+        resource::processor().await
+    }
+
+    async fn pressure(&self) -> Known<Pressure> {
+        resource::pressure().await
+    }
+
+    async fn filesystems(&self) -> Known<Vec<Filesystem>> {
+        filesystem::filesystems().await
+    }
+
+    async fn log_lines(&self, minutes: u32) -> Known<Vec<LogLine>> {
+        log::log_lines(minutes).await
+    }
+
+    async fn changes(&self, days: u32) -> Known<Vec<Change>> {
+        change::changes(days).await
+    }
+
+    async fn clock(&self) -> Known<Clock> {
+        clock::clock().await
+    }
+
+    async fn service(&self, name: &str) -> Known<Service> {
+        service::service(name).await
+    }
+}

@@ -1,0 +1,119 @@
+//! Facts about this machine, and the only folder with `cfg(target_os)`. A system implements what it can of `Machine`;
+//! what it does not is answered with "unsupported here", never with a guess.
+
+mod host;
+mod network;
+pub mod parse;
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+pub use linux::*;
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(target_os = "macos")]
+pub use macos::*;
+#[cfg(target_os = "windows")]
+mod windows;
+#[cfg(target_os = "windows")]
+pub use windows::*;
+
+pub use host::*;
+pub use network::*;
+
+use async_trait::async_trait;
+use std::net::IpAddr;
+
+/// Why a fact is not known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unknown {
+    /// This program cannot read it on this operating system.
+    #[error("unsupported here ({0})")]
+    Unsupported(&'static str),
+    /// It needs a right that this run does not have.
+    #[error("needs {right} to read {what}")]
+    NeedsRight {
+        /// What was to be read.
+        what: String,
+        /// The right, in words: `root`, `CAP_NET_ADMIN`.
+        right: String,
+    },
+    /// The system did not give it.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// A fact, or why it is not known.
+pub type Known<T> = Result<T, Unknown>;
+
+/// The operating system's name, for "unsupported here".
+pub const SYSTEM: &str = std::env::consts::OS;
+
+macro_rules! unsupported {
+    ($($(#[$meta:meta])* fn $name:ident(&self $(, $arg:ident: $type:ty)*) -> $result:ty;)+) => {
+        /// What can be read about this machine. Every method reads; none changes anything.
+        #[async_trait(?Send)]
+        pub trait Machine {
+            $($(#[$meta])* async fn $name(&self $(, $arg: $type)*) -> Known<$result> {
+                $(let _ = $arg;)*
+                Err(Unknown::Unsupported(SYSTEM))
+            })+
+        }
+    };
+}
+
+unsupported! {
+    /// All interfaces, the loopback included.
+    fn links(&self) -> Vec<Link>;
+    /// All addresses of all interfaces.
+    fn addresses(&self) -> Vec<Address>;
+    /// All routes of all tables.
+    fn routes(&self) -> Vec<Route>;
+    /// All policy rules.
+    fn rules(&self) -> Vec<Rule>;
+    /// The route that the kernel takes for this target.
+    fn route_to(&self, target: IpAddr) -> Route;
+    /// The neighbour (ARP and NDP) table.
+    fn neighbours(&self) -> Vec<Neighbour>;
+    /// What the radio says of itself; `None` where the interface is not a radio.
+    fn radio(&self, interface: &str) -> Option<Radio>;
+    /// Tunnel devices.
+    fn tunnels(&self) -> Vec<Tunnel>;
+    /// Rules of the local packet filter, in the kernel's order.
+    fn filter_rules(&self) -> Vec<FilterRule>;
+    /// How names are resolved here.
+    fn resolvers(&self) -> ResolverConfig;
+    /// Entries of the hosts file.
+    fn hosts(&self) -> Vec<HostsEntry>;
+    /// Every proxy setting with its source, and what could not be read.
+    fn proxies(&self) -> ProxySettings;
+    /// Kernel settings that change how packets are treated, by name (`net.ipv4.conf.all.rp_filter`).
+    fn kernel_setting(&self, name: &str) -> String;
+
+    /// Who runs this program.
+    fn account(&self) -> Account;
+    /// Name, operating system, version, kernel, start time.
+    fn identity(&self) -> Identity;
+    /// All processes, with processor time since their start.
+    fn processes(&self) -> Vec<Process>;
+    /// Listening sockets with the process that holds each, where rights allow.
+    fn listeners(&self) -> Vec<Listener>;
+    /// Counts of sockets by state, and of local ports in use.
+    fn socket_counts(&self) -> SocketCounts;
+    /// Memory and swap.
+    fn memory(&self) -> Memory;
+    /// Processor count, load averages, and cumulative busy and total time.
+    fn processor(&self) -> Processor;
+    /// Pressure-stall information.
+    fn pressure(&self) -> Pressure;
+    /// Mounted file systems that hold data.
+    fn filesystems(&self) -> Vec<Filesystem>;
+    /// Lines of the system's logs of the last `minutes` that carry a warning or worse.
+    fn log_lines(&self, minutes: u32) -> Vec<LogLine>;
+    /// What was changed of late: packages, configuration files, time of the start.
+    fn changes(&self, days: u32) -> Vec<Change>;
+    /// Whether and how the clock is disciplined.
+    fn clock(&self) -> Clock;
+    /// State of a service of the service manager.
+    fn service(&self, name: &str) -> Service;
+}

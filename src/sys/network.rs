@@ -1,0 +1,274 @@
+//! The shapes of facts about interfaces, addresses, routes, neighbours, resolvers and proxies.
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, SocketAddr};
+
+/// What an interface is, as far as it matters for blame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkKind {
+    /// The loopback.
+    Loopback,
+    /// A cable, or what looks like one to this machine (a veth end of a container too).
+    Wired,
+    /// A radio.
+    Wifi,
+    /// Mobile broadband.
+    Mobile,
+    /// A tunnel: tun, tap, WireGuard, PPP, IPsec.
+    Tunnel,
+    /// A bridge, bond, VLAN, dummy or other virtual interface; a veth end that belongs to a bridge too.
+    Virtual,
+}
+
+/// One interface. Counters are since the interface was made.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Link {
+    pub index: u32,
+    pub name: String,
+    pub kind: Option<LinkKind>,
+    /// The kernel's word for the kind: `veth`, `bridge`, `wireguard`.
+    pub driver: Option<String>,
+    pub mac: Option<String>,
+    pub mtu: Option<u32>,
+    /// Administratively up.
+    pub up: bool,
+    /// Lower layer up: `IFF_LOWER_UP`; none where it is down and the kernel does not say.
+    pub carrier: Option<bool>,
+    /// The kernel's operational state (RFC 2863): `up`, `down`, `dormant`, `unknown` ...
+    pub operstate: Option<String>,
+    /// Index of the bridge or bond that it belongs to.
+    pub master: Option<u32>,
+    pub speed_mbps: Option<u32>,
+    pub duplex: Option<String>,
+    /// Changes of the carrier since it was made.
+    pub carrier_changes: Option<u64>,
+    pub receive_packets: u64,
+    pub transmit_packets: u64,
+    pub receive_bytes: u64,
+    pub transmit_bytes: u64,
+    pub receive_errors: u64,
+    pub transmit_errors: u64,
+    pub receive_drops: u64,
+    pub transmit_drops: u64,
+}
+
+/// One address of one interface.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Address {
+    pub interface: String,
+    pub net: IpNet,
+    #[serde(default)]
+    pub tentative: bool,
+    /// Duplicate address detection failed (RFC 4862 section 5.4).
+    #[serde(default)]
+    pub duplicate: bool,
+    /// The preferred lifetime is over (RFC 4862 section 5.5.4).
+    #[serde(default)]
+    pub deprecated: bool,
+    /// Set by hand or by a program, not by a lease: the kernel's `permanent` flag.
+    #[serde(default)]
+    pub permanent: bool,
+}
+
+impl Address {
+    /// 169.254.0.0/16 (RFC 3927) or fe80::/10 (RFC 4291 section 2.5.6).
+    pub fn is_link_local(&self) -> bool {
+        match self.net.addr() {
+            IpAddr::V4(address) => address.is_link_local(),
+            IpAddr::V6(address) => address.is_unicast_link_local(),
+        }
+    }
+}
+
+/// One route, or the kernel's answer to "which route does this target take".
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Route {
+    /// Destination; none for the default route.
+    pub destination: Option<IpNet>,
+    pub ipv6: bool,
+    pub gateway: Option<IpAddr>,
+    pub interface: Option<String>,
+    pub source: Option<IpAddr>,
+    pub metric: Option<u32>,
+    pub table: u32,
+    /// `unicast`, `blackhole`, `unreachable`, `prohibit`, `throw`, `local`.
+    pub kind: String,
+    /// Who set it, in the kernel's words: `dhcp`, `static`, `kernel`, `ra`, `boot`.
+    pub protocol: Option<String>,
+    /// The kernel sees its interface without carrier.
+    pub link_down: bool,
+    /// MTU set on the route.
+    pub mtu: Option<u32>,
+}
+
+impl Route {
+    /// Whether it is a default route that forwards (not a blackhole).
+    pub fn is_default(&self) -> bool {
+        self.destination.is_none_or(|net| net.prefix_len() == 0) && self.kind == "unicast"
+    }
+}
+
+/// One policy rule.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Rule {
+    pub priority: u32,
+    pub from: Option<IpNet>,
+    pub to: Option<IpNet>,
+    pub ipv6: bool,
+    pub table: u32,
+    pub mark: Option<u32>,
+    /// `to_table`, `blackhole`, `unreachable`, `prohibit` ...
+    pub action: String,
+}
+
+/// One entry of the neighbour table.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Neighbour {
+    pub address: IpAddr,
+    pub interface: String,
+    pub mac: Option<String>,
+    /// `reachable`, `stale`, `delay`, `probe`, `incomplete`, `failed`, `permanent`, `noarp`.
+    pub state: String,
+}
+
+/// What a radio says.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Radio {
+    /// Network name; an octet string from strangers, escaped before it is shown.
+    pub ssid: Option<String>,
+    pub bssid: Option<String>,
+    pub signal_dbm: Option<i32>,
+    pub frequency_mhz: Option<u32>,
+    pub transmit_mbps: Option<f64>,
+    pub transmit_retries: Option<u64>,
+}
+
+/// A tunnel device.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tunnel {
+    pub interface: String,
+    /// The kernel's word: `tun`, `wireguard`, `ppp`, `xfrm`, `ipip` ...
+    pub driver: String,
+    pub up: bool,
+    pub carrier: Option<bool>,
+    pub receive_packets: u64,
+    pub transmit_packets: u64,
+    /// The process that holds the device, where it can be seen.
+    pub holder: Option<String>,
+}
+
+/// One rule of the local packet filter, as far as it decides over packets.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FilterRule {
+    /// Table and chain: `inet filter output`.
+    pub chain: String,
+    /// `output`, `input`, `forward`, `prerouting`, `postrouting`; none for a chain that is only jumped to.
+    pub hook: Option<String>,
+    /// The rule in the tool's own words, for the report.
+    pub text: String,
+    /// `drop`, `reject`, `accept`, `policy drop`, or another verdict's word.
+    pub verdict: String,
+    /// Match on the destination address.
+    pub destination: Option<IpNet>,
+    /// `tcp`, `udp`, `icmp`.
+    pub protocol: Option<String>,
+    /// Match on destination ports, as ranges.
+    pub ports: Vec<(u16, u16)>,
+    /// Match on the output interface.
+    pub interface: Option<String>,
+    /// Match on the user id that owns the socket.
+    pub uid: Option<u32>,
+    /// Packets counted, where the rule has a counter.
+    pub packets: Option<u64>,
+    /// Whether the rule has matches that this program does not understand, so that it may or may not apply.
+    pub partial: bool,
+    /// The kernel's handle, to name the rule exactly.
+    pub handle: Option<u64>,
+}
+
+/// One resolver that this machine is told to ask.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ResolverEntry {
+    pub server: SocketAddr,
+    /// Where it is written: `/etc/resolv.conf`, `systemd-resolved`, `systemd-resolved (eth0)`.
+    pub source: String,
+    /// The link that it belongs to, where it belongs to one.
+    #[serde(default)]
+    pub link: Option<String>,
+    /// Domains that are routed to it (split DNS); empty for all.
+    #[serde(default)]
+    pub domains: Vec<String>,
+}
+
+/// How names are resolved here.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ResolverConfig {
+    /// In the order in which programs ask them: the entries of `/etc/resolv.conf`.
+    pub servers: Vec<ResolverEntry>,
+    /// The servers behind a local stub (127.0.0.53), where there is one.
+    pub upstream: Vec<ResolverEntry>,
+    /// Search list.
+    pub search: Vec<String>,
+    pub ndots: u32,
+    /// `timeout` option in seconds.
+    pub timeout_s: u32,
+    /// `attempts` option.
+    pub attempts: u32,
+    /// The `rotate` option.
+    pub rotate: bool,
+    /// The sources of the `hosts:` line of nsswitch.conf, in order, without the actions in brackets.
+    pub nsswitch: Vec<String>,
+    /// Lines that could not be read, with where they are.
+    pub garbage: Vec<String>,
+    /// Whether a local stub resolver is in use.
+    pub stub: bool,
+}
+
+/// One line of the hosts file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HostsEntry {
+    pub address: IpAddr,
+    pub names: Vec<String>,
+    /// Line number, from 1.
+    pub line: usize,
+}
+
+/// One proxy setting.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ProxySetting {
+    /// Where it is written: `environment https_proxy`, `GNOME`, `KDE`, `/etc/environment`.
+    pub source: String,
+    /// What it applies to: `http`, `https`, `all`, `pac`.
+    pub scheme: String,
+    /// The URL without credentials.
+    pub url: String,
+    /// Whether credentials were written in it (they are never stored).
+    #[serde(default)]
+    pub credentials: bool,
+    /// Whether programs that follow this source use it now.
+    #[serde(default)]
+    pub effective: bool,
+    /// Why it cannot be used, where it cannot.
+    #[serde(default)]
+    pub error: Option<String>,
+}
+
+/// All proxy settings.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProxySettings {
+    pub settings: Vec<ProxySetting>,
+    /// Hosts that go direct (`NO_PROXY` and the desktops' ignore lists), with their source.
+    pub bypass: Vec<(String, String)>,
+    /// Sources that could not be read, and why.
+    pub unread: Vec<String>,
+}

@@ -1,0 +1,207 @@
+//! The one door to the outside, handed in: this machine's facts, the network and the clock. Probes get it as an
+//! argument and there is no global. `real` is the live one, `fake` plays a scenario back.
+
+pub mod real;
+
+use crate::observation::Via;
+use crate::sys::Machine;
+use async_trait::async_trait;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Everything that a probe may touch.
+#[derive(Clone)]
+pub struct World {
+    /// Facts about this machine.
+    pub machine: Rc<dyn Machine>,
+    /// The network.
+    pub network: Rc<dyn Network>,
+}
+
+impl World {
+    /// What a packet to `target` uses: interface, family, source and gateway, as the kernel says. What it does not
+    /// say stays empty, because an element that was not seen must not be proven.
+    pub async fn via(&self, target: IpAddr) -> Via {
+        let family = Some(if target.is_ipv4() { "ipv4" } else { "ipv6" }.to_owned());
+        match self.machine.route_to(target).await {
+            Ok(route) => Via {
+                interface: route.interface,
+                family,
+                source: route.source.map(|address| address.to_string()),
+                gateway: route.gateway.map(|address| address.to_string()),
+                ..Via::default()
+            },
+            Err(_) => Via { family, ..Via::default() },
+        }
+    }
+}
+
+/// Why nothing came of a network operation. The operating systems' error numbers are mapped to this once, in
+/// `Failure::from_io`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// Nobody answered in time.
+    Timeout,
+    /// The port is closed: RST on connect, or ICMP port unreachable.
+    Refused,
+    /// The connection was reset after it stood.
+    Reset,
+    /// No route to the network, here or on the way.
+    NetworkUnreachable,
+    /// The host is unreachable: here (neighbour discovery failed) or on the way.
+    HostUnreachable,
+    /// A filter on the way forbids it.
+    Prohibited,
+    /// This machine does not let it out (EPERM, EACCES).
+    LocalDenied,
+    /// No usable source address or port here.
+    NoSource,
+    /// The datagram is larger than the path allows.
+    TooLarge,
+    /// The other side closed before the end.
+    Closed,
+    /// Anything else, in the operating system's words.
+    Other(String),
+}
+
+/// How a connection or datagram is sent.
+#[derive(Debug, Clone, Default)]
+pub struct Dial {
+    /// How long one attempt may take.
+    pub wait: Duration,
+    /// Source address to use instead of the kernel's choice.
+    pub source: Option<IpAddr>,
+    /// Interface to bind to (needs rights on some systems).
+    pub interface: Option<String>,
+}
+
+impl Dial {
+    /// One attempt of at most `wait`, with everything else left to the kernel.
+    pub fn within(wait: Duration) -> Self {
+        Dial { wait, ..Dial::default() }
+    }
+}
+
+/// A byte stream: a real socket, or one that a scenario plays.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
+
+/// A connection that stands.
+pub struct Connection {
+    /// The bytes.
+    pub stream: Box<dyn Stream>,
+    /// Our end.
+    pub local: Option<SocketAddr>,
+    /// How long the handshake took.
+    pub took: Duration,
+}
+
+/// What came back for one datagram.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Our end.
+    pub local: Option<SocketAddr>,
+    /// From sending to receiving.
+    pub took: Duration,
+}
+
+/// Which socket an echo used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EchoSocket {
+    /// `SOCK_DGRAM`/`IPPROTO_ICMP`: no rights, where `ping_group_range` allows it.
+    Datagram,
+    /// `SOCK_RAW`: needs `CAP_NET_RAW`.
+    Raw,
+}
+
+/// A series of echo requests.
+#[derive(Debug, Clone)]
+pub struct EchoSeries {
+    /// Which socket was used.
+    pub socket: EchoSocket,
+    /// One entry per request, in order: the round-trip time, or none where no answer came.
+    pub replies: Vec<Option<Duration>>,
+    /// An ICMP error that came instead, and from whom.
+    pub error: Option<(Failure, Option<IpAddr>)>,
+}
+
+/// One hop of a trace.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hop {
+    /// Hop count, from 1.
+    pub ttl: u8,
+    /// Who answered; none where nobody did.
+    pub address: Option<IpAddr>,
+    /// Round-trip time.
+    pub took: Option<Duration>,
+    /// What it said: none for "time exceeded", which is what a hop should say.
+    pub said: Option<Failure>,
+    /// Whether it is the target itself.
+    pub is_target: bool,
+}
+
+/// What a path-MTU search found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PathMtu {
+    /// The largest IP packet in bytes that got an answer.
+    pub works: Option<u32>,
+    /// The smallest that got none.
+    pub fails: Option<u32>,
+    /// The MTU that a router or the kernel named, and who named it.
+    pub reported: Option<(u32, Option<IpAddr>)>,
+    /// Whether the far end answers probes of this kind at all.
+    pub answers: bool,
+}
+
+/// The network. Every call is one measurement, bounded by its own wait.
+#[async_trait(?Send)]
+pub trait Network {
+    /// One TCP connection attempt.
+    async fn connect(&self, to: SocketAddr, dial: &Dial) -> Result<Connection, Failure>;
+
+    /// One datagram from a fresh, connected UDP socket, and the first answer to it: connected, because only then does
+    /// the kernel report an ICMP port unreachable.
+    async fn exchange(&self, to: SocketAddr, datagram: &[u8], dial: &Dial) -> Result<Reply, Failure>;
+
+    /// `count` echo requests, `spacing` apart, each waited for `wait` at most. `Err` where no socket may be opened.
+    async fn echo(
+        &self,
+        to: IpAddr,
+        count: u16,
+        spacing: Duration,
+        wait: Duration,
+        size: usize,
+    ) -> Result<EchoSeries, String>;
+
+    /// The hops towards `to`, without privileges (UDP and the error queue).
+    async fn trace(&self, to: IpAddr, port: u16, hops: u8, wait: Duration) -> Result<Vec<Hop>, String>;
+
+    /// The largest packet that reaches `to`, without privileges.
+    async fn path_mtu(&self, to: IpAddr, wait: Duration) -> Result<PathMtu, String>;
+
+    /// Asks an ICMP error for a datagram to `to`: who on the way refuses it, and how.
+    async fn who_refuses(&self, to: SocketAddr, wait: Duration) -> Option<(Failure, IpAddr)>;
+
+    /// The name as programs look it up (getaddrinfo, in a child that can be killed), in the order that programs try.
+    async fn lookup(&self, name: &str, wait: Duration) -> Result<Vec<IpAddr>, LookupFailure>;
+}
+
+/// Why programs get no address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LookupFailure {
+    /// No answer in time.
+    Timeout,
+    /// The name does not exist, or has no address (getaddrinfo does not tell the two apart on every system).
+    NotFound,
+    /// A temporary failure (`EAI_AGAIN`): no resolver gave an answer.
+    TryAgain,
+    /// The resolver failed for good (`EAI_FAIL`).
+    Failed,
+    /// Cannot be asked here, and why.
+    Unsupported(String),
+}
