@@ -187,3 +187,15 @@ pub struct Service {
     pub restarts: Option<u32>,
     pub main_pid: Option<u32>,
 }
+
+/// What a command printed.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CommandOutput {
+    /// Exit status; none where a signal ended it.
+    pub status: Option<i32>,
+    /// Standard output, at most 1 MiB.
+    pub stdout: String,
+    pub stderr: String,
+    pub timed_out: bool,
+}

@@ -23,6 +23,7 @@ pub use network::*;
 
 use async_trait::async_trait;
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// Why a fact is not known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -114,6 +115,8 @@ unsupported! {
     fn changes(&self, days: u32) -> Vec<Change>;
     /// Whether and how the clock is disciplined.
     fn clock(&self) -> Clock;
+    /// Runs a program with these arguments (never a shell), C locale, no standard input, killed after `wait`.
+    fn command(&self, arguments: &[String], wait: Duration) -> CommandOutput;
     /// State of a service of the service manager.
     fn service(&self, name: &str) -> Service;
 }

@@ -18,6 +18,45 @@ pub struct World {
     pub machine: Rc<dyn Machine>,
     /// The network.
     pub network: Rc<dyn Network>,
+    /// The person at the terminal, where there is one.
+    pub person: Rc<dyn Person>,
+}
+
+/// A question for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// The check that asks; `--answer CHECK=VALUE` answers it beforehand.
+    pub check: String,
+    pub text: String,
+    /// Possible answers: the value that conditions compare, and what the person reads. Empty for free text.
+    pub choices: Vec<(String, String)>,
+}
+
+/// What came of a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    Given(String),
+    /// The person does not want to answer or does not know.
+    Refused,
+    /// Nobody is there to ask.
+    Nobody,
+}
+
+/// Somebody who can be asked.
+#[async_trait(?Send)]
+pub trait Person {
+    /// Asks and waits for the answer.
+    async fn ask(&self, question: &Question) -> Answer;
+}
+
+/// Nobody is there: unattended runs.
+pub struct Nobody;
+
+#[async_trait(?Send)]
+impl Person for Nobody {
+    async fn ask(&self, _: &Question) -> Answer {
+        Answer::Nobody
+    }
 }
 
 impl World {

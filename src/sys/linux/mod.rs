@@ -4,6 +4,7 @@ mod account;
 mod address;
 mod change;
 mod clock;
+mod command;
 mod filesystem;
 mod filter;
 mod link;
@@ -23,6 +24,7 @@ mod tunnel;
 use super::*;
 use async_trait::async_trait;
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// This machine.
 #[derive(Debug, Default)]
@@ -128,6 +130,10 @@ impl Machine for LocalMachine {
 
     async fn clock(&self) -> Known<Clock> {
         clock::clock().await
+    }
+
+    async fn command(&self, arguments: &[String], wait: Duration) -> Known<CommandOutput> {
+        command::command(arguments, wait).await
     }
 
     async fn service(&self, name: &str) -> Known<Service> {
