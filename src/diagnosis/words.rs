@@ -26,7 +26,7 @@ pub fn fill(template: &str, evidence: &Evidence<'_>, matched: &BTreeSet<usize>) 
             scope.insert(name.clone(), value.clone());
         }
     }
-    let text = environment.render_str(template, minijinja::Value::from_serialize(&scope)).ok()?;
+    let text = environment.render_str(template, minijinja::value::Serde(&scope)).ok()?;
     let text = text.trim().to_owned();
     (!text.is_empty()).then_some(text)
 }
