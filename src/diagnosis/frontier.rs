@@ -2,7 +2,7 @@
 
 use super::evidence::{Evidence, class};
 use crate::observation::{Outcome, Skip};
-use crate::problem::Class;
+use crate::problem::{Class, Code};
 
 /// What became of the goal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,22 +21,33 @@ pub enum Goal {
 
 /// What became of the goal of this playbook.
 pub fn goal(evidence: &Evidence<'_>) -> Goal {
-    let goals: Vec<&str> = evidence.playbook.goals().map(|check| check.id.as_str()).collect();
-    if goals.is_empty() {
+    if evidence.playbook.goals().next().is_none() {
         return Goal::Each;
     }
+    let goals = top_goals(evidence);
     let seen: Vec<usize> = goals.iter().flat_map(|goal| evidence.of_check(goal)).copied().collect();
     let fails: Vec<usize> = goals.iter().flat_map(|goal| evidence.blocking(goal)).collect();
     if !fails.is_empty() {
         return Goal::Fails(fails);
     }
-    if let Some(&badly) = seen.iter().find(|&&index| evidence.stands(index)) {
+    let badly =
+        seen.iter().find(|&&index| evidence.stands(index) && !evidence.works(&evidence.observations[index].check));
+    if let Some(&badly) = badly {
         return Goal::Badly(badly);
     }
     if seen.iter().any(|&index| evidence.observations[index].outcome == Outcome::Ok) {
         return Goal::Works;
     }
     Goal::Unknown
+}
+
+/// The goals that are not beneath another one: a port is the goal where nothing is spoken on it, and only a step towards
+/// the page where there is one.
+pub fn top_goals<'a>(evidence: &Evidence<'a>) -> Vec<&'a str> {
+    let wanted: Vec<&str> =
+        evidence.playbook.goals().map(|check| check.id.as_str()).filter(|check| !not_needed(check, evidence)).collect();
+    let is_step = |goal: &str| wanted.iter().any(|upper| evidence.graph.is_beneath(goal, upper));
+    wanted.iter().copied().filter(|goal| !is_step(goal)).collect()
 }
 
 /// The lowest problems on the goal's trail: one group of observations for each check, bottom first.
@@ -76,6 +87,7 @@ fn on_trail(evidence: &Evidence<'_>) -> Vec<Vec<usize>> {
 /// Whether everything between this check and a goal fails too. A check above it that works shows that the problem does
 /// not hinder: a hosts-file entry is a quirk where the connection through it stands.
 fn leads_to_goal(check: &str, evidence: &Evidence<'_>) -> bool {
+    let top = top_goals(evidence);
     let mut open = vec![check];
     let mut visited = Vec::new();
     while let Some(current) = open.pop() {
@@ -83,7 +95,7 @@ fn leads_to_goal(check: &str, evidence: &Evidence<'_>) -> bool {
             continue;
         }
         visited.push(current);
-        if evidence.playbook.check(current).is_some_and(|check| check.goal && !not_needed(current, evidence)) {
+        if top.contains(&current) {
             return true;
         }
         let above = evidence.playbook.checks.iter().filter(|upper| upper.after.iter().any(|lower| lower == current));
@@ -105,7 +117,11 @@ fn not_needed(check: &str, evidence: &Evidence<'_>) -> bool {
 /// check and not only of one of several equal subjects; or it is the goal's own observation.
 pub fn is_felt(index: usize, evidence: &Evidence<'_>) -> bool {
     let observation = evidence.observations[index];
-    if evidence.playbook.check(&observation.check).is_some_and(|check| check.goal) {
+    if top_goals(evidence).contains(&observation.check.as_str()) {
+        return true;
+    }
+    let waits = observation.has(Code::DnsLookupTimeout) || observation.has(Code::DnsLookupSlow);
+    if waits && evidence.stands(index) {
         return true;
     }
     evidence.stands(index)

@@ -84,7 +84,9 @@ fn blame<'a>(frontier: &[Vec<usize>], held: &[Holding<'a>], evidence: &Evidence<
 
 /// The cause that a person feels although the goal works.
 fn felt<'a>(held: &[Holding<'a>], evidence: &Evidence<'a>) -> Option<Blame<'a>> {
-    let felt = held.iter().filter(|holding| holding.matched.iter().any(|&index| is_felt(index, evidence)));
+    let felt = held
+        .iter()
+        .filter(|holding| holding.cause.degrades || holding.matched.iter().any(|&index| is_felt(index, evidence)));
     let mut ranked = ranked(felt.cloned().collect());
     if ranked.is_empty() {
         return None;
