@@ -109,7 +109,7 @@ fn read_text(path: &Path) -> Result<String, String> {
 
 /// Finds included files: built-in fragments by name, other files beside the playbook. Paths that lead elsewhere are not
 /// followed, because a message about a mistake shows lines of the file.
-fn beside(playbook: &Path) -> impl Fn(&str) -> Option<String> {
+fn beside(playbook: &Path) -> impl Fn(&str) -> Option<String> + use<> {
     let folder = playbook.parent().unwrap_or(Path::new("")).to_path_buf();
     move |name: &str| {
         if let Some(text) = builtin::include(name) {
