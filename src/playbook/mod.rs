@@ -154,6 +154,8 @@ pub struct Cause {
     /// The check that proves that it works again.
     pub verify: Option<String>,
     pub escalate: Option<Escalate>,
+    /// A person feels this although the goal may work right now: it makes a working goal `degraded`.
+    pub degrades: bool,
     /// A sign of an attack: stop, preserve, hand to security.
     pub security_stop: bool,
 }
