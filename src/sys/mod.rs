@@ -107,8 +107,13 @@ unsupported! {
     fn identity(&self) -> Identity;
     /// All processes, with processor time since their start.
     fn processes(&self) -> Vec<Process>;
+    /// One process with its owner, program file and descriptors, which are too dear to read for all.
+    fn process(&self, pid: u32) -> Process;
     /// Listening sockets with the process that holds each, where rights allow.
     fn listeners(&self) -> Vec<Listener>;
+    /// All listening sockets, but only those on `port` and those of the same process are joined with their process,
+    /// because the join is the dear part.
+    fn listeners_on(&self, port: u16) -> Vec<Listener>;
     /// Counts of sockets by state, and of local ports in use.
     fn socket_counts(&self) -> SocketCounts;
     /// Memory and swap.
@@ -119,6 +124,8 @@ unsupported! {
     fn pressure(&self) -> Pressure;
     /// Mounted file systems that hold data.
     fn filesystems(&self) -> Vec<Filesystem>;
+    /// The file system that holds this path; only that one is touched, so that a dead one elsewhere does no harm.
+    fn filesystem_of(&self, path: &str) -> Filesystem;
     /// Lines of the system's logs of the last `minutes` that carry a warning or worse.
     fn log_lines(&self, minutes: u32) -> Vec<LogLine>;
     /// What was changed of late: packages, configuration files, time of the start.

@@ -2,6 +2,7 @@
 
 mod account;
 mod address;
+mod bounded;
 mod change;
 mod clock;
 mod command;
@@ -100,6 +101,18 @@ impl Machine for LocalMachine {
 
     async fn processes(&self) -> Known<Vec<Process>> {
         process::processes().await
+    }
+
+    async fn process(&self, pid: u32) -> Known<Process> {
+        process::process(pid).await
+    }
+
+    async fn listeners_on(&self, port: u16) -> Known<Vec<Listener>> {
+        socket::listeners_on(port).await
+    }
+
+    async fn filesystem_of(&self, path: &str) -> Known<Filesystem> {
+        filesystem::filesystem_of(path).await
     }
 
     async fn listeners(&self) -> Known<Vec<Listener>> {
