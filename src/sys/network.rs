@@ -95,7 +95,8 @@ pub struct Route {
     pub source: Option<IpAddr>,
     pub metric: Option<u32>,
     pub table: u32,
-    /// `unicast`, `blackhole`, `unreachable`, `prohibit`, `throw`, `local`.
+    /// `unicast`, `blackhole`, `unreachable`, `prohibit`, `throw`, `local`; `none` where the kernel was asked for a
+    /// target and has no route to it.
     pub kind: String,
     /// Who set it, in the kernel's words: `dhcp`, `static`, `kernel`, `ra`, `boot`.
     pub protocol: Option<String>,
@@ -103,6 +104,8 @@ pub struct Route {
     pub link_down: bool,
     /// MTU set on the route.
     pub mtu: Option<u32>,
+    /// One of several next hops of the same route.
+    pub multipath: bool,
 }
 
 impl Route {
@@ -124,6 +127,8 @@ pub struct Rule {
     pub mark: Option<u32>,
     /// `to_table`, `blackhole`, `unreachable`, `prohibit` ...
     pub action: String,
+    /// Further conditions in the words of ip-rule(8): `not`, `iif eth0`, `uidrange 0-0`.
+    pub conditions: Option<String>,
 }
 
 /// One entry of the neighbour table.
