@@ -82,7 +82,8 @@ unsupported! {
     fn routes(&self) -> Vec<Route>;
     /// All policy rules.
     fn rules(&self) -> Vec<Rule>;
-    /// The route that the kernel takes for this target.
+    /// The route that the kernel takes for this target. A refusal is an answer: its `kind` says which (`none`,
+    /// `blackhole`, `unreachable`, `prohibit`).
     fn route_to(&self, target: IpAddr) -> Route;
     /// The neighbour (ARP and NDP) table.
     fn neighbours(&self) -> Vec<Neighbour>;
