@@ -2,7 +2,10 @@
 //! what it does not is answered with "unsupported here", never with a guess.
 
 mod host;
+mod icmp;
 mod network;
+#[cfg(not(target_os = "linux"))]
+mod no_error_queue;
 pub mod parse;
 
 #[cfg(target_os = "linux")]
@@ -19,7 +22,10 @@ mod windows;
 pub use windows::*;
 
 pub use host::*;
+pub use icmp::*;
 pub use network::*;
+#[cfg(not(target_os = "linux"))]
+pub use no_error_queue::*;
 
 use async_trait::async_trait;
 use std::net::IpAddr;
@@ -49,6 +55,10 @@ pub type Known<T> = Result<T, Unknown>;
 
 /// The operating system's name, for "unsupported here".
 pub const SYSTEM: &str = std::env::consts::OS;
+
+/// Whether this program asks names through the system's own name service. A static musl binary has its own resolver,
+/// which knows neither nsswitch nor the system's modules, so its answer says nothing about other programs.
+pub const HAS_NAME_SERVICE: bool = !cfg!(all(target_env = "musl", target_feature = "crt-static"));
 
 macro_rules! unsupported {
     ($($(#[$meta:meta])* fn $name:ident(&self $(, $arg:ident: $type:ty)*) -> $result:ty;)+) => {

@@ -5,6 +5,7 @@ mod address;
 mod change;
 mod clock;
 mod command;
+mod error_queue;
 mod filesystem;
 mod filter;
 mod link;
@@ -20,6 +21,11 @@ mod service;
 mod setting;
 mod socket;
 mod tunnel;
+
+pub use error_queue::{
+    HOST_DOWN, MESSAGE_TOO_LARGE, bind_to_interface, complaint_about_connection, forbid_fragments, interface_index,
+    link_mtu_towards, send_datagram,
+};
 
 use super::*;
 use async_trait::async_trait;
