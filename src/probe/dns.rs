@@ -424,14 +424,15 @@ fn add(targets: &mut Vec<Target>, server: SocketAddr, entry: Option<&ResolverEnt
     });
 }
 
-/// The entries whose domain fits the name best; those without one fit every name, but worst.
+/// The entries whose domain fits the name best; those without one fit every name, but worst. Where none fits, it is not
+/// known which one is asked (a search domain of a link does not keep other names from its servers), so all are.
 fn responsible<'a>(entries: &'a [ResolverEntry], name: &str) -> Vec<&'a ResolverEntry> {
     let fit = |entry: &ResolverEntry| match entry.domains.as_slice() {
         [] => Some(0),
         domains => domains.iter().filter_map(|domain| fit_of(domain, name)).max(),
     };
     let best = entries.iter().filter_map(fit).max();
-    entries.iter().filter(|entry| fit(entry).is_some() && fit(entry) == best).collect()
+    entries.iter().filter(|entry| fit(entry) == best || best.is_none()).collect()
 }
 
 /// How many characters of the domain fit; none where it does not. `~` marks a routing-only domain, `.` is every name.

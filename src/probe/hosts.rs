@@ -139,3 +139,93 @@ fn lives_there(name: &str, hostname: &str) -> bool {
 fn path() -> &'static str {
     if SYSTEM == "windows" { r"C:\Windows\System32\drivers\etc\hosts" } else { "/etc/hosts" }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observation::Outcome;
+    use crate::sys::{Identity, Known, Machine, ResolverConfig};
+    use crate::world::real::RealNetwork;
+    use crate::world::{Nobody, World};
+    use async_trait::async_trait;
+    use serde_json::{Value, json};
+    use std::rc::Rc;
+    use std::time::Duration;
+    use tokio::time::Instant;
+
+    struct Desk(Vec<&'static str>);
+
+    #[async_trait(?Send)]
+    impl Machine for Desk {
+        async fn hosts(&self) -> Known<Vec<HostsEntry>> {
+            let lines =
+                [("127.0.0.1", "localhost"), ("127.0.1.1", "desk7"), ("::1", "ip6-loopback"), ("10.0.0.9", "CRM.test")];
+            let entry = |(index, (address, name)): (usize, &(&str, &str))| HostsEntry {
+                address: address.parse().expect("an address"),
+                names: vec![(*name).to_owned()],
+                line: index + 1,
+            };
+            Ok(lines.iter().enumerate().map(entry).collect())
+        }
+
+        async fn identity(&self) -> Known<Identity> {
+            Ok(Identity { hostname: "desk7".to_owned(), ..Identity::default() })
+        }
+
+        async fn resolvers(&self) -> Known<ResolverConfig> {
+            let nsswitch = self.0.iter().map(|source| (*source).to_owned()).collect();
+            Ok(ResolverConfig { nsswitch, ..ResolverConfig::default() })
+        }
+    }
+
+    async fn look(machine: Desk, args: Value) -> Observation {
+        let world = World { machine: Rc::new(machine), network: Rc::new(RealNetwork), person: Rc::new(Nobody) };
+        let look = Look {
+            probe: &PROBE,
+            world: &world,
+            check: "hosts-file",
+            layer: Layer::Dns,
+            args: args.as_object().expect("an object").clone(),
+            deadline: Instant::now() + Duration::from_secs(5),
+            emit: &|_| (),
+        };
+        (PROBE.run)(&look).await.remove(0)
+    }
+
+    #[tokio::test]
+    async fn a_line_is_an_override_only_where_it_is_one() {
+        let both = || Desk(vec!["files", "dns"]);
+        let table = [
+            (both(), json!({ "name": "crm.test" }), true),
+            (both(), json!({ "name": "crm.test.", "dns_addresses": [] }), true),
+            (both(), json!({ "name": "crm.test", "dns_addresses": ["10.0.0.7"] }), true),
+            (both(), json!({ "name": "crm.test", "dns_addresses": "10.0.0.9, fd00::9" }), false),
+            (both(), json!({ "name": "other.test" }), false),
+            (both(), json!({ "name": "localhost" }), false),
+            (both(), json!({ "name": "desk7" }), false),
+            (both(), json!({ "name": "ip6-loopback" }), false),
+            (both(), json!({ "name": "10.0.0.9" }), false),
+            (Desk(vec!["dns"]), json!({ "name": "crm.test" }), false),
+            (Desk(vec![]), json!({ "name": "crm.test" }), true),
+        ];
+        for (machine, args, is_override) in table {
+            let observation = look(machine, args.clone()).await;
+            let wanted = is_override.then_some(Code::DnsHostsOverride);
+            assert_eq!(observation.code, wanted, "{args} {observation:#?}");
+            assert_ne!(observation.outcome, Outcome::Unknown);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_line_is_named() {
+        let args = json!({ "name": "crm.test", "dns_addresses": ["10.0.0.7"] });
+        let observation = look(Desk(vec!["files", "dns"]), args).await;
+        assert_eq!(observation.facts["line"], 4);
+        assert_eq!(observation.facts["lines"], json!(["/etc/hosts line 4"]));
+        assert_eq!(observation.facts["addresses"], json!(["10.0.0.9"]));
+        assert_eq!(
+            observation.summary,
+            "/etc/hosts line 4 gives crm.test the address 10.0.0.9, while DNS says 10.0.0.7"
+        );
+    }
+}

@@ -202,3 +202,123 @@ fn list(addresses: &[IpAddr]) -> String {
 fn milliseconds(took: Duration) -> f64 {
     (took.as_secs_f64() * 10_000.0).round() / 10.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observation::{Certainty, Outcome};
+    use crate::sys::{HostsEntry, Known, Machine};
+    use crate::world::{Connection, Dial, EchoSeries, Failure, Hop, Network, Nobody, PathMtu, Reply, World};
+    use async_trait::async_trait;
+    use serde_json::json;
+    use std::cell::RefCell;
+    use std::net::SocketAddr;
+    use std::rc::Rc;
+
+    /// Answers with this after so long.
+    struct Names(Duration, Result<Vec<IpAddr>, LookupFailure>);
+
+    #[async_trait(?Send)]
+    impl Network for Names {
+        async fn connect(&self, _: SocketAddr, _: &Dial) -> Result<Connection, Failure> {
+            Err(Failure::Timeout)
+        }
+        async fn exchange(&self, _: SocketAddr, _: &[u8], _: &Dial) -> Result<Reply, Failure> {
+            Err(Failure::Timeout)
+        }
+        async fn echo(&self, _: IpAddr, _: u16, _: Duration, _: Duration, _: usize) -> Result<EchoSeries, String> {
+            Err(String::new())
+        }
+        async fn trace(&self, _: IpAddr, _: u16, _: u8, _: Duration) -> Result<Vec<Hop>, String> {
+            Err(String::new())
+        }
+        async fn path_mtu(&self, _: IpAddr, _: Duration) -> Result<PathMtu, String> {
+            Err(String::new())
+        }
+        async fn who_refuses(&self, _: SocketAddr, _: Duration) -> Option<(Failure, IpAddr)> {
+            None
+        }
+        async fn lookup(&self, _: &str, wait: Duration) -> Result<Vec<IpAddr>, LookupFailure> {
+            sleep(self.0.min(wait)).await;
+            if self.0 > wait { Err(LookupFailure::Timeout) } else { self.1.clone() }
+        }
+    }
+
+    struct OneLine;
+
+    #[async_trait(?Send)]
+    impl Machine for OneLine {
+        async fn hosts(&self) -> Known<Vec<HostsEntry>> {
+            Ok(vec![HostsEntry {
+                address: "10.0.0.9".parse().expect("an address"),
+                names: vec!["Old.test".to_owned()],
+                line: 4,
+            }])
+        }
+    }
+
+    async fn look(name: &str, network: Names, deadline: Duration) -> (Observation, Vec<Observation>) {
+        let world = World { machine: Rc::new(OneLine), network: Rc::new(network), person: Rc::new(Nobody) };
+        let emitted = RefCell::new(Vec::new());
+        let look = Look {
+            probe: &PROBE,
+            world: &world,
+            check: "programs",
+            layer: Layer::Dns,
+            args: json!({ "name": name }).as_object().expect("an object").clone(),
+            deadline: Instant::now() + deadline,
+            emit: &|observation| emitted.borrow_mut().push(observation),
+        };
+        let last = (PROBE.run)(&look).await.remove(0);
+        (last, emitted.into_inner())
+    }
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    fn addresses() -> Result<Vec<IpAddr>, LookupFailure> {
+        Ok(vec!["fd00::7".parse().expect("an address"), "10.0.0.7".parse().expect("an address")])
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_programs_feel_is_told_apart() {
+        let failure = |failure| Err(failure);
+        let table = [
+            (10, addresses(), None),
+            (1200, addresses(), Some(Code::DnsLookupSlow)),
+            (9000, addresses(), Some(Code::DnsLookupTimeout)),
+            (10, Ok(Vec::new()), Some(Code::DnsLookupFailed)),
+            (10, failure(LookupFailure::NotFound), Some(Code::DnsLookupFailed)),
+            (10, failure(LookupFailure::TryAgain), Some(Code::DnsLookupFailed)),
+            (10, failure(LookupFailure::Failed), Some(Code::DnsLookupFailed)),
+        ];
+        for (took, answer, code) in table {
+            let network = Names(Duration::from_millis(took), answer);
+            let (last, emitted) = look("crm.test", network, LONG).await;
+            assert_eq!(last.code, code, "{last:#?}");
+            assert_eq!(emitted.len(), usize::from(took > 1500), "a suspicion only where it waits: {took}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn facts_say_order_source_and_tries() {
+        let (last, _) = look("OLD.test.", Names(Duration::ZERO, addresses()), LONG).await;
+        assert_eq!(last.facts["source"], "hosts");
+        assert_eq!(last.facts["first_family"], "ipv6");
+        assert_eq!(last.facts["addresses"], json!(["fd00::7", "10.0.0.7"]));
+        let (last, _) = look("crm.test", Names(Duration::ZERO, Err(LookupFailure::TryAgain)), LONG).await;
+        assert_eq!((&last.facts["tries"], &last.facts["error"]), (&json!(2), &json!("try_again")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_not_seen_is_not_said() {
+        let unsupported = Err(LookupFailure::Unsupported("static binary".to_owned()));
+        let (last, _) = look("crm.test", Names(Duration::ZERO, unsupported), LONG).await;
+        assert_eq!((last.outcome, last.reason.as_deref()), (Outcome::Unknown, Some("static binary")));
+        let (last, _) = look("crm.test", Names(LONG, addresses()), Duration::from_millis(400)).await;
+        assert_eq!(last.outcome, Outcome::Unknown, "the deadline is no answer");
+        let (last, _) = look("crm.test", Names(LONG, addresses()), Duration::from_millis(2000)).await;
+        assert_eq!(last.certainty, Some(Certainty::Suspected));
+        let (last, _) = look("10.0.0.7", Names(LONG, addresses()), LONG).await;
+        assert_eq!(last.outcome, Outcome::Ok);
+    }
+}
