@@ -7,6 +7,7 @@ use super::parse::{Draft, DraftCause, DraftCheck, Fill, Head, PlacedText, Regist
 use super::template::{self, FIXED_ROOTS, OBSERVATION_NAMES, TARGET_NAMES, variable};
 use super::when::PlacedAtom;
 use super::{Check, InputKind};
+use crate::diagnosis::evidence::CASE_CHECK;
 use crate::observation::Facts;
 use crate::probe::Probe;
 use crate::problem::Code;
@@ -131,7 +132,7 @@ impl<'d> Lint<'d> {
 
     fn known_check(&mut self, id: &str, at: &At) -> Option<&'d DraftCheck> {
         let known = self.checks.get(id).copied();
-        if known.is_none() {
+        if known.is_none() && id != CASE_CHECK {
             let message = format!("there is no check `{}`", shown(id));
             let mistake = Mistake::new(Kind::UnknownCheck, at, message).suggest(id, self.checks.keys().copied());
             self.add(mistake);
@@ -502,6 +503,9 @@ impl<'d> Lint<'d> {
 
     fn root(&mut self, root: &str, name: Option<&str>, at: &At) {
         if self.draft.inputs.iter().any(|input| variable(&input.name) == root) {
+            return;
+        }
+        if root == CASE_CHECK {
             return;
         }
         let id = template::check_of(root);

@@ -584,6 +584,7 @@ fn read_cause(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Option<DraftCa
     let technical = fields.text(reader, "technical");
     let workaround = fields.texts(reader, "workaround");
     let verify = fields.text(reader, "verify");
+    let degrades = fields.flag(reader, "degrades");
     let security_stop = fields.flag(reader, "security_stop");
     let escalate = fields.get("escalate").and_then(|value| reader.table("`escalate`", "escalate", value));
     let escalate = escalate.and_then(|fields| read_escalate(reader, fields));
@@ -607,6 +608,7 @@ fn read_cause(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Option<DraftCa
         workaround: values(&workaround),
         verify: verify.as_ref().map(|text| text.value.clone()),
         escalate: escalate.map(|(escalate, _)| escalate),
+        degrades,
         security_stop,
     };
     let (verify, workaround) = (verify.map(|text| text.at), places(workaround));

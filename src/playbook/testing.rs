@@ -183,6 +183,7 @@ mod tests {
             workaround: Vec::new(),
             verify: None,
             escalate: None,
+            degrades: false,
             security_stop: false,
         };
         let given = |code| Given { subject: Some("10.8.0.1".into()), code, ..Given::default() };
