@@ -11,8 +11,12 @@ pub mod matching;
 pub mod mistake;
 pub mod parse;
 mod reader;
+#[cfg(test)]
+mod sample;
 pub mod template;
 pub mod testing;
+#[cfg(test)]
+mod tests;
 mod when;
 
 pub use condition::Condition;

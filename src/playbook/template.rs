@@ -18,7 +18,7 @@ const FUEL: u64 = 10_000;
 const LONGEST: usize = 16 * 1024;
 
 /// Names at the root of a scope that are no checks.
-pub const FIXED_ROOTS: [&str; 3] = ["inputs", "settings", "target"];
+pub const FIXED_ROOTS: [&str; 2] = ["settings", "target"];
 
 /// What an observation adds to the facts of its check.
 pub const OBSERVATION_NAMES: [&str; 6] = ["subject", "code", "outcome", "summary", "ok", "all"];
@@ -40,9 +40,6 @@ impl Scope {
         for (name, text) in inputs {
             roots.insert(variable(name), Value::from(text.as_str()));
         }
-        let by_name: BTreeMap<String, &str> =
-            inputs.iter().map(|(name, text)| (variable(name), text.as_str())).collect();
-        roots.insert("inputs".to_owned(), Value::from_pairs(by_name));
         roots.insert("settings".to_owned(), Value::from(Serde(settings)));
         if let Some(target) = target {
             roots.insert("target".to_owned(), Value::from_object(TargetObject(target.clone())));
@@ -390,7 +387,6 @@ mod tests {
             (json!("{{ resolver.addresses[0] }}"), json!("192.0.2.1")),
             (json!("{{ settings.time_servers }}"), json!(["a.test", "b.test"])),
             (json!("{{ my_name }}"), json!("intranet")),
-            (json!("{{ inputs.my_name }}"), json!("intranet")),
             (json!("{{ other_machine.summary }}"), json!("only here")),
             (json!("{{ resolver.server }}"), json!("10.0.0.1")),
             (json!("{{ target.host }}:{{ target.port }}"), json!("crm.test:8443")),
@@ -460,7 +456,7 @@ mod tests {
         let args = Facts::from_iter([
             ("a".to_owned(), json!("{{ resolver.chain[0].subject }}")),
             ("b".to_owned(), json!(["{{ other_machine.answer or target.host }}", "{{ settings.control_url }}"])),
-            ("c".to_owned(), json!({ "d": "{{ inputs.x }}{{ lookup.addresses | first }}" })),
+            ("c".to_owned(), json!({ "d": "{{ lookup.addresses | first }}" })),
         ]);
         assert_eq!(references(&args), ["lookup", "other-machine", "resolver"]);
     }
