@@ -56,8 +56,8 @@ pub struct DnsFacts {
     pub tcp: Option<Tcp>,
     /// The server answers only queries without EDNS.
     pub without_edns: Option<bool>,
-    /// What the network said instead of an answer: `port_closed`, `network_unreachable`, `host_unreachable`,
-    /// `prohibited`, `no_source`, `local_denied`.
+    /// What the network said instead of an answer: `refused` (port closed), `network_unreachable`,
+    /// `host_unreachable`, `prohibited`, `time_exceeded`, `no_source`, `local_denied`.
     pub failure: Option<String>,
     /// The router that said so.
     pub refused_by: Option<String>,
@@ -159,14 +159,14 @@ fn word(word: &Word) -> String {
     match word {
         Word::Answer(answer) => answer.rcode.clone(),
         Word::Garbage(_) => "malformed".to_owned(),
-        Word::Failure(failure) => judge::failure_word(failure).unwrap_or("failed").to_owned(),
+        Word::Failure(failure) => failure.word().to_owned(),
         Word::Silence | Word::Cut => "timeout".to_owned(),
     }
 }
 
 fn failure(asked: &Asked) -> Option<String> {
     match &asked.word {
-        Word::Failure(failure) => judge::failure_word(failure).map(str::to_owned),
+        Word::Failure(failure) => Some(failure.word().to_owned()),
         _ => None,
     }
 }

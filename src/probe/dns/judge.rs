@@ -205,9 +205,11 @@ fn refusal_code(word: &Word) -> Option<Code> {
         Word::Garbage(_) => Code::DnsFormerr,
         Word::Failure(failure) => match failure {
             Failure::Refused => Code::DnsPortClosed,
-            Failure::NetworkUnreachable | Failure::HostUnreachable | Failure::Prohibited | Failure::NoSource => {
-                Code::DnsUnreachable
-            }
+            Failure::NetworkUnreachable
+            | Failure::HostUnreachable
+            | Failure::Prohibited
+            | Failure::TimeExceeded
+            | Failure::NoSource => Code::DnsUnreachable,
             Failure::LocalDenied => Code::HostFilterDrops,
             _ => return None,
         },
@@ -262,21 +264,9 @@ fn failure_words(failure: &Failure) -> Option<&'static str> {
         Failure::NetworkUnreachable => "its network is unreachable",
         Failure::HostUnreachable => "the host is unreachable",
         Failure::Prohibited => "a filter on the way forbids the query (ICMP prohibited)",
+        Failure::TimeExceeded => "the query's hop limit ran out on the way",
         Failure::NoSource => "this machine has no source address for it",
         Failure::LocalDenied => "this machine itself does not let the query out (operation not permitted)",
-        _ => return None,
-    })
-}
-
-/// The word for facts.
-pub(super) fn failure_word(failure: &Failure) -> Option<&'static str> {
-    Some(match failure {
-        Failure::Refused => "port_closed",
-        Failure::NetworkUnreachable => "network_unreachable",
-        Failure::HostUnreachable => "host_unreachable",
-        Failure::Prohibited => "prohibited",
-        Failure::NoSource => "no_source",
-        Failure::LocalDenied => "local_denied",
         _ => return None,
     })
 }
@@ -330,9 +320,15 @@ fn answered(asked: &Asked, case: &Case) -> Judgement {
         found.push((Code::DnsBogon, true, text));
     }
     found.extend(lossy(asked, case, &silent_types));
-    if asked.tcp != Tcp::NotAsked && asked.tcp != Tcp::Ok && asked.tcp != Tcp::Failed {
-        let needed = if deciding(asked).is_some_and(|answer| answer.truncated) { "is truncated and " } else { "" };
-        let how = if asked.tcp == Tcp::Refused { "refuses TCP" } else { "does not answer over TCP" };
+    let truncated = deciding(asked).is_some_and(|answer| answer.truncated);
+    let no_tcp = match asked.tcp {
+        Tcp::Refused => Some("refuses TCP"),
+        Tcp::Timeout => Some("does not answer over TCP"),
+        Tcp::Failed if truncated => Some("fails over TCP"),
+        Tcp::Failed | Tcp::Ok | Tcp::NotAsked => None,
+    };
+    if let Some(how) = no_tcp {
+        let needed = if truncated { "is truncated and " } else { "is whole, but " };
         found.push((
             Code::DnsTcpBlocked,
             true,
@@ -555,7 +551,8 @@ mod tests {
     fn answers_mean_what_they_mean() {
         let good = || answer("NOERROR", &["10.0.0.7"]);
         type Change = fn(&mut Asked, &mut Case);
-        let table: &[(Word, Change, Option<(Code, bool)>)] = &[
+        type Row = (Word, Change, Option<(Code, bool)>);
+        let table: &[Row] = &[
             (good(), |_, _| {}, None),
             (good(), |asked, _| asked.quickest = Some(SLOW * 2), Some((Code::DnsSlow, true))),
             (good(), |asked, _| asked.answered = 3, None),

@@ -210,7 +210,7 @@ async fn a_closed_port_is_told_from_silence() {
     let closed = UdpSocket::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let outcome = look(json!({ "name": "crm.test", "servers": [closed.to_string()] })).await;
     is(&outcome.last[0], Code::DnsPortClosed, Certainty::Confirmed);
-    assert_eq!(outcome.last[0].facts["failure"], "port_closed");
+    assert_eq!(outcome.last[0].facts["failure"], "refused");
     assert!(outcome.took < PROMPT);
 }
 
