@@ -5,7 +5,9 @@
 //! its budget. What it could not see is `unknown` with the reason.
 
 pub mod address;
+pub mod argument;
 pub mod ask;
+pub mod attempt;
 pub mod clock;
 pub mod disk;
 pub mod dns;
@@ -28,6 +30,8 @@ pub mod resource;
 pub mod route;
 pub mod service;
 pub mod socket;
+#[cfg(test)]
+mod stage;
 pub mod tcp;
 pub mod tls;
 pub mod trace;
@@ -177,6 +181,10 @@ pub const PROBES: &[&Probe] = &[
     &lookup::PROBE,
     // this host
     // the way out
+    &echo::PROBE,
+    &mtu::PROBE,
+    &tcp::PROBE,
+    &udp::PROBE,
     // what is spoken
     // people and commands
 ];
