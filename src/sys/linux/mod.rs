@@ -16,10 +16,13 @@ mod radio;
 mod resolver;
 mod resource;
 mod route;
+mod runtime;
 mod service;
 mod setting;
 mod socket;
 mod tunnel;
+
+pub use runtime::{interrupted, make_private_folder, system_state_folder};
 
 use super::*;
 use async_trait::async_trait;
