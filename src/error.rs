@@ -125,15 +125,15 @@ pub fn point(kind: Kind, path: &str, source: &str, span: std::ops::Range<usize>,
     Error::rendered(kind, Renderer::plain().render(&report))
 }
 
-/// The closest of `candidates` to what was typed, where one is close enough to be meant.
+/// The closest of `candidates` to what was typed, where one is close enough to be meant: a third of its letters wrong
+/// at most.
 pub fn closest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    /// Jaro-Winkler similarity from which a word reads as a slip of the fingers; judgement, the value clap uses is 0.7.
-    const SIMILAR: f64 = 0.75;
+    let typed = typed.to_lowercase();
     candidates
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(typed, candidate), candidate))
-        .filter(|(similarity, _)| *similarity > SIMILAR)
-        .max_by(|left, right| left.0.total_cmp(&right.0))
+        .map(|candidate| (strsim::damerau_levenshtein(&typed, candidate), candidate))
+        .filter(|(slips, candidate)| *slips <= (candidate.chars().count() / 3).max(1))
+        .min_by_key(|(slips, _)| *slips)
         .map(|(_, candidate)| candidate)
 }
 

@@ -35,7 +35,9 @@ pub struct Content {
     pub culprit: Option<String>,
     /// Ticket, symptom and target, where somebody gave them.
     pub case: Vec<String>,
+    /// `34 -> 12 -> 3 -> 1 (16 of 31 checks in 2.9 s)`.
     pub board: String,
+    pub board_label: &'static str,
     /// Why the run is not complete.
     pub cut_short: Option<String>,
     pub ladder: Vec<Rung>,
@@ -68,11 +70,12 @@ impl Content {
             culprit: verdict.culprit.clone().filter(|culprit| !verdict.summary.contains(culprit.as_str())),
             case: case(packet),
             board: board(packet),
+            board_label: if verdict.status == Status::Healthy { "Checks" } else { "Suspects" },
             cut_short: cut_short(packet),
             ladder: ladder(&verdict.findings),
             suspects: suspects(packet),
             because: because(packet),
-            ruled_out: ruled_out(&verdict.ruled_out),
+            ruled_out: if verdict.status == Status::Healthy { Vec::new() } else { ruled_out(&verdict.ruled_out) },
             not_tested: not_tested(&verdict.not_tested),
             notes: verdict.notes.clone(),
             also,
@@ -133,7 +136,6 @@ fn case(packet: &Packet) -> Vec<String> {
     [case.ticket.clone(), symptom, case.target.clone()].into_iter().flatten().collect()
 }
 
-/// `34 -> 12 -> 3 -> 1 suspects, 16 of 31 checks in 2.9 s`.
 fn board(packet: &Packet) -> String {
     let mut numbers: Vec<usize> = packet.board.iter().map(|step| step.suspects).collect();
     numbers.dedup();
@@ -146,7 +148,8 @@ fn board(packet: &Packet) -> String {
     }
     let run = &packet.run;
     let checks = format!("{} of {} checks in {}", run.checks_used, run.checks_available, seconds(run.took_ms));
-    match (words.is_empty(), run.suspected_ms) {
+    // Where nothing is wrong, nobody asks how the suspects fell.
+    match (words.is_empty() || packet.verdict.status == Status::Healthy, run.suspected_ms) {
         (true, _) => checks,
         (false, None) => format!("{} ({checks})", words.join(" -> ")),
         (false, Some(first)) => format!("{} ({checks}, first suspected after {})", words.join(" -> "), seconds(first)),
@@ -265,11 +268,11 @@ fn then(packet: &Packet) -> Vec<String> {
         then.push(format!("{left} more {steps} in the packet"));
     }
     if next.verify.is_some() && !next.workaround.is_empty() {
-        then.push(format!("to see whether it works again: {}", again(packet)));
+        then.push(format!("check again: {}", again(packet)));
     }
     if let Some(escalate) = next.escalate.as_ref().filter(|escalate| !escalate.to.is_empty()) {
         let when = if escalate.when.is_empty() { String::new() } else { format!(" ({})", escalate.when) };
-        then.push(format!("then escalate to {}{when}, with the packet", escalate.to));
+        then.push(format!("escalate to {}{when}, with the packet", escalate.to));
     }
     if let Some(command) = &next.command {
         then.push(format!("next: {command}"));
@@ -279,7 +282,13 @@ fn then(packet: &Packet) -> Vec<String> {
 
 fn again(packet: &Packet) -> String {
     match &packet.case.target {
-        Some(target) => format!("firstline run {} {target}", packet.playbook.id),
+        Some(target) => format!("firstline run {} {}", packet.playbook.id, quoted(target)),
         None => format!("firstline run {}", packet.playbook.id),
     }
+}
+
+/// A word for a shell: quoted where it holds more than letters, digits and what is plain in a URL.
+fn quoted(word: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || ":/.-_%,+@".contains(character);
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }

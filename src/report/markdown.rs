@@ -44,7 +44,7 @@ fn head(out: &mut String, content: &Content) {
     let rows = [
         ("For the user", Some(content.plain.clone()).filter(|text| !text.is_empty())),
         ("Culprit", content.culprit.clone()),
-        ("Suspects", Some(content.board.clone())),
+        (content.board_label, Some(content.board.clone())),
         ("Cut short", content.cut_short.clone()),
         ("Case", (!content.case.is_empty()).then(|| content.case.join(", "))),
     ];

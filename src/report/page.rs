@@ -5,7 +5,7 @@ use crate::ui::{escape, wrap};
 use anstyle::{AnsiColor, Effects, Style as Ansi};
 
 /// Columns that a label takes.
-const LABEL: usize = 12;
+const LABEL: usize = 14;
 
 /// What a word looks like where colour is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,10 @@ impl Page {
     }
 
     /// The finished page.
-    pub fn finish(self) -> String {
+    pub fn finish(mut self) -> String {
+        while self.out.ends_with("\n\n") {
+            self.out.pop();
+        }
         self.out
     }
 
@@ -116,6 +119,9 @@ impl Page {
             .set_width(u16::try_from(self.width).unwrap_or(u16::MAX));
         for (cells, _) in rows {
             table.add_row(cells.map(|cell| escape(cell).into_owned()));
+        }
+        if let Some(first) = table.column_mut(0) {
+            first.set_padding((0, 1));
         }
         let mut paints = rows.iter().filter(|(_, paint)| *paint != Paint::Plain).peekable();
         for line in table.lines() {

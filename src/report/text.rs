@@ -35,11 +35,10 @@ pub(super) fn head(page: &mut Page, content: &Content) {
     let lines = [
         ("For the user", single(&content.plain)),
         ("Culprit", content.culprit.as_deref()),
-        ("Suspects", single(&content.board)),
+        (content.board_label, single(&content.board)),
         ("Cut short", content.cut_short.as_deref()),
     ];
     for (label, text) in lines {
-        // The longest label is as wide as the column: the text begins one column later there.
         page.labelled(label, text);
     }
     page.labelled("Case", (!content.case.is_empty()).then(|| content.case.join(", ")).as_deref());
