@@ -28,9 +28,7 @@ Examples:
   firstline run dns crm.example --full --output /tmp
   firstline run one-site-fails crm.example --answer other-machine=yes --no-input";
 
-/// Finds out why this machine cannot do what its user needs, and hands the evidence on.
-///
-/// Without a command: triage. It changes nothing on the machine.
+/// Finds out why this machine cannot do what its user needs, and hands the evidence on. Without a command: triage.
 #[derive(Debug, Parser)]
 #[command(name = "firstline", version, after_help = EXAMPLES, max_term_width = 100)]
 pub struct Cli {
