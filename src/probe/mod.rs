@@ -172,6 +172,9 @@ impl Look<'_> {
 pub const PROBES: &[&Probe] = &[
     // this machine's network
     // names
+    &dns::PROBE,
+    &hosts::PROBE,
+    &lookup::PROBE,
     // this host
     // the way out
     // what is spoken
