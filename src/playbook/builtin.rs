@@ -53,6 +53,8 @@ pub fn lint(id: &str) -> Option<Mistakes> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnosis::judge;
+    use crate::playbook::testing;
     use std::path::Path;
 
     fn stems(folder: &str) -> Vec<String> {
@@ -85,6 +87,8 @@ mod tests {
             let playbook = playbook(id).unwrap().unwrap();
             assert_eq!(playbook.id, *id, "the file's name is the id");
             assert!(!playbook.says.is_empty(), "{id} cannot be found by words");
+            let report = testing::run(&playbook, &|playbook, seen, case| judge(playbook, seen, case).verdict);
+            assert!(report.passed(), "{report}");
         }
     }
 }

@@ -113,8 +113,8 @@ fn observation(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> (Given, Place
         given.via = elements(reader, via);
     }
     fields.deny_rest(reader);
-    if given.outcome.is_none() && given.code.is_none() {
-        let message = "a given observation says neither `outcome` nor `code`";
+    if given.outcome.is_none() && given.code.is_none() && given.facts.is_empty() {
+        let message = "a given observation says neither `outcome`, `code` nor `facts`";
         reader.add(Mistake::new(Kind::MissingKey, &fields.at, message).help("add `outcome = \"ok\"` or a code"));
     }
     (given, place)

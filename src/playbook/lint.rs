@@ -7,6 +7,7 @@ use super::parse::{Draft, DraftCause, DraftCheck, Fill, Head, PlacedText, Regist
 use super::template::{self, FIXED_ROOTS, OBSERVATION_NAMES, TARGET_NAMES, variable};
 use super::when::PlacedAtom;
 use super::{Check, InputKind};
+use crate::diagnosis::evidence::CASE_CHECK;
 use crate::observation::Facts;
 use crate::probe::Probe;
 use crate::problem::Code;
@@ -18,6 +19,19 @@ use std::collections::{BTreeMap, BTreeSet};
 const STEPS_SHOWN: usize = 3;
 
 /// Keys of `[[check]]` that are no arguments.
+/// What people said is an observation like any other: its facts, and the JSON type of each. Inputs come on top.
+const CASE_FACTS: [(&str, &str); 9] = [
+    ("target", "string"),
+    ("scheme", "string"),
+    ("host", "string"),
+    ("port", "integer"),
+    ("tls", "boolean"),
+    ("http", "boolean"),
+    ("is_address", "boolean"),
+    ("connectivity_check", "boolean"),
+    ("symptom", "boolean"),
+];
+
 const CHECK_KEYS: [&str; 10] =
     ["id", "probe", "title", "layer", "cost", "goal", "after", "may_affect", "control_for", "when"];
 
@@ -201,8 +215,41 @@ impl<'d> Lint<'d> {
         }
     }
 
+    /// A statement about what people said.
+    fn case(&mut self, atom: &PlacedAtom) {
+        let Test::Fact(name, compare) = &atom.atom.test else {
+            let message = format!("`{CASE_CHECK}` is what people said: it has facts only");
+            self.add(Mistake::new(Kind::BadCompare, &atom.test, message));
+            return;
+        };
+        let types = self.case_facts();
+        match types.get(name.as_str()) {
+            Some(kind) => {
+                let fact = FactType { types: vec![(*kind).to_owned()], words: None };
+                if let Some(problem) = fact.mismatch(name, compare) {
+                    self.add(Mistake::new(Kind::BadCompare, &atom.value, problem));
+                }
+            }
+            None => {
+                let message = format!("`{CASE_CHECK}` has no fact `{}`", shown(name));
+                let mistake = Mistake::new(Kind::UnknownFact, &atom.test, message)
+                    .suggest(name, types.keys().map(String::as_str));
+                self.add(mistake);
+            }
+        }
+    }
+
+    fn case_facts(&self) -> BTreeMap<String, &'static str> {
+        let inputs = self.draft.inputs.iter().map(|input| (variable(&input.name), "string"));
+        inputs.chain(CASE_FACTS.map(|(name, kind)| (name.to_owned(), kind))).collect()
+    }
+
     fn atoms(&mut self, atoms: &[PlacedAtom]) {
         for atom in atoms {
+            if atom.atom.check == CASE_CHECK {
+                self.case(atom);
+                continue;
+            }
             let Some(check) = self.known_check(&atom.atom.check, &atom.check) else { continue };
             let Some(probe) = self.registry.find(&check.check.probe) else { continue };
             match &atom.atom.test {
@@ -347,6 +394,19 @@ impl<'d> Lint<'d> {
                 );
             }
             for ((id, _), place) in test.test.given.iter().zip(&test.given) {
+                if id == CASE_CHECK {
+                    let known = self.case_facts();
+                    for (fact, at) in place.entries.iter().flat_map(|entry| &entry.facts) {
+                        if !known.contains_key(fact) {
+                            let message = format!("`{CASE_CHECK}` has no fact `{}`", shown(fact));
+                            self.mistakes.add(
+                                Mistake::new(Kind::UnknownFact, at, message)
+                                    .suggest(fact, known.keys().map(String::as_str)),
+                            );
+                        }
+                    }
+                    continue;
+                }
                 let Some(check) = self.known_check(id, &place.check) else { continue };
                 let Some(probe) = self.registry.find(&check.check.probe) else { continue };
                 for entry in &place.entries {
@@ -472,10 +532,6 @@ impl<'d> Lint<'d> {
             "settings" => {
                 let known = self.settings.clone();
                 self.part("settings", name, known.iter().map(String::as_str).collect(), &at);
-            }
-            "inputs" => {
-                let known: Vec<String> = self.draft.inputs.iter().map(|input| variable(&input.name)).collect();
-                self.part("inputs", name, known.iter().map(String::as_str).collect(), &at);
             }
             "target" => self.target(name, &at),
             _ => self.root(root, name, &at),

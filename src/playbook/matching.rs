@@ -50,6 +50,11 @@ const SAME: &[(&str, &str)] = &[
     ("works", "work"),
 ];
 
+/// Words that most complaints share, and what they weigh against one that names the thing: judgement, held by the
+/// table in the tests.
+const WEAK: &[&str] = &["down", "load", "machine", "not", "open", "work"];
+const WEAK_WEIGHT: f64 = 0.5;
+
 /// A match below this shares too little with what was typed to be run unasked; judgement, held by the table in the
 /// tests.
 const ENOUGH: f64 = 0.4;
@@ -117,6 +122,10 @@ pub fn rank(words: &str, headings: &[Heading]) -> Vec<Match> {
 /// Where none fits well enough, or several do equally well.
 pub fn best(words: &str, headings: &[Heading]) -> Result<String, LoadError> {
     let ranked = rank(words, headings);
+    // Nobody speaks with hyphens: this is a mistyped id, and running what it resembles would be a guess.
+    if words.contains('-') && !words.trim().contains(char::is_whitespace) {
+        return Err(LoadError::NoMatch { words: words.to_owned(), nearest: nearest(words, &ranked, headings) });
+    }
     let named = |list: &[Match]| list.iter().take(NAMED).map(|it| (it.id.clone(), it.title.clone())).collect();
     match ranked.as_slice() {
         [first, second, ..] if first.score >= ENOUGH && first.score - second.score < TIE && first.score < 1.0 => {
@@ -166,7 +175,12 @@ fn rarity(headings: &[Heading]) -> BTreeMap<String, f64> {
 /// the name of the thing that fails.
 fn likeness(asked: &BTreeSet<String>, phrase: &BTreeSet<String>, rarity: &BTreeMap<String, f64>) -> f64 {
     let weight = |words: &mut dyn Iterator<Item = &String>| -> f64 {
-        words.map(|word| rarity.get(word).copied().unwrap_or(1.0)).sum()
+        words
+            .map(|word| {
+                let factor = if WEAK.contains(&word.as_str()) { WEAK_WEIGHT } else { 1.0 };
+                factor * rarity.get(word).copied().unwrap_or(1.0)
+            })
+            .sum()
     };
     let total = weight(&mut asked.iter()) + weight(&mut phrase.iter());
     match total > 0.0 {

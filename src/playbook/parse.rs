@@ -6,6 +6,7 @@ use super::mistake::{At, Kind, Mistake, Mistakes, Source, shown};
 use super::reader::{Fields, Placed, Reader};
 use super::when::{self, PlacedAtom};
 use super::{Cause, Check, Escalate, Input, InputKind, Playbook, Prior, SCHEMA, lint};
+use crate::diagnosis::evidence::CASE_CHECK;
 use crate::layer::Layer;
 use crate::observation::Facts;
 use crate::probe::{Cost, PROBES, Probe};
@@ -51,6 +52,7 @@ const KINDS: &[(&str, InputKind)] = &[
 
 /// Names that templates use for something else.
 const RESERVED: &[&str] = &[
+    CASE_CHECK,
     "inputs",
     "settings",
     "target",
@@ -287,7 +289,7 @@ impl Reading<'_> {
     fn body(&mut self, mut fields: Fields<'_>, head: &mut Head, source: usize, outermost: bool) {
         let before = [self.draft.inputs.len(), self.draft.checks.len(), self.draft.causes.len()];
         let mut reader = Reader { mistakes: &mut self.mistakes, source };
-        schema(&mut reader, &mut fields);
+        schema(&mut reader, &mut fields, outermost);
         read_head(&mut reader, &mut fields, head, outermost);
         for included in fields.texts(&mut reader, "include") {
             self.included(&included);
@@ -379,8 +381,12 @@ fn section<'t>(
     fields.get(key).map(|value| reader.tables(what, key, value)).unwrap_or_default()
 }
 
-fn schema(reader: &mut Reader<'_>, fields: &mut Fields<'_>) {
+/// A fragment is read with its playbook and needs no version of its own.
+fn schema(reader: &mut Reader<'_>, fields: &mut Fields<'_>, outermost: bool) {
     let Some(value) = fields.get("schema") else {
+        if !outermost {
+            return;
+        }
         let message = "a playbook lacks `schema`";
         reader.add(Mistake::new(Kind::MissingKey, &fields.at, message).help(format!("add `schema = {SCHEMA}`")));
         return;
@@ -437,7 +443,7 @@ fn kebab(reader: &mut Reader<'_>, id: &Placed<String>, reserved: &[&str]) {
         }
         reader.add(mistake);
     } else if reserved.contains(&id.value.as_str()) {
-        let message = format!("`{}` is a word of the template language", id.value);
+        let message = format!("`{}` is a word of the language", id.value);
         reader.add(Mistake::new(Kind::BadId, &id.at, message).help("choose another id"));
     }
 }
@@ -584,6 +590,7 @@ fn read_cause(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Option<DraftCa
     let technical = fields.text(reader, "technical");
     let workaround = fields.texts(reader, "workaround");
     let verify = fields.text(reader, "verify");
+    let degrades = fields.flag(reader, "degrades");
     let security_stop = fields.flag(reader, "security_stop");
     let escalate = fields.get("escalate").and_then(|value| reader.table("`escalate`", "escalate", value));
     let escalate = escalate.and_then(|fields| read_escalate(reader, fields));
@@ -607,6 +614,7 @@ fn read_cause(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Option<DraftCa
         workaround: values(&workaround),
         verify: verify.as_ref().map(|text| text.value.clone()),
         escalate: escalate.map(|(escalate, _)| escalate),
+        degrades,
         security_stop,
     };
     let (verify, workaround) = (verify.map(|text| text.at), places(workaround));

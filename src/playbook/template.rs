@@ -18,10 +18,11 @@ const FUEL: u64 = 10_000;
 const LONGEST: usize = 16 * 1024;
 
 /// Names at the root of a scope that are no checks.
-pub const FIXED_ROOTS: [&str; 3] = ["inputs", "settings", "target"];
+pub const FIXED_ROOTS: [&str; 2] = ["settings", "target"];
 
-/// What an observation adds to the facts of its check.
-pub const OBSERVATION_NAMES: [&str; 4] = ["subject", "code", "outcome", "summary"];
+/// What stands beside the facts of a check: of the chosen observation, and of every subject that works (`ok`) or of every
+/// one at all (`all`).
+pub const OBSERVATION_NAMES: [&str; 6] = ["subject", "code", "outcome", "summary", "ok", "all"];
 
 /// What `target` offers.
 pub const TARGET_NAMES: [&str; 9] = ["text", "scheme", "host", "port", "is_address", "tls", "http", "path", "url"];
@@ -50,9 +51,6 @@ impl Scope {
         for (name, text) in inputs {
             roots.insert(variable(name), Value::from(text.as_str()));
         }
-        let by_name: BTreeMap<String, &str> =
-            inputs.iter().map(|(name, text)| (variable(name), text.as_str())).collect();
-        roots.insert("inputs".to_owned(), Value::from_pairs(by_name));
         roots.insert("settings".to_owned(), Value::from(Serde(settings)));
         if let Some(target) = target {
             roots.insert("target".to_owned(), Value::from_object(TargetObject(target.clone())));
@@ -62,34 +60,34 @@ impl Scope {
 
     /// Adds what the checks saw: for each the first observation that is ok, else its first one.
     pub fn with_observations<'a>(mut self, observations: impl IntoIterator<Item = &'a Observation>) -> Self {
-        let mut chosen: BTreeMap<&str, &Observation> = BTreeMap::new();
+        let mut seen: BTreeMap<&str, Vec<&Observation>> = BTreeMap::new();
         for observation in observations {
-            let entry = chosen.entry(&observation.check).or_insert(observation);
-            if entry.outcome != Outcome::Ok && observation.outcome == Outcome::Ok {
-                *entry = observation;
-            }
+            seen.entry(&observation.check).or_default().push(observation);
         }
-        for observation in chosen.into_values() {
-            self.put(observation);
+        for (check, seen) in seen {
+            let works = |observation: &&Observation| observation.outcome == Outcome::Ok;
+            let Some(chosen) = seen.iter().copied().find(works).or(seen.first().copied()) else { continue };
+            let mut object = names(chosen);
+            let list = |chosen: &mut dyn Iterator<Item = &Observation>| -> Value {
+                chosen.map(|observation| Value::from_pairs(names(observation))).collect()
+            };
+            object.insert("ok".to_owned(), list(&mut seen.iter().copied().filter(works)));
+            object.insert("all".to_owned(), list(&mut seen.iter().copied()));
+            self.roots.insert(variable(check), Value::from_pairs(object));
         }
         self
     }
 
     /// Lets a check stand for this observation: a cause speaks of the one that it explains, not of the first.
     pub fn put(&mut self, observation: &Observation) {
-        let mut object: BTreeMap<&str, Value> = BTreeMap::new();
-        for (name, value) in &observation.facts {
-            object.insert(name, Value::from(Serde(value)));
+        let root = variable(&observation.check);
+        let mut object = names(observation);
+        for list in ["ok", "all"] {
+            if let Some(value) = self.roots.get(&root).and_then(|check| check.get_attr(list).ok()) {
+                object.insert(list.to_owned(), value);
+            }
         }
-        object.insert("outcome", Value::from(Serde(observation.outcome)));
-        object.insert("summary", Value::from(observation.summary.as_str()));
-        if let Some(subject) = &observation.subject {
-            object.insert("subject", Value::from(subject.as_str()));
-        }
-        if let Some(code) = observation.code {
-            object.insert("code", Value::from(code.word()));
-        }
-        self.roots.insert(variable(&observation.check), Value::from_pairs(object));
+        self.roots.insert(root, Value::from_pairs(object));
     }
 
     fn holds(&self, path: &str) -> bool {
@@ -107,6 +105,22 @@ impl Scope {
     fn value(&self) -> Value {
         Value::from_pairs(self.roots.clone())
     }
+}
+
+/// What templates can name of one observation.
+fn names(observation: &Observation) -> BTreeMap<String, Value> {
+    let mut object: BTreeMap<String, Value> = BTreeMap::new();
+    object.insert("outcome".to_owned(), Value::from(Serde(observation.outcome)));
+    object.insert("summary".to_owned(), Value::from(observation.summary.as_str()));
+    if let Some(subject) = &observation.subject {
+        object.insert("subject".to_owned(), Value::from(subject.as_str()));
+    }
+    if let Some(code) = observation.code {
+        object.insert("code".to_owned(), Value::from(code.word()));
+    }
+    // A fact wins over what has the same name: it says more.
+    object.extend(observation.facts.iter().map(|(name, value)| (name.clone(), Value::from(Serde(value)))));
+    object
 }
 
 /// The target: its parts by name, and its own text where the whole is wanted.
@@ -166,7 +180,7 @@ pub fn fill(args: &Facts, scope: &Scope) -> Result<Facts, Missing> {
     Ok(filled)
 }
 
-/// Fills one text.
+/// Fills a text for people. `a or b` takes what is there, also where the check of `a` was not made at all.
 ///
 /// # Errors
 /// Where it names something that is not there.
@@ -174,7 +188,11 @@ pub fn text(template: &str, scope: &Scope) -> Result<String, Missing> {
     if !is_template(template) {
         return Ok(template.to_owned());
     }
-    render(&environment(UndefinedBehavior::SemiStrict), template, scope)
+    let environment = environment(UndefinedBehavior::Chainable);
+    environment
+        .render_str(template, scope.value())
+        .map(bounded)
+        .map_err(|error| missing(&environment, template, scope, &error))
 }
 
 /// Fills a text for people; where something in it is not there, the given default is said instead.
@@ -198,7 +216,7 @@ pub fn text_with_gaps(template: &str, scope: &Scope, gap: &str) -> String {
     environment.render_str(template, value).map_or_else(|_| gap.to_owned(), bounded)
 }
 
-/// The roots that these arguments mention, in alphabetical order, without `inputs`, `settings` and `target`: checks (as
+/// The roots that these arguments mention, in alphabetical order, without `settings` and `target`: checks (as
 /// their ids are written) and inputs.
 pub fn references(args: &Facts) -> Vec<String> {
     let mut roots = std::collections::BTreeSet::new();
@@ -263,7 +281,7 @@ fn plain(error: &Error) -> String {
 }
 
 fn environment(undefined: UndefinedBehavior) -> Environment<'static> {
-    // Only filters whose work is bounded by the length of their input.
+    // Only filters whose work and result are bounded by the length of their input.
     let mut environment = Environment::empty();
     environment.add_filter("first", minijinja::filters::first);
     environment.add_filter("last", minijinja::filters::last);
@@ -272,6 +290,16 @@ fn environment(undefined: UndefinedBehavior) -> Environment<'static> {
     environment.add_filter("lower", minijinja::filters::lower);
     environment.add_filter("upper", minijinja::filters::upper);
     environment.add_filter("round", minijinja::filters::round);
+    environment.add_filter("default", minijinja::filters::default);
+    environment.add_filter("list", minijinja::filters::list);
+    environment.add_filter("map", minijinja::filters::map);
+    environment.add_filter("unique", minijinja::filters::unique);
+    environment.add_filter("selectattr", minijinja::filters::selectattr);
+    environment.add_filter("rejectattr", minijinja::filters::rejectattr);
+    environment.add_test("eq", minijinja::tests::is_eq);
+    environment.add_test("ne", minijinja::tests::is_ne);
+    environment.add_test("defined", minijinja::tests::is_defined);
+    environment.add_test("none", minijinja::tests::is_none);
     environment.set_undefined_behavior(undefined);
     environment.set_fuel(Some(FUEL));
     environment.set_formatter(format);
@@ -281,7 +309,7 @@ fn environment(undefined: UndefinedBehavior) -> Environment<'static> {
 /// Writes values as people read them: lists with commas, none as an error because it would say nothing.
 fn format(output: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
     match value.kind() {
-        ValueKind::None => Err(Error::new(ErrorKind::UndefinedError, "the value is not known")),
+        ValueKind::None | ValueKind::Undefined => Err(Error::new(ErrorKind::UndefinedError, "the value is not known")),
         ValueKind::Seq | ValueKind::Iterable => {
             for (index, item) in value.try_iter()?.enumerate() {
                 if index > 0 {
@@ -452,7 +480,10 @@ mod tests {
             (json!("{{ resolver.addresses[0] }}"), json!("192.0.2.1")),
             (json!("{{ settings.time_servers }}"), json!(["a.test", "b.test"])),
             (json!("{{ my_name }}"), json!("intranet")),
-            (json!("{{ inputs.my_name }}"), json!("intranet")),
+            (json!("{{ resolver.ok | map(attribute='server') | list }}"), json!(["10.0.0.1"])),
+            (json!("{{ (resolver.all | first).subject }}"), json!("10.8.0.1")),
+            (json!("{{ 'udp' if target.scheme == 'udp' else 'tcp' }}"), json!("tcp")),
+            (json!("{{ settings.second_resolver or 'none' }}"), json!("none")),
             (json!("{{ other_machine.summary }}"), json!("only here")),
             (json!("{{ resolver.server }}"), json!("10.0.0.1")),
             (json!("{{ target.host }}:{{ target.port }}"), json!("crm.test:8443")),
@@ -511,7 +542,8 @@ mod tests {
     fn texts_for_people_are_never_raw_templates() {
         let scope = scope();
         assert_eq!(text_or("by {{ resolver.server }}", &scope, "by it"), "by 10.0.0.1");
-        assert_eq!(text_or("by {{ resolver.none }}", &scope, "by it"), "by it");
+        assert_eq!(text_or("by {{ resolver.nothing }}", &scope, "by it"), "by it");
+        assert_eq!(text_or("{{ later.address or resolver.server }}", &scope, "it"), "10.0.0.1");
         assert_eq!(text_with_gaps("ask {{ x.y }} at {{ target.host }}", &scope, "?"), "ask ? at crm.test");
         assert_eq!(text_with_gaps("ask {{ x.y", &scope, "?"), "?");
         assert_eq!(text_with_gaps("plain", &scope, "?"), "plain");
@@ -522,7 +554,7 @@ mod tests {
         let args = Facts::from_iter([
             ("a".to_owned(), json!("{{ resolver.chain[0].subject }}")),
             ("b".to_owned(), json!(["{{ other_machine.answer or target.host }}", "{{ settings.control_url }}"])),
-            ("c".to_owned(), json!({ "d": "{{ inputs.x }}{{ lookup.addresses | first }}" })),
+            ("c".to_owned(), json!({ "d": "{{ target }}{{ lookup.addresses | first }}" })),
         ]);
         assert_eq!(references(&args), ["lookup", "other-machine", "resolver"]);
     }
@@ -541,8 +573,9 @@ mod tests {
         for template in [
             "{{ 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' * 1000000 }}",
             "{{ ([1] * 1000000000) | join }}",
-            "{{ range(100000) }}",
+            "{{ range(100000) | list }}",
             "{{ 'a' | replace('a', 'b') }}",
+            "{{ 'a' | indent(1000000) }}",
         ] {
             assert!(inspect(template).is_err(), "{template}");
         }
