@@ -151,7 +151,7 @@ pub enum Command {
         /// Its id; `probe:`, `layer:`, `code:`, `cause:` or `playbook:` in front where it is ambiguous
         id: String,
     },
-    /// Show playbooks
+    /// Check, test and show playbooks
     #[command(subcommand)]
     Playbook(PlaybookCommand),
     /// Show, verify and render stored packets
@@ -204,6 +204,16 @@ pub enum Listing {
 /// Commands for playbooks.
 #[derive(Debug, Subcommand)]
 pub enum PlaybookCommand {
+    /// Look for mistakes
+    Lint {
+        /// Playbook files or ids; all built-in ones where none is given
+        playbooks: Vec<String>,
+    },
+    /// Run the tests that playbooks carry
+    Test {
+        /// Playbook files or ids; all built-in ones where none is given
+        playbooks: Vec<String>,
+    },
     /// Show a playbook's checks and causes
     Show {
         /// Playbook id, file, or the user's words

@@ -15,7 +15,7 @@ pub(super) fn replay(context: &Context, path: &Path, playbook: Option<&str>) -> 
     // A file's origin leads to it again; a built-in playbook is found by its id.
     let reference = match playbook {
         Some(reference) => reference.to_owned(),
-        None if Path::new(&stored.origin).is_file() => stored.origin.clone(),
+        None if !library::is_builtin(&stored.origin) => stored.origin.clone(),
         None => stored.id.clone(),
     };
     let playbook = library::load(&reference)?;

@@ -109,8 +109,8 @@ fn run(context: &Context, request: &Request, flags: &RunFlags) -> Result<Ran> {
     let person: Rc<dyn Person> =
         if at_keyboard { Rc::new(AtTerminal::new(progress.clone(), interrupt.clone())) } else { Rc::new(Nobody) };
     let world = World {
-        machine: Rc::new(LocalMachine),
-        network: Rc::new(RealNetwork),
+        machine: Rc::new(LocalMachine::default()),
+        network: Rc::new(RealNetwork::default()),
         person: Rc::new(Answered::new(request.case.answers.clone(), person)),
     };
     let watcher =

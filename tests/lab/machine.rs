@@ -297,7 +297,8 @@ fn never_accept(address: &str, ready: impl FnOnce()) -> std::io::Result<()> {
     socket.listen(0)?;
     let fillers: Vec<_> = (0..4)
         .filter_map(|_| {
-            let filler = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None).ok()?;
+            let filler =
+                socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None).ok()?;
             filler.set_nonblocking(true).ok()?;
             let _ = filler.connect(&address.into());
             Some(filler)

@@ -247,7 +247,8 @@ fn add_address(host: &Host, name: &'static str, address: IpAddr, prefix: u8) -> 
 }
 
 fn add_route(host: &Host, route: &Route) -> Result<(), String> {
-    let wrong = |error: String| format!("{} does not take a route to {}/{}: {error}", host.name, route.to.0, route.to.1);
+    let wrong =
+        |error: String| format!("{} does not take a route to {}/{}: {error}", host.name, route.to.0, route.to.1);
     let mut builder = RouteMessageBuilder::<IpAddr>::new()
         .destination_prefix(route.to.0, route.to.1)
         .map_err(|error| wrong(format!("{error:?}")))?;

@@ -338,8 +338,7 @@ impl Scene {
         let name = |name: &str, addresses: &[&str]| {
             (name.to_owned(), Name::Addresses(addresses.iter().map(|address| ip(address)).collect()))
         };
-        let resolver =
-            |address| Resolver { address: ip(address), mood: ResolverMood::Answers, names: Vec::new() };
+        let resolver = |address| Resolver { address: ip(address), mood: ResolverMood::Answers, names: Vec::new() };
         Scene {
             client: Client::healthy(),
             gateway: Gateway { alive: true, forwards: true, answers_echo: true, routes: Vec::new(), mtu: None },

@@ -25,11 +25,11 @@ mod setting;
 mod socket;
 mod tunnel;
 
-pub use runtime::{interrupted, make_private_folder, system_state_folder};
 pub use error_queue::{
     HOST_DOWN, MESSAGE_TOO_LARGE, bind_to_interface, complaint_about_connection, forbid_fragments, interface_index,
     link_mtu_towards, send_datagram,
 };
+pub use runtime::{interrupted, make_private_folder, system_state_folder};
 
 use super::*;
 use async_trait::async_trait;
