@@ -324,6 +324,7 @@ impl<'a> State<'a> {
             redaction: "secrets-only".to_owned(),
             clock_offset_ms,
             warnings: Vec::new(),
+            packet_path: None,
         };
         Packet {
             schema: SCHEMA.to_owned(),

@@ -19,6 +19,7 @@ mod radio;
 mod resolver;
 mod resource;
 mod route;
+mod runtime;
 mod service;
 mod setting;
 mod socket;
@@ -28,6 +29,7 @@ pub use error_queue::{
     HOST_DOWN, MESSAGE_TOO_LARGE, bind_to_interface, complaint_about_connection, forbid_fragments, interface_index,
     link_mtu_towards, send_datagram,
 };
+pub use runtime::{interrupted, make_private_folder, system_state_folder};
 
 use super::*;
 use async_trait::async_trait;
