@@ -37,6 +37,7 @@ pub mod tls;
 pub mod trace;
 pub mod udp;
 pub mod vpn;
+mod way;
 
 use crate::layer::Layer;
 use crate::observation::{Facts, Observation, Outcome};
