@@ -4,7 +4,6 @@
 use crate::cli::{DEFAULT_DEADLINE, RunFlags, What};
 use crate::error::{Error, Result, closest};
 use crate::packet::Case;
-use crate::playbook::template::{Scope, text};
 use crate::playbook::{Input, InputKind, Playbook};
 use crate::settings::Settings;
 use crate::target::Target;
@@ -152,9 +151,9 @@ fn input_for_target(playbook: &Playbook, text: &str) -> Result<String> {
 /// An input that was not given: its default, or what the person answers.
 fn missing(playbook: &Playbook, name: &str, input: &Input, settings: &Settings, ask: Asker<'_>) -> Result<String> {
     if let Some(default) = &input.default {
-        // Nothing left of a template means that the setting is empty.
-        let scope = Scope::new(&BTreeMap::new(), None, settings);
-        return Ok(text(default, &scope).unwrap_or_default());
+        return fill(default, settings).map_err(|error| {
+            Error::playbook(format!("the default of `{name}` in `{}` cannot be used", playbook.id)).because(&error)
+        });
     }
     ask(input).ok_or_else(|| {
         let hint = match input.kind {
@@ -195,6 +194,12 @@ fn answers(playbook: &Playbook, answers: &[(String, String)]) -> Result<BTreeMap
         }
     }
     Ok(answers.iter().cloned().collect())
+}
+
+/// A default that is a template over the settings.
+fn fill(template: &str, settings: &Settings) -> std::result::Result<String, minijinja::Error> {
+    let scope = BTreeMap::from([("settings", settings)]);
+    minijinja::Environment::new().render_str(template, minijinja::value::Serde(scope))
 }
 
 #[cfg(test)]

@@ -87,11 +87,11 @@ fn connects(check: &Check, playbook: &Playbook, scope: &Scope) -> Vec<String> {
     let found_by = references(check, playbook);
     let mut connects = Vec::new();
     for (name, value) in &check.args {
-        visit(value, &mut |template| {
-            let source = found_by.iter().find(|other| template.contains(&variable(other)));
+        visit(value, &mut |argument| {
+            let source = found_by.iter().find(|other| argument.contains(&variable(other)));
             let shown = match source {
-                Some(other) if template.contains("{{") => Some(format!("what `{other}` finds")),
-                _ => text(template, scope),
+                Some(other) if argument.contains("{{") => Some(format!("what `{other}` finds")),
+                _ => text(argument, scope),
             };
             if let Some(shown) = shown.filter(|shown| !shown.is_empty()) {
                 connects.push(format!("{name} {shown}"));
