@@ -281,9 +281,12 @@ fn then(packet: &Packet) -> Vec<String> {
 }
 
 fn again(packet: &Packet) -> String {
+    // A playbook that is not in the binary is found by its file only.
+    let built_in = packet.playbook.origin == crate::playbook::builtin::ORIGIN;
+    let playbook = quoted(if built_in { &packet.playbook.id } else { &packet.playbook.origin });
     match &packet.case.target {
-        Some(target) => format!("firstline run {} {}", packet.playbook.id, quoted(target)),
-        None => format!("firstline run {}", packet.playbook.id),
+        Some(target) => format!("firstline run {playbook} {}", quoted(target)),
+        None => format!("firstline run {playbook}"),
     }
 }
 
