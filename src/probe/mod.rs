@@ -12,6 +12,7 @@ pub mod dns;
 pub mod echo;
 pub mod exec;
 pub mod filter;
+mod given;
 pub mod hosts;
 pub mod http;
 pub mod link;
@@ -26,11 +27,14 @@ pub mod radio;
 pub mod resolver;
 pub mod resource;
 pub mod route;
+mod secret;
 pub mod service;
 pub mod socket;
 pub mod tcp;
 pub mod tls;
 pub mod trace;
+#[cfg(test)]
+mod trial;
 pub mod udp;
 pub mod vpn;
 
@@ -173,9 +177,17 @@ pub const PROBES: &[&Probe] = &[
     // this machine's network
     // names
     // this host
+    &process::PROBE,
+    &socket::PROBE,
+    &service::PROBE,
+    &resource::PROBE,
+    &disk::PROBE,
+    &log::PROBE,
     // the way out
     // what is spoken
     // people and commands
+    &ask::PROBE,
+    &exec::PROBE,
 ];
 
 /// The probe with this name.
