@@ -161,7 +161,7 @@ fn judge(look: &Look<'_>, lines: &[LogLine], matching: &[String], minutes: u32) 
     observation.attach(format!("log-{}.txt", file_name(look.check)), text)
 }
 
-fn last<'a, T>(items: &'a [T], most: usize) -> &'a [T] {
+fn last<T>(items: &[T], most: usize) -> &[T] {
     &items[items.len().saturating_sub(most)..]
 }
 
