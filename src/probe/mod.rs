@@ -14,6 +14,7 @@ pub mod dns;
 pub mod echo;
 pub mod exec;
 pub mod filter;
+mod given;
 pub mod hosts;
 pub mod http;
 pub mod link;
@@ -28,6 +29,7 @@ pub mod radio;
 pub mod resolver;
 pub mod resource;
 pub mod route;
+mod secret;
 pub mod service;
 pub mod socket;
 #[cfg(test)]
@@ -35,6 +37,8 @@ mod stage;
 pub mod tcp;
 pub mod tls;
 pub mod trace;
+#[cfg(test)]
+mod trial;
 pub mod udp;
 pub mod vpn;
 mod way;
@@ -181,6 +185,12 @@ pub const PROBES: &[&Probe] = &[
     &hosts::PROBE,
     &lookup::PROBE,
     // this host
+    &process::PROBE,
+    &socket::PROBE,
+    &service::PROBE,
+    &resource::PROBE,
+    &disk::PROBE,
+    &log::PROBE,
     // the way out
     &echo::PROBE,
     &mtu::PROBE,
@@ -188,6 +198,8 @@ pub const PROBES: &[&Probe] = &[
     &udp::PROBE,
     // what is spoken
     // people and commands
+    &ask::PROBE,
+    &exec::PROBE,
 ];
 
 /// The probe with this name.
