@@ -176,6 +176,9 @@ pub const PROBES: &[&Probe] = &[
     &address::PROBE,
     &route::PROBE,
     &neighbour::PROBE,
+    &vpn::PROBE,
+    &filter::PROBE,
+    &resolver::PROBE,
     //     &vpn::PROBE,vpn::PROBE,
     //     &filter::PROBE,filter::PROBE,
     // names

@@ -298,7 +298,11 @@ impl Watch<'_> {
         let elsewhere = chosen.is_some_and(|name| name != self.one.interface);
         let interface = (elsewhere && to.is_ipv4()).then(|| self.one.interface.clone());
         match self.look.world.network.exchange(to, &[], &Dial { wait, source: None, interface }).await {
-            Ok(_) | Err(Failure::Refused) => End::Proven("datagram", None),
+            // A reject rule of this machine says "refused" as well, but then there is no hardware address.
+            Ok(_) | Err(Failure::Refused) => match self.entry().await.and_then(|entry| entry.mac) {
+                Some(mac) => End::Proven("datagram", Some(mac)),
+                None => future::pending().await,
+            },
             Err(Failure::LocalDenied) => {
                 let why = format!("this machine's packet filter does not let a datagram out to {}", self.one.address);
                 End::Undecided(why)
