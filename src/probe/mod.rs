@@ -25,7 +25,6 @@ pub mod neighbour;
 pub mod portal;
 pub mod process;
 pub mod proxy;
-pub mod radio;
 pub mod resolver;
 pub mod resource;
 pub mod route;
@@ -36,6 +35,8 @@ pub mod socket;
 mod stage;
 pub mod tcp;
 pub mod tls;
+#[cfg(test)]
+mod told;
 pub mod trace;
 #[cfg(test)]
 mod trial;
@@ -180,6 +181,15 @@ impl Look<'_> {
 /// Every kind of check. Adding one is its file and its line here.
 pub const PROBES: &[&Probe] = &[
     // this machine's network
+    &link::PROBE,
+    &address::PROBE,
+    &route::PROBE,
+    &neighbour::PROBE,
+    &vpn::PROBE,
+    &filter::PROBE,
+    &resolver::PROBE,
+    //     &vpn::PROBE,vpn::PROBE,
+    //     &filter::PROBE,filter::PROBE,
     // names
     &dns::PROBE,
     &hosts::PROBE,
