@@ -37,6 +37,7 @@ pub mod tls;
 pub mod trace;
 pub mod udp;
 pub mod vpn;
+mod way;
 
 use crate::layer::Layer;
 use crate::observation::{Facts, Observation, Outcome};
@@ -176,6 +177,9 @@ impl Look<'_> {
 pub const PROBES: &[&Probe] = &[
     // this machine's network
     // names
+    &dns::PROBE,
+    &hosts::PROBE,
+    &lookup::PROBE,
     // this host
     // the way out
     &echo::PROBE,
