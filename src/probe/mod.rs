@@ -204,8 +204,10 @@ pub const PROBES: &[&Probe] = &[
     // the way out
     &echo::PROBE,
     &mtu::PROBE,
+    &trace::PROBE,
     &tcp::PROBE,
     &udp::PROBE,
+    &clock::PROBE,
     // what is spoken
     // people and commands
     &ask::PROBE,
