@@ -69,11 +69,11 @@ pub async fn send_datagram(datagram: &Datagram, wait: Duration) -> io::Result<He
     }
 }
 
-/// Opens a TCP connection from a fresh socket and waits for an ICMP error about it. None where the connection stood,
-/// was reset, or nothing came.
+/// Opens a TCP connection from a fresh socket and waits for an ICMP error about it. None where the connection stood or
+/// was reset.
 ///
 /// # Errors
-/// Where the socket cannot be made or the kernel refuses to try.
+/// Where nothing came in time, the socket cannot be made or the kernel refuses to try.
 pub async fn complaint_about_connection(to: SocketAddr, wait: Duration) -> io::Result<Option<Complaint>> {
     let socket = Socket::new(Domain::for_address(to), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     hear_errors(socket.as_fd(), to.is_ipv6())?;
@@ -90,7 +90,7 @@ pub async fn complaint_about_connection(to: SocketAddr, wait: Duration) -> io::R
             if over { Ok(None) } else { Err(would_block) }
         }
     });
-    tokio::time::timeout(wait, heard).await.unwrap_or(Ok(None))
+    tokio::time::timeout(wait, heard).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 /// MTU of the link that leads to the target: what the kernel names when a datagram is refused that is larger than any

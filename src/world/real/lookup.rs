@@ -80,7 +80,7 @@ pub fn lookup_main(name: &str) -> i32 {
     };
     use std::io::Write;
     // A parent that is gone needs no answer.
-    let _ = write!(std::io::stdout(), "{text}{END}\n");
+    let _ = writeln!(std::io::stdout(), "{text}{END}");
     code
 }
 

@@ -68,7 +68,7 @@ async fn scoped(to: SocketAddr) -> SocketAddr {
         return to;
     }
     let gateway = IpAddr::V6(*address.ip());
-    let routes = LocalMachine.routes().await.unwrap_or_default();
+    let routes = LocalMachine::default().routes().await.unwrap_or_default();
     let interface = routes.into_iter().find(|route| route.gateway == Some(gateway)).and_then(|route| route.interface);
     let index = match interface {
         Some(name) => sys::interface_index(&name),

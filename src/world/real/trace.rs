@@ -8,7 +8,7 @@ use futures_util::stream::FuturesUnordered;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 /// Between the first datagrams of two hops: nearer hops first, so that the target is seen before all higher hop limits
 /// have been spent on it (hosts limit the rate of their ICMP errors; Linux sends six, then one a second).
@@ -16,7 +16,7 @@ const STAGGER: Duration = Duration::from_millis(10);
 /// When a hop that has not answered is asked again.
 const SECOND_TRY: Duration = Duration::from_millis(500);
 /// How long the second of two questions that were sent together may lag behind the first.
-const GRACE: Duration = Duration::from_millis(250);
+const GRACE: Duration = Duration::from_millis(20);
 /// Size of a datagram's packet: the size that traceroute uses.
 const PACKET_BYTES: u32 = 60;
 
@@ -104,7 +104,12 @@ async fn hop(to: SocketAddr, ttl: u8, wait: Duration) -> io::Result<Hop> {
 /// Asks with a connection, because filters often refuse one protocol or port only, and with a datagram.
 pub(super) async fn who_refuses(to: SocketAddr, wait: Duration) -> Option<(Failure, IpAddr)> {
     let to = scoped(to).await;
-    let by_connection = async { named(sys::complaint_about_connection(to, wait).await.ok().flatten()) };
+    let by_connection = async {
+        match sys::complaint_about_connection(to, wait).await {
+            Ok(complaint) => Ok(named(complaint)),
+            Err(error) => Err(error),
+        }
+    };
     let by_datagram = async {
         let datagram = Datagram { to, hops: None, packet_bytes: PACKET_BYTES, whole: false };
         match sys::send_datagram(&datagram, wait).await {
@@ -117,13 +122,18 @@ pub(super) async fn who_refuses(to: SocketAddr, wait: Duration) -> Option<(Failu
     tokio::select! {
         biased;
         answer = &mut by_connection => match answer {
-            Some(answer) => Some(answer),
-            None => tokio::time::timeout(GRACE, by_datagram).await.ok().flatten(),
+            Ok(Some(answer)) => Some(answer),
+            // It stood or was reset: a datagram that is refused all the same is refused by now.
+            Ok(None) => timeout(GRACE, by_datagram).await.ok().flatten(),
+            Err(_) => by_datagram.await,
         },
         answer = &mut by_datagram => match answer {
             // The connection's own answer is the better one; it is on its way where the datagram's has come.
-            Some(answer) => tokio::time::timeout(GRACE, by_connection).await.ok().flatten().or(Some(answer)),
-            None => by_connection.await,
+            Some(answer) => match timeout(GRACE, by_connection).await {
+                Ok(Ok(Some(better))) => Some(better),
+                _ => Some(answer),
+            },
+            None => by_connection.await.ok().flatten(),
         },
     }
 }
