@@ -346,7 +346,11 @@ pub fn nearest<'a>(wrong: &str, known: &[&'a str]) -> Option<&'a str> {
         .filter(|(distance, _)| length > 0 && *distance <= (length / 3).max(1) && *distance < length)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
-        .or_else(|| known.iter().find(|name| length >= 3 && fold(name).starts_with(&wrong)).copied())
+        .or_else(|| {
+            let begins = |name: &str| length >= 3 && fold(name).starts_with(&wrong);
+            let goes_on = |name: &str| name.len() >= 4 && wrong.starts_with(&fold(name));
+            known.iter().find(|name| begins(name) || goes_on(name)).copied()
+        })
 }
 
 #[cfg(test)]
