@@ -18,7 +18,6 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Steps that are shown at a time; a person can hold no more in mind.
 const STEPS_SHOWN: usize = 3;
 
-/// Keys of `[[check]]` that are no arguments.
 /// What people said is an observation like any other: its facts, and the JSON type of each. Inputs come on top.
 const CASE_FACTS: [(&str, &str); 9] = [
     ("target", "string"),
@@ -32,6 +31,7 @@ const CASE_FACTS: [(&str, &str); 9] = [
     ("symptom", "boolean"),
 ];
 
+/// Keys of `[[check]]` that are no arguments.
 const CHECK_KEYS: [&str; 10] =
     ["id", "probe", "title", "layer", "cost", "goal", "after", "may_affect", "control_for", "when"];
 
@@ -148,7 +148,7 @@ impl<'d> Lint<'d> {
 
     fn known_check(&mut self, id: &str, at: &At) -> Option<&'d DraftCheck> {
         let known = self.checks.get(id).copied();
-        if known.is_none() {
+        if known.is_none() && id != CASE_CHECK {
             let message = format!("there is no check `{}`", shown(id));
             let mistake = Mistake::new(Kind::UnknownCheck, at, message).suggest(id, self.checks.keys().copied());
             self.add(mistake);
@@ -561,6 +561,9 @@ impl<'d> Lint<'d> {
 
     fn root(&mut self, root: &str, name: Option<&str>, text: &PlacedText, at: &At) {
         if self.draft.inputs.iter().any(|input| variable(&input.name) == root) {
+            return;
+        }
+        if root == CASE_CHECK {
             return;
         }
         let id = template::check_of(root);

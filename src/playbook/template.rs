@@ -20,22 +20,11 @@ const LONGEST: usize = 16 * 1024;
 /// Names at the root of a scope that are no checks.
 pub const FIXED_ROOTS: [&str; 2] = ["settings", "target"];
 
-/// What stands beside the facts of a check: of the chosen observation, and of every subject that works (`ok`) or of every
-/// one at all (`all`).
+/// What an observation adds to the facts of its check.
 pub const OBSERVATION_NAMES: [&str; 6] = ["subject", "code", "outcome", "summary", "ok", "all"];
 
 /// What `target` offers.
 pub const TARGET_NAMES: [&str; 9] = ["text", "scheme", "host", "port", "is_address", "tls", "http", "path", "url"];
-
-/// A template names something that is not there (yet).
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{why}")]
-pub struct Missing {
-    /// The check, `target`, `settings` or input that is not there; empty where the template itself is at fault.
-    pub root: String,
-    /// A sentence that says so.
-    pub why: String,
-}
 
 /// The values that templates can name: inputs by name, `target`, `settings`, and one object for each check that has
 /// ended. Names with a hyphen are written with an underscore.
@@ -58,48 +47,33 @@ impl Scope {
         Scope { roots }
     }
 
-    /// Adds what the checks saw: for each the first observation that is ok, else its first one.
-    pub fn with_observations<'a>(mut self, observations: impl IntoIterator<Item = &'a Observation>) -> Self {
-        let mut seen: BTreeMap<&str, Vec<&Observation>> = BTreeMap::new();
+    /// Adds what the checks saw. Each check is an object with the facts of the observation that speaks for it, its
+    /// `subject`, `code`, `outcome` and `summary`, and beside them `ok`, the list of its subjects that work, and `all`,
+    /// the list of all its subjects. The observation whose id is among `telling` speaks for its check; else the first
+    /// that works, else the first.
+    pub fn with_observations<'a>(
+        mut self,
+        observations: impl IntoIterator<Item = &'a Observation>,
+        telling: &dyn Fn(&Observation) -> bool,
+    ) -> Self {
+        let mut by_check: BTreeMap<&str, Vec<&Observation>> = BTreeMap::new();
         for observation in observations {
-            seen.entry(&observation.check).or_default().push(observation);
+            by_check.entry(&observation.check).or_default().push(observation);
         }
-        for (check, seen) in seen {
-            let works = |observation: &&Observation| observation.outcome == Outcome::Ok;
-            let Some(chosen) = seen.iter().copied().find(works).or(seen.first().copied()) else { continue };
-            let mut object = names(chosen);
-            let list = |chosen: &mut dyn Iterator<Item = &Observation>| -> Value {
-                chosen.map(|observation| Value::from_pairs(names(observation))).collect()
-            };
-            object.insert("ok".to_owned(), list(&mut seen.iter().copied().filter(works)));
-            object.insert("all".to_owned(), list(&mut seen.iter().copied()));
+        for (check, seen) in by_check {
+            let speaks = seen
+                .iter()
+                .find(|observation| telling(observation))
+                .or_else(|| seen.iter().find(|observation| observation.outcome == Outcome::Ok))
+                .or(seen.first());
+            let Some(speaks) = speaks else { continue };
+            let mut object = object(speaks);
+            let working = seen.iter().filter(|observation| observation.outcome == Outcome::Ok);
+            object.insert("ok", working.map(|observation| Value::from_pairs(self::object(observation))).collect());
+            object.insert("all", seen.iter().map(|observation| Value::from_pairs(self::object(observation))).collect());
             self.roots.insert(variable(check), Value::from_pairs(object));
         }
         self
-    }
-
-    /// Lets a check stand for this observation: a cause speaks of the one that it explains, not of the first.
-    pub fn put(&mut self, observation: &Observation) {
-        let root = variable(&observation.check);
-        let mut object = names(observation);
-        for list in ["ok", "all"] {
-            if let Some(value) = self.roots.get(&root).and_then(|check| check.get_attr(list).ok()) {
-                object.insert(list.to_owned(), value);
-            }
-        }
-        self.roots.insert(root, Value::from_pairs(object));
-    }
-
-    fn holds(&self, path: &str) -> bool {
-        let mut parts = path.split('.');
-        let Some(mut value) = parts.next().and_then(|root| self.roots.get(root)).cloned() else { return false };
-        for part in parts {
-            match value.get_attr(part) {
-                Ok(next) if !next.is_undefined() => value = next,
-                _ => return false,
-            }
-        }
-        true
     }
 
     fn value(&self) -> Value {
@@ -107,19 +81,20 @@ impl Scope {
     }
 }
 
-/// What templates can name of one observation.
-fn names(observation: &Observation) -> BTreeMap<String, Value> {
-    let mut object: BTreeMap<String, Value> = BTreeMap::new();
-    object.insert("outcome".to_owned(), Value::from(Serde(observation.outcome)));
-    object.insert("summary".to_owned(), Value::from(observation.summary.as_str()));
+/// What an observation says, by name.
+fn object(observation: &Observation) -> BTreeMap<&str, Value> {
+    let mut object: BTreeMap<&str, Value> = BTreeMap::new();
+    object.insert("outcome", Value::from(Serde(observation.outcome)));
+    object.insert("summary", Value::from(observation.summary.as_str()));
     if let Some(subject) = &observation.subject {
-        object.insert("subject".to_owned(), Value::from(subject.as_str()));
+        object.insert("subject", Value::from(subject.as_str()));
     }
     if let Some(code) = observation.code {
-        object.insert("code".to_owned(), Value::from(code.word()));
+        object.insert("code", Value::from(code.word()));
     }
-    // A fact wins over what has the same name: it says more.
-    object.extend(observation.facts.iter().map(|(name, value)| (name.clone(), Value::from(Serde(value)))));
+    for (name, value) in &observation.facts {
+        object.insert(name, Value::from(Serde(value)));
+    }
     object
 }
 
@@ -164,63 +139,44 @@ pub fn check_of(root: &str) -> String {
 }
 
 /// Fills every template in the arguments of a check. A text that is one template alone becomes the value itself, so
-/// that lists stay lists and numbers numbers; where that value is none, the argument is left out and the probe's
-/// default holds.
-///
-/// # Errors
-/// Where a template names something that is not there.
-pub fn fill(args: &Facts, scope: &Scope) -> Result<Facts, Missing> {
-    let environment = environment(UndefinedBehavior::SemiStrict);
+/// that lists stay lists and numbers numbers. What comes out empty is left out and named in the second part, unless the
+/// template says that it may be missing (`or none`, `default(...)`).
+pub fn fill(args: &Facts, scope: &Scope) -> (Facts, Vec<String>) {
+    let environment = environment();
     let mut filled = Facts::new();
+    let mut empty = Vec::new();
     for (name, value) in args {
-        if let Some(value) = fill_value(&environment, value, scope)? {
-            filled.insert(name.clone(), value);
+        match fill_value(&environment, value, scope) {
+            Some(value) => {
+                filled.insert(name.clone(), value);
+            }
+            None if value.as_str().is_some_and(is_optional) => {}
+            None => empty.push(name.clone()),
         }
     }
-    Ok(filled)
+    (filled, empty)
 }
 
-/// Fills a text for people. `a or b` takes what is there, also where the check of `a` was not made at all.
-///
-/// # Errors
-/// Where it names something that is not there.
-pub fn text(template: &str, scope: &Scope) -> Result<String, Missing> {
+/// Fills a text for people. None where nothing is left of it: what is not known leaves a gap.
+pub fn text(template: &str, scope: &Scope) -> Option<String> {
     if !is_template(template) {
-        return Ok(template.to_owned());
+        return Some(template.to_owned());
     }
-    let environment = environment(UndefinedBehavior::Chainable);
-    environment
-        .render_str(template, scope.value())
-        .map(bounded)
-        .map_err(|error| missing(&environment, template, scope, &error))
+    let text = bounded(environment().render_str(template, scope.value()).ok()?);
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// Fills a text for people; where something in it is not there, the given default is said instead.
-pub fn text_or(template: &str, scope: &Scope, default: &str) -> String {
-    text(template, scope).unwrap_or_else(|_| default.to_owned())
+/// How a template says that it may come out empty.
+fn is_optional(text: &str) -> bool {
+    text.contains("or none") || text.contains("default(")
 }
 
-/// Fills a text for people; what is not there is replaced by `gap`, because a step that names one thing too few is
-/// still worth reading.
-pub fn text_with_gaps(template: &str, scope: &Scope, gap: &str) -> String {
-    if !is_template(template) {
-        return template.to_owned();
-    }
-    let mut environment = environment(UndefinedBehavior::Chainable);
-    let gap_text = gap.to_owned();
-    environment.set_formatter(move |output, state, value| match value.kind() {
-        ValueKind::Undefined | ValueKind::None => output.write_str(&gap_text).map_err(Error::from),
-        _ => format(output, state, value),
-    });
-    let value = scope.value();
-    environment.render_str(template, value).map_or_else(|_| gap.to_owned(), bounded)
-}
-
-/// The roots that these arguments mention, in alphabetical order, without `settings` and `target`: checks (as
+/// The roots that these arguments mention, in alphabetical order, without `inputs`, `settings` and `target`: checks (as
 /// their ids are written) and inputs.
 pub fn references(args: &Facts) -> Vec<String> {
     let mut roots = std::collections::BTreeSet::new();
-    let environment = environment(UndefinedBehavior::SemiStrict);
+    let environment = environment();
     for value in args.values() {
         each_text(value, &mut |text| {
             if let Ok(paths) = paths(&environment, text) {
@@ -248,7 +204,7 @@ pub(super) fn inspect(text: &str) -> Result<Vec<String>, (String, Option<std::op
         // Repeating lists and texts is the one way in which a short template makes a long one.
         return Err(("a template does not calculate: `*` cannot be used".to_owned(), Some(start..start + 1)));
     }
-    let mut environment = environment(UndefinedBehavior::Chainable);
+    let mut environment = environment();
     environment.set_debug(true);
     let range = |error: &Error| error.range().filter(|range| range.end <= text.len());
     let paths = paths(&environment, text).map_err(|error| (plain(&error), range(&error)))?;
@@ -280,8 +236,8 @@ fn plain(error: &Error) -> String {
     }
 }
 
-fn environment(undefined: UndefinedBehavior) -> Environment<'static> {
-    // Only filters whose work and result are bounded by the length of their input.
+fn environment() -> Environment<'static> {
+    // Only filters whose work is bounded by the length of their input.
     let mut environment = Environment::empty();
     environment.add_filter("first", minijinja::filters::first);
     environment.add_filter("last", minijinja::filters::last);
@@ -289,27 +245,21 @@ fn environment(undefined: UndefinedBehavior) -> Environment<'static> {
     environment.add_filter("length", minijinja::filters::length);
     environment.add_filter("lower", minijinja::filters::lower);
     environment.add_filter("upper", minijinja::filters::upper);
-    environment.add_filter("round", minijinja::filters::round);
     environment.add_filter("default", minijinja::filters::default);
     environment.add_filter("list", minijinja::filters::list);
     environment.add_filter("map", minijinja::filters::map);
-    environment.add_filter("unique", minijinja::filters::unique);
-    environment.add_filter("selectattr", minijinja::filters::selectattr);
-    environment.add_filter("rejectattr", minijinja::filters::rejectattr);
-    environment.add_test("eq", minijinja::tests::is_eq);
-    environment.add_test("ne", minijinja::tests::is_ne);
-    environment.add_test("defined", minijinja::tests::is_defined);
-    environment.add_test("none", minijinja::tests::is_none);
-    environment.set_undefined_behavior(undefined);
+    environment.add_filter("round", minijinja::filters::round);
+    // What is not there is empty, at any depth: whether that matters is said by `fill`.
+    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     environment.set_fuel(Some(FUEL));
     environment.set_formatter(format);
     environment
 }
 
-/// Writes values as people read them: lists with commas, none as an error because it would say nothing.
+/// Writes values as people read them: lists with commas, and nothing for what is not known.
 fn format(output: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
     match value.kind() {
-        ValueKind::None | ValueKind::Undefined => Err(Error::new(ErrorKind::UndefinedError, "the value is not known")),
+        ValueKind::None | ValueKind::Undefined => Ok(()),
         ValueKind::Seq | ValueKind::Iterable => {
             for (index, item) in value.try_iter()?.enumerate() {
                 if index > 0 {
@@ -333,92 +283,49 @@ fn sole_expression(text: &str) -> Option<&str> {
     Some(inner.strip_suffix('-').unwrap_or(inner).trim())
 }
 
-fn fill_value(
-    environment: &Environment<'_>,
-    value: &serde_json::Value,
-    scope: &Scope,
-) -> Result<Option<serde_json::Value>, Missing> {
-    Ok(match value {
-        serde_json::Value::String(text) if is_template(text) => match sole_expression(text) {
-            Some(expression) => evaluate(environment, text, expression, scope)?,
-            None => Some(render(environment, text, scope)?.into()),
-        },
+fn fill_value(environment: &Environment<'_>, value: &serde_json::Value, scope: &Scope) -> Option<serde_json::Value> {
+    match value {
+        serde_json::Value::String(text) if is_template(text) => {
+            let value = match sole_expression(text) {
+                Some(expression) => evaluate(environment, expression, scope)?,
+                None => bounded(environment.render_str(text, scope.value()).ok()?).into(),
+            };
+            (!is_empty(&value)).then_some(value)
+        }
         serde_json::Value::Array(items) => {
-            let mut filled = Vec::with_capacity(items.len());
-            for item in items {
-                filled.extend(fill_value(environment, item, scope)?);
-            }
-            Some(filled.into())
+            let filled: Vec<_> = items.iter().filter_map(|item| fill_value(environment, item, scope)).collect();
+            (!filled.is_empty() || items.is_empty()).then(|| filled.into())
         }
         serde_json::Value::Object(object) => {
-            let mut filled = Facts::new();
-            for (name, value) in object {
-                if let Some(value) = fill_value(environment, value, scope)? {
-                    filled.insert(name.clone(), value);
-                }
-            }
-            Some(filled.into())
+            let pairs = object
+                .iter()
+                .filter_map(|(name, value)| fill_value(environment, value, scope).map(|value| (name.clone(), value)));
+            Some(serde_json::Value::Object(pairs.collect()))
         }
         other => Some(other.clone()),
-    })
+    }
 }
 
-fn evaluate(
-    environment: &Environment<'_>,
-    text: &str,
-    expression: &str,
-    scope: &Scope,
-) -> Result<Option<serde_json::Value>, Missing> {
-    roots_there(environment, text, scope)?;
-    let value = environment
-        .compile_expression(expression)
-        .and_then(|expression| expression.eval(scope.value()))
-        .map_err(|error| missing(environment, text, scope, &error))?;
-    if value.is_undefined() {
-        return Err(missing(environment, text, scope, &Error::from(ErrorKind::UndefinedError)));
+fn is_empty(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::Null => true,
+        serde_json::Value::String(text) => text.is_empty(),
+        serde_json::Value::Array(items) => items.is_empty(),
+        _ => false,
     }
-    if value.is_none() {
-        return Ok(None);
-    }
+}
+
+fn evaluate(environment: &Environment<'_>, expression: &str, scope: &Scope) -> Option<serde_json::Value> {
+    let value = environment.compile_expression(expression).ok()?.eval(scope.value()).ok()?;
     if value.downcast_object_ref::<TargetObject>().is_some() {
-        return Ok(Some(value.to_string().into()));
+        return Some(value.to_string().into());
     }
-    serde_json::to_value(&value)
-        .map(Some)
-        .map_err(|error| Missing { root: String::new(), why: format!("`{text}` gives no usable value: {error}") })
-}
-
-fn render(environment: &Environment<'_>, text: &str, scope: &Scope) -> Result<String, Missing> {
-    roots_there(environment, text, scope)?;
-    environment.render_str(text, scope.value()).map(bounded).map_err(|error| missing(environment, text, scope, &error))
+    serde_json::to_value(&value).ok()
 }
 
 fn bounded(mut text: String) -> String {
     text.truncate(text.floor_char_boundary(LONGEST));
     text
-}
-
-/// A check that has not ended is missing even where the template offers another value: it might still say something.
-fn roots_there(environment: &Environment<'_>, text: &str, scope: &Scope) -> Result<(), Missing> {
-    let paths = paths(environment, text).unwrap_or_default();
-    match paths.iter().filter_map(|path| path.split('.').next()).find(|root| !scope.roots.contains_key(*root)) {
-        Some(root) => {
-            let root = check_of(root);
-            let why = format!("`{root}` is not known");
-            Err(Missing { root, why })
-        }
-        None => Ok(()),
-    }
-}
-
-fn missing(environment: &Environment<'_>, text: &str, scope: &Scope, error: &Error) -> Missing {
-    if error.kind() == ErrorKind::UndefinedError
-        && let Some(path) = paths(environment, text).unwrap_or_default().into_iter().find(|path| !scope.holds(path))
-    {
-        let root = path.split('.').next().map(check_of).unwrap_or_default();
-        return Missing { root, why: format!("`{path}` is not known") };
-    }
-    Missing { root: String::new(), why: format!("`{text}` cannot be filled: {}", plain(error)) }
 }
 
 /// What a text names, sorted, so that the same mistake is found first in every run.
@@ -463,11 +370,11 @@ mod tests {
         live.facts.insert("addresses".into(), json!(["192.0.2.1", "192.0.2.2"]));
         live.facts.insert("chain".into(), json!([{ "subject": "CN=crm" }]));
         let other = Observation::new("ask", Layer::Host, "other-machine", None, Outcome::Ok, "only here".into());
-        Scope::new(&inputs, Some(&target), &settings).with_observations([&dead, &live, &other])
+        Scope::new(&inputs, Some(&target), &settings).with_observations([&dead, &live, &other], &|_| false)
     }
 
-    fn filled(template: serde_json::Value) -> Result<Facts, Missing> {
-        fill(&Facts::from_iter([("x".to_owned(), template)]), &scope())
+    fn filled(template: serde_json::Value) -> Option<serde_json::Value> {
+        fill(&Facts::from_iter([("x".to_owned(), template)]), &scope()).0.remove("x")
     }
 
     #[test]
@@ -480,10 +387,6 @@ mod tests {
             (json!("{{ resolver.addresses[0] }}"), json!("192.0.2.1")),
             (json!("{{ settings.time_servers }}"), json!(["a.test", "b.test"])),
             (json!("{{ my_name }}"), json!("intranet")),
-            (json!("{{ resolver.ok | map(attribute='server') | list }}"), json!(["10.0.0.1"])),
-            (json!("{{ (resolver.all | first).subject }}"), json!("10.8.0.1")),
-            (json!("{{ 'udp' if target.scheme == 'udp' else 'tcp' }}"), json!("tcp")),
-            (json!("{{ settings.second_resolver or 'none' }}"), json!("none")),
             (json!("{{ other_machine.summary }}"), json!("only here")),
             (json!("{{ resolver.server }}"), json!("10.0.0.1")),
             (json!("{{ target.host }}:{{ target.port }}"), json!("crm.test:8443")),
@@ -494,59 +397,58 @@ mod tests {
             (json!(7), json!(7)),
         ];
         for (template, expected) in cases {
-            assert_eq!(filled(template.clone()).unwrap()["x"], expected, "{template}");
+            assert_eq!(filled(template.clone()).unwrap(), expected, "{template}");
         }
     }
 
     #[test]
     fn or_gives_the_first_that_says_something() {
-        assert_eq!(filled(json!("{{ settings.second_resolver or target.host }}")).unwrap()["x"], json!("crm.test"));
-        assert_eq!(filled(json!("{{ resolver.nothing or target.host }}")).unwrap()["x"], json!("crm.test"));
-        assert_eq!(filled(json!("{{ target.host or 'x' }}")).unwrap()["x"], json!("crm.test"));
-        assert_eq!(filled(json!("{{ resolver.nothing or 'x' }}:1")).unwrap()["x"], json!("x:1"));
+        assert_eq!(filled(json!("{{ settings.second_resolver or target.host }}")), Some(json!("crm.test")));
+        assert_eq!(filled(json!("{{ resolver.nothing or target.host }}")), Some(json!("crm.test")));
+        assert_eq!(filled(json!("{{ target.host or 'x' }}")), Some(json!("crm.test")));
+        assert_eq!(filled(json!("{{ resolver.nothing or 'x' }}:1")), Some(json!("x:1")));
     }
 
     #[test]
-    fn none_leaves_the_argument_out() {
-        assert!(filled(json!("{{ settings.second_resolver }}")).unwrap().is_empty());
-        assert_eq!(filled(json!(["{{ settings.second_resolver }}", "a"])).unwrap()["x"], json!(["a"]));
-    }
-
-    #[test]
-    fn says_what_is_missing() {
+    fn what_is_empty_is_left_out_and_named_unless_it_may_be() {
         let cases = [
-            ("{{ later_check.address }}", "later-check"),
-            ("{{ later.address or target.host }}", "later"),
-            ("{{ resolver.nothing }}", "resolver"),
-            ("{{ resolver.nothing.deeper }}", "resolver"),
-            ("x {{ resolver.nothing }}", "resolver"),
-            ("{{ 1 + }}", ""),
-            ("{{ target.host | nofilter }}", ""),
-            ("x {{ settings.second_resolver }}", ""),
+            ("{{ settings.second_resolver }}", true),
+            ("{{ settings.second_resolver or none }}", false),
+            ("{{ later_check.address }}", true),
+            ("{{ resolver.nothing.deeper }}", true),
+            ("{{ later.list | map(attribute='x') | list }}", true),
+            ("{{ 1 + }}", true),
+            ("{{ target.host | nofilter }}", true),
         ];
-        for (template, root) in cases {
-            assert_eq!(filled(json!(template)).unwrap_err().root, root, "{template}");
+        for (template, named) in cases {
+            let (args, empty) = fill(&Facts::from_iter([("x".to_owned(), json!(template))]), &scope());
+            assert!(args.is_empty(), "{template}");
+            assert_eq!(!empty.is_empty(), named, "{template}");
         }
+        assert_eq!(filled(json!(["{{ settings.second_resolver }}", "a"])), Some(json!(["a"])));
     }
 
     #[test]
     fn the_observation_that_is_explained_can_stand_for_its_check() {
-        let mut scope = scope();
         let mut dead = Observation::new("dns", Layer::Dns, "resolver", Some("10.8.0.1"), Outcome::Problem, "no".into());
         dead.code = Some(Code::DnsTimeout);
-        scope.put(&dead);
+        let live = Observation::new("dns", Layer::Dns, "resolver", Some("10.0.0.1"), Outcome::Ok, "yes".into());
+        let scope = Scope::default().with_observations([&live, &dead], &|seen| seen.outcome == Outcome::Problem);
         assert_eq!(text("{{ resolver.subject }} {{ resolver.code }}", &scope).unwrap(), "10.8.0.1 dns.timeout");
+        assert_eq!(text("{{ (resolver.ok | first).subject }}", &scope).unwrap(), "10.0.0.1");
+        assert_eq!(
+            text("{{ resolver.all | map(attribute='subject') | join('+') }}", &scope).unwrap(),
+            "10.0.0.1+10.8.0.1"
+        );
     }
 
     #[test]
     fn texts_for_people_are_never_raw_templates() {
         let scope = scope();
-        assert_eq!(text_or("by {{ resolver.server }}", &scope, "by it"), "by 10.0.0.1");
-        assert_eq!(text_or("by {{ resolver.nothing }}", &scope, "by it"), "by it");
-        assert_eq!(text_or("{{ later.address or resolver.server }}", &scope, "it"), "10.0.0.1");
-        assert_eq!(text_with_gaps("ask {{ x.y }} at {{ target.host }}", &scope, "?"), "ask ? at crm.test");
-        assert_eq!(text_with_gaps("ask {{ x.y", &scope, "?"), "?");
-        assert_eq!(text_with_gaps("plain", &scope, "?"), "plain");
+        assert_eq!(text("by {{ resolver.server }}", &scope).as_deref(), Some("by 10.0.0.1"));
+        assert_eq!(text("{{ resolver.none }}", &scope), None);
+        assert_eq!(text("ask {{ x.y", &scope), None);
+        assert_eq!(text("plain", &scope).as_deref(), Some("plain"));
     }
 
     #[test]
@@ -554,7 +456,7 @@ mod tests {
         let args = Facts::from_iter([
             ("a".to_owned(), json!("{{ resolver.chain[0].subject }}")),
             ("b".to_owned(), json!(["{{ other_machine.answer or target.host }}", "{{ settings.control_url }}"])),
-            ("c".to_owned(), json!({ "d": "{{ target }}{{ lookup.addresses | first }}" })),
+            ("c".to_owned(), json!({ "d": "{{ lookup.addresses | first }}" })),
         ]);
         assert_eq!(references(&args), ["lookup", "other-machine", "resolver"]);
     }
@@ -573,9 +475,8 @@ mod tests {
         for template in [
             "{{ 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' * 1000000 }}",
             "{{ ([1] * 1000000000) | join }}",
-            "{{ range(100000) | list }}",
+            "{{ range(100000) }}",
             "{{ 'a' | replace('a', 'b') }}",
-            "{{ 'a' | indent(1000000) }}",
         ] {
             assert!(inspect(template).is_err(), "{template}");
         }

@@ -113,7 +113,7 @@ fn hold_back(step: &mut Step, request: &Request, evidence: &Evidence<'_>, reach:
 
 /// The checks that this one's condition or arguments wait for, for `firstline plan`.
 pub fn waits_for(check: &Check, request: &Request) -> Vec<String> {
-    let mut names: Vec<String> = references(check, &request.playbook).into_iter().map(str::to_owned).collect();
+    let mut names: Vec<String> = references(check, &request.playbook);
     if let Some(condition) = &check.when {
         let mut mentioned = Vec::new();
         Condition::checks(condition, &mut mentioned);

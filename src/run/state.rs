@@ -1,6 +1,5 @@
 //! What is known while a run goes on.
 
-use super::arguments::template_name;
 use super::plan::{self, Progress, Step};
 use super::{Ending, Watcher};
 use crate::diagnosis::evidence::{CASE_CHECK, Evidence};
@@ -85,7 +84,7 @@ impl<'a> State<'a> {
             Observation::new(CASE_CHECK, Layer::Host, CASE_CHECK, None, Outcome::Ok, "what people said".to_owned());
         let facts = &mut observation.facts;
         for (name, value) in &self.request.inputs {
-            facts.insert(template_name(name), json!(value));
+            facts.insert(crate::playbook::template::variable(name), json!(value));
         }
         if let Some(target) = &self.request.target {
             facts.insert("target".to_owned(), json!(target.text));
@@ -325,6 +324,7 @@ impl<'a> State<'a> {
             redaction: "secrets-only".to_owned(),
             clock_offset_ms,
             warnings: Vec::new(),
+            packet_path: None,
         };
         Packet {
             schema: SCHEMA.to_owned(),
