@@ -4,16 +4,14 @@ use super::{Context, explain, library, run};
 use crate::cli::{RunFlags, What};
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::observation::Facts;
+use crate::playbook::template::{Scope, text, variable};
 use crate::playbook::{Check, Playbook};
 use crate::probe::Cost;
 use crate::report::{Page, Paint};
 use crate::request::Request;
-use crate::run::arguments::{references, scope, template_name};
+use crate::run::arguments::{references, scope};
 use crate::run::plan::waits_for;
 use crate::settings::Settings;
-use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -66,7 +64,7 @@ fn depth(check: &Check, playbook: &Playbook, level: usize) -> usize {
     below.map(|below| depth(below, playbook, level + 1)).max().unwrap_or(level)
 }
 
-fn planned(check: &Check, request: &Request, scope: &Facts) -> Planned {
+fn planned(check: &Check, request: &Request, scope: &Scope) -> Planned {
     let mut waits_for = waits_for(check, request);
     waits_for.retain(|name| !check.after.contains(name));
     Planned {
@@ -82,18 +80,18 @@ fn planned(check: &Check, request: &Request, scope: &Facts) -> Planned {
 }
 
 /// Connections by name, or by class where the names are known only to this machine.
-fn connects(check: &Check, playbook: &Playbook, scope: &Facts) -> Vec<String> {
+fn connects(check: &Check, playbook: &Playbook, scope: &Scope) -> Vec<String> {
     if !matches!(check.cost, Cost::Network | Cost::Slow) {
         return Vec::new();
     }
     let found_by = references(check, playbook);
     let mut connects = Vec::new();
     for (name, value) in &check.args {
-        visit(value, &mut |text| {
-            let source = found_by.iter().find(|other| text.contains(&template_name(other)));
+        visit(value, &mut |argument| {
+            let source = found_by.iter().find(|other| argument.contains(&variable(other)));
             let shown = match source {
-                Some(other) if text.contains("{{") => Some(format!("what `{other}` finds")),
-                _ => fill(text, scope),
+                Some(other) if argument.contains("{{") => Some(format!("what `{other}` finds")),
+                _ => text(argument, scope),
             };
             if let Some(shown) = shown.filter(|shown| !shown.is_empty()) {
                 connects.push(format!("{name} {shown}"));
@@ -111,12 +109,6 @@ fn visit(value: &Value, see: &mut dyn FnMut(&str)) {
         Value::Object(map) => map.values().for_each(|item| visit(item, see)),
         _ => {}
     }
-}
-
-fn fill(text: &str, scope: &Facts) -> Option<String> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
-    environment.render_str(text, Serde(scope)).ok()
 }
 
 /// Whom a probe talks to beside what its arguments name.

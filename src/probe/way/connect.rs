@@ -174,6 +174,7 @@ fn not_reached(proxy: &Proxy, failure: &NotDialled) -> Trouble {
         Failure::Reset | Failure::Closed => Code::ProxyReset,
         Failure::NetworkUnreachable
         | Failure::HostUnreachable
+        | Failure::TimeExceeded
         | Failure::Prohibited
         | Failure::LocalDenied
         | Failure::NoSource => Code::ProxyUnreachable,
@@ -181,8 +182,7 @@ fn not_reached(proxy: &Proxy, failure: &NotDialled) -> Trouble {
             return Trouble::unknown(format!("the proxy {proxy} {}", dial::words(&failure.failure, failure.took)));
         }
     };
-    let summary =
-        format!("the proxy {proxy} ({}) {}", failure.address, dial::words(&failure.failure, failure.took));
+    let summary = format!("the proxy {proxy} ({}) {}", failure.address, dial::words(&failure.failure, failure.took));
     Trouble::new(code, summary).suspected(failure.suspected)
 }
 

@@ -62,7 +62,9 @@ pub async fn dial(
     let mut next = start;
     let mut told = false;
     while !(queue.is_empty() && flying.is_empty()) {
-        if Instant::now() >= next && let Some(address) = queue.pop_front() {
+        if Instant::now() >= next
+            && let Some(address) = queue.pop_front()
+        {
             let wait = Dial::within(end.saturating_duration_since(Instant::now()));
             flying.push(async move { (address, network.connect(address, &wait).await) });
             started.push(address);
@@ -159,7 +161,7 @@ fn rank(failure: &Failure) -> u8 {
         Failure::Refused => 1,
         Failure::Reset | Failure::Closed => 2,
         Failure::Prohibited => 3,
-        Failure::HostUnreachable => 4,
+        Failure::HostUnreachable | Failure::TimeExceeded => 4,
         Failure::Timeout => 5,
         Failure::NetworkUnreachable => 6,
         Failure::NoSource => 7,
@@ -175,6 +177,7 @@ pub fn words(failure: &Failure, took: Duration) -> String {
         Failure::Reset => "reset the connection".to_owned(),
         Failure::NetworkUnreachable => "is on a network that cannot be reached".to_owned(),
         Failure::HostUnreachable => "cannot be reached".to_owned(),
+        Failure::TimeExceeded => "cannot be reached: packets go round in a loop".to_owned(),
         Failure::Prohibited => "is forbidden by a filter on the way".to_owned(),
         Failure::LocalDenied => "is forbidden by this machine itself".to_owned(),
         Failure::NoSource => "cannot be reached from any address of this machine".to_owned(),

@@ -119,12 +119,7 @@ pub struct Shaken {
 }
 
 /// Shakes hands, with a second connection where the first is silent or cut. `suspect` is told when silence shows.
-pub async fn shake(
-    first: Box<dyn Stream>,
-    open: &Open<'_>,
-    wish: &Wish<'_>,
-    suspect: &dyn Fn(Trouble),
-) -> Shaken {
+pub async fn shake(first: Box<dyn Stream>, open: &Open<'_>, wish: &Wish<'_>, suspect: &dyn Fn(Trouble)) -> Shaken {
     let Ok(name) = ServerName::try_from(wish.host.to_owned()) else {
         let why = format!("{} is not a name that a certificate can be for", super::bounded(wish.host));
         return Shaken { facts: TlsFacts::default(), chain_text: None, result: Err(Trouble::unknown(why)) };
@@ -133,7 +128,8 @@ pub async fn shake(
     let attempt = first_answer(first, open, wish, &name, suspect).await;
     let Some((attempt, retried)) = attempt else {
         let took = start.elapsed();
-        let summary = format!("{} took the connection and gave no answer to the TLS hello in {}", wish.host, said(took));
+        let summary =
+            format!("{} took the connection and gave no answer to the TLS hello in {}", wish.host, said(took));
         let cut_short = Instant::now() >= wish.until;
         let facts = TlsFacts { handshake_ms: Some(milliseconds(took)), ..TlsFacts::default() };
         let trouble = Trouble::new(Code::TlsTimeout, summary).suspected(cut_short);
@@ -400,7 +396,9 @@ async fn failed(
     }
     let Some(cause) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
         return match error.kind() {
-            io::ErrorKind::TimedOut => Trouble::new(Code::TlsTimeout, format!("{host} fell silent during the handshake")),
+            io::ErrorKind::TimedOut => {
+                Trouble::new(Code::TlsTimeout, format!("{host} fell silent during the handshake"))
+            }
             _ => Trouble::unknown(format!("the handshake with {host} failed: {}", super::bounded(&error.to_string()))),
         };
     };
