@@ -195,6 +195,11 @@ impl Mistakes {
         }
     }
 
+    /// Drops the warnings about included files: the author of the including one cannot heed them.
+    pub(super) fn drop_foreign_warnings(&mut self) {
+        self.list.retain(|mistake| mistake.at.source == 0 || mistake.kind.severity() == Severity::Error);
+    }
+
     /// In the order of the files and lines, which is how people mend them.
     pub(super) fn sort(&mut self) {
         self.list.sort_by_key(|mistake| (mistake.at.source, mistake.at.span.start, mistake.kind as usize));

@@ -145,6 +145,7 @@ fn read(
     let Reading { mut mistakes, draft, hasher, lost, .. } = reading;
     if thorough && !lost {
         lint::check(&draft, &head, registry, &mut mistakes);
+        mistakes.drop_foreign_warnings();
     }
     mistakes.sort();
     let playbook = (mistakes.errors() == 0).then(|| draft.finish(head, name, hasher));
