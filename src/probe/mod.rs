@@ -176,6 +176,7 @@ pub const PROBES: &[&Probe] = &[
     // this host
     // the way out
     // what is spoken
+    &tls::PROBE,
     // people and commands
 ];
 
