@@ -209,6 +209,7 @@ pub const PROBES: &[&Probe] = &[
     &udp::PROBE,
     &clock::PROBE,
     // what is spoken
+    &tls::PROBE,
     // people and commands
     &ask::PROBE,
     &exec::PROBE,
