@@ -283,8 +283,7 @@ fn conclude(ends: &[(&'static str, Report)], took: Duration) -> ExitCode {
     for (name, report) in with(End::Failed) {
         println!("\n---- {name} ----\n{}", report.text.trim_end());
     }
-    let (passed, failed, skipped) =
-        (with(End::Passed).count(), with(End::Failed).count(), with(End::Skipped).count());
+    let (passed, failed, skipped) = (with(End::Passed).count(), with(End::Failed).count(), with(End::Skipped).count());
     if skipped > 0 {
         println!("\nSKIPPED {skipped} of {} worlds, see the reasons above", ends.len());
     }

@@ -58,7 +58,8 @@ fn build(world: &World) -> Result<Standing, Report> {
     let lab = network::build(&mut scene).map_err(Report::skipped)?;
     let certificates = Certificates::new(scene.clock_ahead_s);
     machine::write_files(&scene, &certificates.bundle(&shown(&scene))).map_err(broken)?;
-    machine::filter(&scene.client).map_err(Report::skipped)?;
+    machine::can_filter(&scene.client).map_err(Report::skipped)?;
+    machine::filter(&scene.client).map_err(broken)?;
     servers::start(&lab, &mut scene, &certificates).map_err(broken)?;
     machine::start_programs(&scene.client).map_err(broken)?;
     lab.cut(&scene).map_err(broken)?;
@@ -128,7 +129,10 @@ fn not_json(world: &World, line: &[&str], outcome: &machine::Outcome, error: &se
     let end = outcome.code.map_or("killed at its limit".to_owned(), |code| format!("exit code {code}"));
     let (stdout, stderr) = (excerpt(&outcome.stdout), excerpt(&outcome.stderr));
     let command = line.join(" ");
-    format!("\"{}\"\nfirstline {command}\nno JSON document ({error}), {end}\nstdout: {stdout}\nstderr: {stderr}", world.says)
+    format!(
+        "\"{}\"\nfirstline {command}\nno JSON document ({error}), {end}\nstdout: {stdout}\nstderr: {stderr}",
+        world.says
+    )
 }
 
 fn excerpt(text: &str) -> String {
@@ -138,9 +142,12 @@ fn excerpt(text: &str) -> String {
 /// Everything that a person needs to see why a verdict is wrong.
 fn explain(world: &World, line: &[&str], standing: &Standing, differences: &[String], packet: &Value) -> String {
     let verdict = &packet["verdict"];
-    let mut text = format!("\"{}\"\nfirstline {}   (world built in {:.2} s)\n", world.says, line.join(" "), standing.built_s);
+    let mut text =
+        format!("\"{}\"\nfirstline {}   (world built in {:.2} s)\n", world.says, line.join(" "), standing.built_s);
     differences.iter().for_each(|difference| text.push_str(&format!("  wrong  {difference}\n")));
-    for key in ["status", "layer", "layers", "cause", "code", "certainty", "culprit", "summary", "because", "also", "notes"] {
+    for key in
+        ["status", "layer", "layers", "cause", "code", "certainty", "culprit", "summary", "because", "also", "notes"]
+    {
         text.push_str(&format!("  {key}: {}\n", verdict[key]));
     }
     let suspects = verdict["suspects"].as_array().map(Vec::as_slice).unwrap_or_default();

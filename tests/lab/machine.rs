@@ -47,7 +47,8 @@ pub fn furnish(under_test: &Path) -> Result<(), String> {
     }
     place(&program, "firstline")?;
     place(&lab, "lab")?;
-    write("/proc/sys/kernel/hostname", b"client")?;
+    // SAFETY: the name is as long as the call is told. The file in /proc asks for the real machine's root.
+    unsafe { nix::libc::sethostname(c"client".as_ptr(), "client".len()) };
     std::env::set_current_dir(HOME).map_err(|error| format!("`{HOME}`: {error}"))
 }
 
@@ -128,7 +129,20 @@ fn fill(folder: &str, size: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// Loads the client's packet filter. `Err` says why this machine cannot, which is a reason to skip.
+/// Whether this machine has what the client's packet filter needs. `Err` is a reason to skip.
+pub fn can_filter(client: &Client) -> Result<(), String> {
+    if client.filter.is_empty() {
+        return Ok(());
+    }
+    let listed = command("nft", &["list", "ruleset"]).stdin(Stdio::null()).output();
+    let listed = listed.map_err(|error| format!("needs the program nft ({error})"))?;
+    if listed.status.success() {
+        return Ok(());
+    }
+    Err(format!("nft does not work here ({})", String::from_utf8_lossy(&listed.stderr).trim()))
+}
+
+/// Loads the client's packet filter.
 pub fn filter(client: &Client) -> Result<(), String> {
     if client.filter.is_empty() {
         return Ok(());
@@ -297,7 +311,8 @@ fn never_accept(address: &str, ready: impl FnOnce()) -> std::io::Result<()> {
     socket.listen(0)?;
     let fillers: Vec<_> = (0..4)
         .filter_map(|_| {
-            let filler = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None).ok()?;
+            let filler =
+                socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None).ok()?;
             filler.set_nonblocking(true).ok()?;
             let _ = filler.connect(&address.into());
             Some(filler)

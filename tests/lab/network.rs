@@ -4,15 +4,16 @@
 use crate::namespace::{Host, Space};
 use crate::scene::{ExtraLink, GATEWAY, GATEWAY_FAR, GATEWAY_SIX, Route, Scene, WEB_SIX, Way, ip};
 use crate::wire::{self, Wire};
+use futures_util::TryStreamExt;
 use nix::libc;
-use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkMessage};
+use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkMessage, State};
 use rtnetlink::packet_route::route::RouteType;
-use rtnetlink::{LinkBridge, LinkDummy, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
+use rtnetlink::{LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The hosts of a world. The client's namespace is that of the process's first thread.
 pub struct Lab {
@@ -43,6 +44,12 @@ pub fn build(scene: &mut Scene) -> Result<Lab, String> {
     lab.local_network(scene)?;
     lab.far_side(scene)?;
     lab.client_side(scene)?;
+    for (host, name) in [(&lab.client, "eth0"), (&lab.gateway, "lan0"), (&lab.gateway, "wan0"), (&lab.far, "srv0")] {
+        settle(host, name, State::Up)?;
+    }
+    for port in ["port1", "port2", "port3"] {
+        settle(&lab.switch, port, State::Up)?;
+    }
     Ok(lab)
 }
 
@@ -127,9 +134,6 @@ impl Lab {
         for route in &scene.gateway.routes {
             add_route(&self.gateway, route)?;
         }
-        if !scene.gateway.alive {
-            change(&self.gateway, LinkUnspec::new_with_name("lan0").down().build())?;
-        }
         Ok(())
     }
 
@@ -144,7 +148,13 @@ impl Lab {
         }
         up(&line, "near")?;
         up(&line, "away")?;
+        up(&self.gateway, "wan0")?;
+        up(&self.far, "srv0")?;
+        settle(&line, "near", State::Up)?;
+        settle(&line, "away", State::Up)?;
         let ends = [index(&line, "near")?, index(&line, "away")?];
+        // Opened before anything is sent, so that no first packet is lost.
+        let ends = line.call(async move { wire::open_ends(ends) }).map_err(failed("packet sockets"))?;
         let started = self.started.clone();
         // The carrying loop takes the thread of this host for itself.
         line.start(async move {
@@ -177,7 +187,7 @@ impl Lab {
     fn add_link(&self, link: &ExtraLink) -> Result<(), String> {
         let message = match link {
             ExtraLink::Bridge(name) => LinkBridge::new(name).up().build(),
-            ExtraLink::DummyDown(name) => LinkDummy::new(name).build(),
+            ExtraLink::BridgeDown(name) => LinkBridge::new(name).build(),
             ExtraLink::Tunnel(name, address, prefix) => {
                 let device = name.to_string();
                 self.client.call(async move { tunnel(&device) })?;
@@ -186,13 +196,27 @@ impl Lab {
             }
         };
         let netlink = self.client.netlink();
-        self.client.call(async move { netlink.link().add(message).execute().await }).map_err(failed("an interface"))
+        self.client.call(async move { netlink.link().add(message).execute().await }).map_err(failed("an interface"))?;
+        if let ExtraLink::Bridge(name) = link { self.lose_carrier(name) } else { Ok(()) }
     }
 
-    /// Cuts the client's own link where the scene wants it cut.
+    /// A bridge loses its carrier only when its last port goes, so it is given one first.
+    fn lose_carrier(&self, bridge: &'static str) -> Result<(), String> {
+        let controller = index(&self.client, bridge)?;
+        cable(&self.client, "vnet0", &self.client, "vnet1")?;
+        change(&self.client, LinkUnspec::new_with_name("vnet0").controller(controller).build())?;
+        let (netlink, port) = (self.client.netlink(), index(&self.client, "vnet0")?);
+        self.client.call(async move { netlink.link().del(port).execute().await }).map_err(failed("a bridge port"))
+    }
+
+    /// Cuts the links that the scene wants cut.
     pub fn cut(&self, scene: &Scene) -> Result<(), String> {
+        if !scene.gateway.alive {
+            change(&self.gateway, LinkUnspec::new_with_name("lan0").down().build())?;
+        }
         if !scene.client.carrier {
             change(&self.switch, LinkUnspec::new_with_name("port1").down().build())?;
+            settle(&self.client, "eth0", State::Down)?;
         }
         if !scene.client.up {
             change(&self.client, LinkUnspec::new_with_name("eth0").down().build())?;
@@ -227,6 +251,27 @@ fn up(host: &Host, name: &str) -> Result<(), String> {
     change(host, LinkUnspec::new_with_name(name).up().build())
 }
 
+/// Waits until the kernel has taken notice of a carrier: it does so in a queue of its own that may lag by a second when
+/// many worlds make interfaces at once, and until then an interface drops what it should send.
+fn settle(host: &Host, name: &str, wanted: State) -> Result<(), String> {
+    const LIMIT: Duration = Duration::from_secs(5);
+    let (netlink, wanted_name, began) = (host.netlink(), name.to_owned(), Instant::now());
+    let settled = host.call(async move {
+        while began.elapsed() < LIMIT {
+            let mut links = netlink.link().get().match_name(wanted_name.clone()).execute();
+            if let Ok(Some(link)) = links.try_next().await {
+                let has = |state: &LinkAttribute| matches!(state, LinkAttribute::OperState(seen) if *seen == wanted);
+                if link.attributes.iter().any(has) {
+                    return true;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        false
+    });
+    if settled { Ok(()) } else { Err(format!("{name} of {} does not become {wanted:?}", host.name)) }
+}
+
 /// A virtual cable: both ends are made where they belong, in one request.
 fn cable(here: &Host, name: &str, there: &Host, other: &str) -> Result<(), String> {
     let end = LinkMessageBuilder::<LinkUnspec>::new()
@@ -247,7 +292,8 @@ fn add_address(host: &Host, name: &'static str, address: IpAddr, prefix: u8) -> 
 }
 
 fn add_route(host: &Host, route: &Route) -> Result<(), String> {
-    let wrong = |error: String| format!("{} does not take a route to {}/{}: {error}", host.name, route.to.0, route.to.1);
+    let wrong =
+        |error: String| format!("{} does not take a route to {}/{}: {error}", host.name, route.to.0, route.to.1);
     let mut builder = RouteMessageBuilder::<IpAddr>::new()
         .destination_prefix(route.to.0, route.to.1)
         .map_err(|error| wrong(format!("{error:?}")))?;

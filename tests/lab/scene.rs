@@ -158,8 +158,8 @@ pub fn route(to: &str, prefix: u8, way: Way) -> Route {
 pub enum ExtraLink {
     /// A bridge without ports.
     Bridge(&'static str),
-    /// A dummy that is down.
-    DummyDown(&'static str),
+    /// A bridge that is switched off.
+    BridgeDown(&'static str),
     /// A tunnel device whose program is gone, with the address that it had.
     Tunnel(&'static str, &'static str, u8),
 }
@@ -338,8 +338,7 @@ impl Scene {
         let name = |name: &str, addresses: &[&str]| {
             (name.to_owned(), Name::Addresses(addresses.iter().map(|address| ip(address)).collect()))
         };
-        let resolver =
-            |address| Resolver { address: ip(address), mood: ResolverMood::Answers, names: Vec::new() };
+        let resolver = |address| Resolver { address: ip(address), mood: ResolverMood::Answers, names: Vec::new() };
         Scene {
             client: Client::healthy(),
             gateway: Gateway { alive: true, forwards: true, answers_echo: true, routes: Vec::new(), mtu: None },

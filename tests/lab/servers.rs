@@ -125,13 +125,7 @@ fn reset(stream: &TcpStream) -> Result<()> {
     socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO))
 }
 
-async fn secure(
-    mut stream: TcpStream,
-    handshake: Handshake,
-    tls: &TlsAcceptor,
-    page: &Page,
-    far: &Far,
-) -> Result<()> {
+async fn secure(mut stream: TcpStream, handshake: Handshake, tls: &TlsAcceptor, page: &Page, far: &Far) -> Result<()> {
     // ServerHello with version 3.1 (TLS 1.0), TLS_RSA_WITH_AES_128_CBC_SHA, no compression.
     const OLD_HELLO: &[u8] = b"\x16\x03\x01\x00\x2a\x02\x00\x00\x26\x03\x01\
         firstline lab, random bytes 32..\x00\x00\x2f\x00";
@@ -229,7 +223,9 @@ fn start_of(status: u16, length: usize, far: &Far) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let date = jiff::Timestamp::from_second(now.saturating_add_signed(far.clock_ahead_s) as i64).unwrap_or_default();
     let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT");
-    format!("HTTP/1.1 {status} {reason}\r\nServer: lab\r\nDate: {date}\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\r\n")
+    format!(
+        "HTTP/1.1 {status} {reason}\r\nServer: lab\r\nDate: {date}\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\r\n"
+    )
 }
 
 fn response(status: u16, headers: &[(&str, &str)], body: &str, far: &Far) -> String {

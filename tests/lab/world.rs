@@ -138,9 +138,12 @@ impl Expect {
         compare("code", self.code, &verdict["code"]);
         compare("certainty", if self.certainty.is_empty() { &[] } else { &certainty }, &verdict["certainty"]);
         differences.extend(self.culprit.difference(verdict["culprit"].as_str()));
-        differences.extend(self.innocent.iter().filter(|name| is_blamed(verdict, name)).map(|name| {
-            format!("blamed: {name} is innocent")
-        }));
+        differences.extend(
+            self.innocent
+                .iter()
+                .filter(|name| is_blamed(verdict, name))
+                .map(|name| format!("blamed: {name} is innocent")),
+        );
         differences.extend(missing("beside the verdict", self.also, &verdict["also"]));
         differences.extend(missing("among what was not tested", self.hidden, &verdict["not_tested"]));
         differences
