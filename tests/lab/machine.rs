@@ -237,7 +237,6 @@ fn start(program: &Program) -> Result<(), String> {
         Does::Stopped(at) => ("serve", at.to_owned(), ""),
         Does::NeverAccepts(at) => ("never-accept", at.to_owned(), ""),
         Does::Spins => ("spin", String::new(), ""),
-        Does::Holds(bytes) => ("hold", bytes.to_string(), ""),
     };
     let mut child = command(&format!("{PROGRAMS}/{}", program.name), &["--helper", what, &argument, second])
         .stdin(Stdio::null())
@@ -273,14 +272,6 @@ pub fn help(arguments: &[String]) -> Result<(), String> {
             ready();
             loop {
                 std::hint::spin_loop();
-            }
-        }
-        "hold" => {
-            let held = vec![1_u8; argument(1).parse().map_err(|_| "not a size")?];
-            ready();
-            loop {
-                std::thread::sleep(Duration::from_secs(3_600));
-                std::hint::black_box(&held);
             }
         }
         "serve" => {

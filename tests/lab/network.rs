@@ -6,6 +6,7 @@ use crate::scene::{ExtraLink, GATEWAY, GATEWAY_FAR, GATEWAY_SIX, Route, Scene, W
 use crate::wire::{self, Wire};
 use futures_util::TryStreamExt;
 use nix::libc;
+use rtnetlink::packet_route::address::AddressHeaderFlags;
 use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkMessage, State};
 use rtnetlink::packet_route::route::RouteType;
 use rtnetlink::{LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
@@ -44,12 +45,6 @@ pub fn build(scene: &mut Scene) -> Result<Lab, String> {
     lab.local_network(scene)?;
     lab.far_side(scene)?;
     lab.client_side(scene)?;
-    for (host, name) in [(&lab.client, "eth0"), (&lab.gateway, "lan0"), (&lab.gateway, "wan0"), (&lab.far, "srv0")] {
-        settle(host, name, State::Up)?;
-    }
-    for port in ["port1", "port2", "port3"] {
-        settle(&lab.switch, port, State::Up)?;
-    }
     Ok(lab)
 }
 
@@ -86,6 +81,16 @@ impl Lab {
             change(&self.switch, plug)?;
             up(host, name)?;
         }
+        for (host, name) in [
+            (&self.client, "eth0"),
+            (&self.gateway, "lan0"),
+            (&self.sibling, "eth0"),
+            (&self.switch, "port1"),
+            (&self.switch, "port2"),
+            (&self.switch, "port3"),
+        ] {
+            settle(host, name, State::Up)?;
+        }
         add_address(&self.gateway, "lan0", ip(GATEWAY), 24)?;
         for address in &scene.sibling {
             add_address(&self.sibling, "eth0", *address, 24)?;
@@ -110,6 +115,8 @@ impl Lab {
         }
         up(&self.gateway, "wan0")?;
         up(&self.far, "srv0")?;
+        settle(&self.gateway, "wan0", State::Up)?;
+        settle(&self.far, "srv0", State::Up)?;
         add_address(&self.gateway, "wan0", ip(GATEWAY_FAR), 24)?;
         let mut addresses: BTreeSet<IpAddr> = scene.services.iter().map(|service| service.at.ip()).collect();
         addresses.extend(scene.resolvers.iter().map(|resolver| resolver.address));
@@ -287,8 +294,12 @@ fn cable(here: &Host, name: &str, there: &Host, other: &str) -> Result<(), Strin
 fn add_address(host: &Host, name: &'static str, address: IpAddr, prefix: u8) -> Result<(), String> {
     let index = index(host, name)?;
     let netlink = host.netlink();
-    host.call(async move { netlink.address().add(index, address, prefix).execute().await })
-        .map_err(|error| format!("{} does not take the address {address}: {error}", host.name))
+    let mut request = netlink.address().add(index, address, prefix);
+    if address.is_ipv6() {
+        // Usable at once: nobody else in the world has it.
+        request.message_mut().header.flags |= AddressHeaderFlags::Nodad;
+    }
+    host.call(request.execute()).map_err(|error| format!("{} does not take the address {address}: {error}", host.name))
 }
 
 fn add_route(host: &Host, route: &Route) -> Result<(), String> {

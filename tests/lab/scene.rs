@@ -184,8 +184,6 @@ pub enum Does {
     NeverAccepts(&'static str),
     /// Keeps a processor busy.
     Spins,
-    /// Holds this many bytes of memory.
-    Holds(usize),
 }
 
 /// A resolver.
@@ -251,8 +249,6 @@ pub enum Speaks {
     Greeting(&'static str),
     /// Resets every connection as soon as it stands.
     Reset,
-    /// Answers each datagram with itself.
-    UdpEcho,
 }
 
 /// How a web server answers.
@@ -279,7 +275,7 @@ pub enum Page {
     /// Answers with bytes that are no HTTP.
     NotHttp,
     /// A login page where another text was expected.
-    LoginPage,
+    Login,
     /// A 302 to the login page of a captive portal.
     Portal,
 }

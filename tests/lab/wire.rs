@@ -129,9 +129,12 @@ pub fn open_ends(ends: [u32; 2]) -> Result<[OwnedFd; 2]> {
     Ok([open(ends[0])?, open(ends[1])?])
 }
 
+/// A frame on the line: when it leaves, a count that keeps frames of one instant in order, the end, the bytes.
+type Waiting = (Instant, u64, usize, Vec<u8>);
+
 /// Carries frames between the two ends until the world ends.
 pub fn carry(mut wire: Wire, sockets: [OwnedFd; 2], started: &std::sync::OnceLock<Instant>) -> Result<()> {
-    let mut queue: BinaryHeap<Reverse<(Instant, u64, usize, Vec<u8>)>> = BinaryHeap::new();
+    let mut queue = BinaryHeap::<Reverse<Waiting>>::new();
     let mut free = [Instant::now(); 2];
     let mut count = 0;
     loop {

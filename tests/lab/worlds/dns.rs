@@ -117,8 +117,8 @@ pub const WORLDS: &[World] = &[
         run: ("one-site-fails", "https://crm.example.test/"),
         fault: |scene| {
             scene.resolvers(ResolverMood::Rewrites(ip("198.51.100.99")));
-            scene.serve("198.51.100.99:80", Speaks::Http(Page::LoginPage));
-            scene.serve("198.51.100.99:443", Speaks::Https(Certificate::WrongName, Handshake::Normal, Page::LoginPage));
+            scene.serve("198.51.100.99:80", Speaks::Http(Page::Login));
+            scene.serve("198.51.100.99:443", Speaks::Https(Certificate::WrongName, Handshake::Normal, Page::Login));
         },
         proof: |eyes| {
             eyes.resolves(RESOLVER, "crm.example.test", "198.51.100.99")?;
@@ -188,6 +188,85 @@ pub const WORLDS: &[World] = &[
             innocent: &["link", "ip", "route", "path", "http"],
             seconds: 20.0,
             ..degraded(&["dns"], &["dns.slow", "dns.lookup_slow"], Culprit::NotCompared)
+        },
+        ..WORLD
+    },
+    World {
+        name: "resolvers-fail",
+        says: "no page opens",
+        run: ("no-internet", ""),
+        fault: |scene| scene.resolvers(ResolverMood::Fails),
+        proof: |eyes| eyes.answers(RESOLVER, "control.example.test", "ServFail"),
+        expect: Expect {
+            innocent: BELOW,
+            ..fault(&["dns"], &["dns.servfail"], Culprit::OneOf(&[RESOLVER, SECOND_RESOLVER]))
+        },
+        ..WORLD
+    },
+    World {
+        name: "resolver-speaks-no-dns",
+        says: "no page opens behind the new box",
+        run: ("dns", "www.example.test"),
+        fault: |scene| scene.resolvers(ResolverMood::Garbage),
+        expect: Expect {
+            innocent: BELOW,
+            ..fault(&["dns"], &["dns.formerr"], Culprit::OneOf(&[RESOLVER, SECOND_RESOLVER]))
+        },
+        ..WORLD
+    },
+    World {
+        name: "one-name-without-answer",
+        says: "only the shop's name hangs",
+        run: ("dns", "www.example.test"),
+        fault: |scene| scene.name("www.example.test", Name::Silent),
+        proof: |eyes| {
+            eyes.no_answer(RESOLVER, WouldBlock)?;
+            eyes.resolves(RESOLVER, "control.example.test", CONTROL)
+        },
+        expect: Expect {
+            innocent: BELOW,
+            seconds: 15.0,
+            ..fault(&["dns"], &["dns.timeout", "dns.lookup_timeout"], Culprit::NotCompared)
+        },
+        ..WORLD
+    },
+    World {
+        name: "one-name-refused",
+        says: "the game site does not open at work",
+        fault: |scene| scene.name("www.example.test", Name::Refused),
+        proof: |eyes| eyes.answers(RESOLVER, "www.example.test", "Refused"),
+        expect: Expect { innocent: BELOW, ..fault(&["dns"], &["dns.refused"], Culprit::NotCompared) },
+        ..WORLD
+    },
+    World {
+        name: "large-answers-lost",
+        says: "some names never resolve",
+        run: ("dns", "www.example.test"),
+        fault: |scene| {
+            scene.resolvers(ResolverMood::Truncates);
+            scene.wire.drop(|packet| packet.tcp(53));
+        },
+        proof: |eyes| eyes.silent("198.51.100.53:53"),
+        expect: Expect {
+            innocent: BELOW,
+            seconds: 15.0,
+            ..fault(&["dns"], &["dns.tcp_blocked"], Culprit::NotCompared)
+        },
+        ..WORLD
+    },
+    World {
+        name: "names-blocked-on-the-way",
+        says: "no page opens since the firewall was changed",
+        run: ("no-internet", ""),
+        fault: |scene| scene.wire.drop(|packet| packet.udp(53)),
+        proof: |eyes| {
+            eyes.no_answer(RESOLVER, WouldBlock)?;
+            eyes.connects("198.51.100.53:53")?;
+            eyes.pings(RESOLVER, true)
+        },
+        expect: Expect {
+            innocent: &["link", "ip", "route"],
+            ..fault(&["dns"], &["dns.timeout", "dns.lookup_timeout"], Culprit::OneOf(&[RESOLVER, SECOND_RESOLVER]))
         },
         ..WORLD
     },

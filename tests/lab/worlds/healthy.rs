@@ -163,4 +163,29 @@ pub const WORLDS: &[World] = &[
         expect: Expect { status: "", innocent: &["path", "dns", "transport"], seconds: 6.0, ..HEALTHY },
         ..WORLD
     },
+    World {
+        name: "healthy-resolver-without-tcp",
+        says: "is the DNS all right?",
+        fault: |scene| scene.resolvers(ResolverMood::UdpOnly),
+        proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "200"),
+        expect: Expect { innocent: &["dns", "path"], ..HEALTHY },
+        ..WORLD
+    },
+    World {
+        name: "healthy-ssh-server",
+        says: "can I log in to the build server?",
+        run: ("one-site-fails", "ssh://www.example.test"),
+        fault: |scene| scene.serve("198.51.100.10:22", Speaks::Greeting("SSH-2.0-OpenSSH_9.2\r\n")),
+        proof: |eyes| eyes.connects("198.51.100.10:22"),
+        expect: Expect { innocent: &["transport", "application"], ..HEALTHY },
+        ..WORLD
+    },
+    World {
+        name: "healthy-udp-service",
+        says: "does the time server work?",
+        run: ("one-site-fails", "udp://time.example.test:123"),
+        proof: |eyes| eyes.clock_ahead(TIME, 0),
+        expect: Expect { status: "", innocent: &["dns", "path"], ..HEALTHY },
+        ..WORLD
+    },
 ];

@@ -66,7 +66,7 @@ pub const WORLDS: &[World] = &[
         name: "loss-of-five-percent",
         says: "everything feels sluggish since noon",
         run: ("slow", "https://www.example.test/"),
-        fault: |scene| scene.wire.drop_every(20, |_| true),
+        fault: |scene| scene.wire.drop_every(20, |packet| !packet.outbound),
         proof: |eyes| eyes.connections("198.51.100.10:443", 10, 8..=10),
         expect: Expect {
             innocent: &["link", "dns", "tls", "http"],
@@ -115,7 +115,7 @@ pub const WORLDS: &[World] = &[
         fault: |scene| {
             scene.serve("198.51.100.80:80", Speaks::Http(Page::Portal));
             scene.name("portal.guestnet.example", Name::Addresses(vec![ip(SECOND_WEB)]));
-            scene.serve("198.51.100.11:80", Speaks::Http(Page::LoginPage));
+            scene.serve("198.51.100.11:80", Speaks::Http(Page::Login));
             scene.wire.drop(|packet| packet.tcp(443));
         },
         proof: |eyes| {
@@ -134,7 +134,7 @@ pub const WORLDS: &[World] = &[
         run: ("no-internet", ""),
         fault: |scene| {
             scene.resolvers(ResolverMood::Hijacks(ip("198.51.100.99")));
-            scene.serve("198.51.100.99:80", Speaks::Http(Page::LoginPage));
+            scene.serve("198.51.100.99:80", Speaks::Http(Page::Login));
         },
         proof: |eyes| {
             eyes.resolves(RESOLVER, "control.example.test", "198.51.100.99")?;
@@ -179,6 +179,24 @@ pub const WORLDS: &[World] = &[
         expect: Expect {
             innocent: &["link", "ip", "path", "dns", "transport"],
             ..fault(&["vpn"], &[], Culprit::Contains("tun0"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "line-dies-during-the-run",
+        says: "it worked a moment ago",
+        run: ("slow", "https://www.example.test/"),
+        fault: |scene| scene.wire.drop_from(Duration::from_millis(700), |_| true),
+        proof: |eyes| {
+            // Where the program under test did not run, the line still lives for a moment.
+            std::thread::sleep(Duration::from_millis(700));
+            eyes.silent("198.51.100.10:443")
+        },
+        expect: Expect {
+            status: "",
+            innocent: &["link", "ip", "route", "tls", "http"],
+            seconds: 25.0,
+            ..fault(&["path"], &["path.loss", "path.silent"], Culprit::NotCompared)
         },
         ..WORLD
     },

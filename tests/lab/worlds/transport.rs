@@ -111,4 +111,39 @@ pub const WORLDS: &[World] = &[
         },
         ..WORLD
     },
+    World {
+        name: "udp-port-closed",
+        says: "the phone app cannot register",
+        run: ("one-site-fails", "udp://www.example.test:5060"),
+        expect: Expect {
+            innocent: BELOW,
+            ..fault(&["transport"], &["udp.closed"], Culprit::Contains("198.51.100.10:5060"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "ssh-server-mute",
+        says: "the login to the build server hangs",
+        run: ("one-site-fails", "ssh://www.example.test"),
+        fault: |scene| scene.serve("198.51.100.10:22", Speaks::Nothing),
+        proof: |eyes| eyes.connects("198.51.100.10:22"),
+        expect: Expect {
+            innocent: &["link", "ip", "route", "dns", "transport"],
+            seconds: 15.0,
+            ..fault(&["application"], &["app.no_greeting"], Culprit::OneOf(&[WEB, "www.example.test"]))
+        },
+        ..WORLD
+    },
+    World {
+        name: "ssh-port-speaks-http",
+        says: "the login says something about protocol mismatch",
+        run: ("one-site-fails", "ssh://www.example.test"),
+        fault: |scene| scene.serve("198.51.100.10:22", Speaks::Greeting("HTTP/1.1 400 Bad Request\r\n\r\n")),
+        proof: |eyes| eyes.connects("198.51.100.10:22"),
+        expect: Expect {
+            innocent: &["link", "ip", "route", "dns", "transport"],
+            ..fault(&["application"], &["app.wrong_protocol"], Culprit::OneOf(&[WEB, "www.example.test"]))
+        },
+        ..WORLD
+    },
 ];
