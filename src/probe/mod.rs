@@ -5,7 +5,9 @@
 //! its budget. What it could not see is `unknown` with the reason.
 
 pub mod address;
+pub mod argument;
 pub mod ask;
+pub mod attempt;
 pub mod clock;
 pub mod disk;
 pub mod dns;
@@ -28,11 +30,14 @@ pub mod resource;
 pub mod route;
 pub mod service;
 pub mod socket;
+#[cfg(test)]
+mod stage;
 pub mod tcp;
 pub mod tls;
 pub mod trace;
 pub mod udp;
 pub mod vpn;
+mod way;
 
 use crate::layer::Layer;
 use crate::observation::{Facts, Observation, Outcome};
@@ -172,8 +177,15 @@ impl Look<'_> {
 pub const PROBES: &[&Probe] = &[
     // this machine's network
     // names
+    &dns::PROBE,
+    &hosts::PROBE,
+    &lookup::PROBE,
     // this host
     // the way out
+    &echo::PROBE,
+    &mtu::PROBE,
+    &tcp::PROBE,
+    &udp::PROBE,
     // what is spoken
     // people and commands
 ];
