@@ -188,8 +188,6 @@ pub const PROBES: &[&Probe] = &[
     &vpn::PROBE,
     &filter::PROBE,
     &resolver::PROBE,
-    //     &vpn::PROBE,vpn::PROBE,
-    //     &filter::PROBE,filter::PROBE,
     // names
     &dns::PROBE,
     &hosts::PROBE,

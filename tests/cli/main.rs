@@ -27,7 +27,12 @@ impl Call {
     pub fn new(arguments: &[&str]) -> Self {
         let home = tempfile::tempdir().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_firstline"));
-        command.args(arguments).env_clear().env("HOME", home.path()).env("TMPDIR", home.path()).env("PATH", "/usr/bin:/bin");
+        command
+            .args(arguments)
+            .env_clear()
+            .env("HOME", home.path())
+            .env("TMPDIR", home.path())
+            .env("PATH", "/usr/bin:/bin");
         command.stdin(Stdio::null()).current_dir(env!("CARGO_MANIFEST_DIR"));
         Call { command, home }
     }

@@ -2,8 +2,8 @@
 
 mod account;
 mod address;
-mod bounded;
 mod arp;
+mod bounded;
 mod change;
 mod clock;
 mod command;
