@@ -65,7 +65,7 @@ pub const WORLDS: &[World] = &[
         name: "local-port-held-by-another",
         says: "the report page shows garbage since the mail program was installed",
         run: ("local-service", "http://127.0.0.1:8080/"),
-        arguments: &["--set", "program=reportd"],
+        arguments: &["--set", "process=reportd"],
         fault: |scene| scene.program("mailstub", Does::Greets("0.0.0.0:8080", "220 mail ready\r\n")),
         proof: |eyes| eyes.connects("127.0.0.1:8080"),
         expect: process(&["process.port_taken"], Culprit::Contains("mailstub")),
