@@ -177,6 +177,8 @@ pub const PROBES: &[&Probe] = &[
     // the way out
     // what is spoken
     &tls::PROBE,
+    &http::PROBE,
+    &portal::PROBE,
     // people and commands
 ];
 

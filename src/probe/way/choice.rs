@@ -70,7 +70,8 @@ fn group(source: &str) -> &str {
 fn choice(settings: &ProxySettings, group_name: &str, target: &Url) -> Option<Choice> {
     let wanted = if matches!(target.scheme(), "http" | "ws") { "http" } else { "https" };
     let own = |scheme: &str| {
-        let mut own = settings.settings.iter().filter(|setting| setting.effective && group(&setting.source) == group_name);
+        let mut own =
+            settings.settings.iter().filter(|setting| setting.effective && group(&setting.source) == group_name);
         own.find(|setting| setting.scheme == scheme)
     };
     let setting = own(wanted).or_else(|| own("all")).or_else(|| own("pac")).or_else(|| own("wpad"))?;

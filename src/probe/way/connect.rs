@@ -181,8 +181,7 @@ fn not_reached(proxy: &Proxy, failure: &NotDialled) -> Trouble {
             return Trouble::unknown(format!("the proxy {proxy} {}", dial::words(&failure.failure, failure.took)));
         }
     };
-    let summary =
-        format!("the proxy {proxy} ({}) {}", failure.address, dial::words(&failure.failure, failure.took));
+    let summary = format!("the proxy {proxy} ({}) {}", failure.address, dial::words(&failure.failure, failure.took));
     Trouble::new(code, summary).suspected(failure.suspected)
 }
 

@@ -64,7 +64,9 @@ pub async fn dial(
     let mut next = start;
     let mut told = false;
     while !(queue.is_empty() && flying.is_empty()) {
-        if Instant::now() >= next && let Some(address) = queue.pop_front() {
+        if Instant::now() >= next
+            && let Some(address) = queue.pop_front()
+        {
             let wait = Dial::within(end.saturating_duration_since(Instant::now()));
             flying.push(async move { (address, network.connect(address, &wait).await) });
             started.push(address);

@@ -65,9 +65,7 @@ pub async fn look(mut stream: Box<dyn Stream>, host: &str) -> Answer {
 /// The first record: a handshake record with a ServerHello, or an alert. None while it is incomplete.
 fn read_answer(bytes: &[u8]) -> Option<Answer> {
     match bytes {
-        [0x16, 3, _, _, _, 2, _, _, _, major, minor, ..] => {
-            Some(Answer::Version(u16::from_be_bytes([*major, *minor])))
-        }
+        [0x16, 3, _, _, _, 2, _, _, _, major, minor, ..] => Some(Answer::Version(u16::from_be_bytes([*major, *minor]))),
         [0x15, 3, _, _, _, _, description, ..] => Some(Answer::Alert(*description)),
         [0x15 | 0x16, 3, ..] | [0x15 | 0x16] | [] => None,
         _ => Some(Answer::Nothing),

@@ -11,7 +11,7 @@ use crate::problem::Code;
 use crate::world::World;
 use hyper::Method;
 use proxy_watch::pac::{PacPolicy, PacScript, evaluate};
-use proxy_watch::{ProxyStep, ProxyEndpoint};
+use proxy_watch::{ProxyEndpoint, ProxyStep};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};

@@ -112,7 +112,11 @@ pub fn world(network: Loopback, settings: ProxySettings) -> World {
 }
 
 /// Runs a probe in a world; returns its observations and what it emitted before.
-pub async fn look(probe: &'static Probe, world: &World, args: serde_json::Value) -> (Vec<Observation>, Vec<Observation>) {
+pub async fn look(
+    probe: &'static Probe,
+    world: &World,
+    args: serde_json::Value,
+) -> (Vec<Observation>, Vec<Observation>) {
     look_for(probe, world, args, Duration::from_secs(30)).await
 }
 

@@ -109,9 +109,7 @@ impl Trust {
     }
 
     fn public(&self) -> &Public {
-        self.public.get_or_init(|| {
-            verifier(&self.provider, webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned())
-        })
+        self.public.get_or_init(|| verifier(&self.provider, webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned()))
     }
 
     /// The cryptography that both use.

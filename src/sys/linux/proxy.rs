@@ -114,9 +114,9 @@ fn shown(endpoint: &ProxyEndpoint) -> String {
 
 /// Text that is no proxy address, as the library masks it.
 fn masked(value: &str) -> String {
-    let rejected = ProxyEnv::from_vars([("all_proxy", value)]).ok().and_then(|environment| {
-        environment.rejected().first().map(|rejected| rejected.redacted_input().to_owned())
-    });
+    let rejected = ProxyEnv::from_vars([("all_proxy", value)])
+        .ok()
+        .and_then(|environment| environment.rejected().first().map(|rejected| rejected.redacted_input().to_owned()));
     let text = rejected.unwrap_or_else(|| "(withheld)".to_owned());
     bounded(text.rsplit_once('@').map_or(text.as_str(), |(_, after)| after))
 }
