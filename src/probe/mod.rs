@@ -176,6 +176,7 @@ pub const PROBES: &[&Probe] = &[
     // this host
     // the way out
     // what is spoken
+    &proxy::PROBE,
     &tls::PROBE,
     &http::PROBE,
     &portal::PROBE,
