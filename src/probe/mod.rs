@@ -207,7 +207,10 @@ pub const PROBES: &[&Probe] = &[
     &udp::PROBE,
     &clock::PROBE,
     // what is spoken
+    &proxy::PROBE,
     &tls::PROBE,
+    &http::PROBE,
+    &portal::PROBE,
     // people and commands
     &ask::PROBE,
     &exec::PROBE,
