@@ -66,7 +66,7 @@ fn look(context: &Context, probe: &'static Probe, args: Facts, deadline: Duratio
     } else {
         Rc::new(Nobody)
     };
-    let world = World { machine: Rc::new(LocalMachine::default()), network: Rc::new(RealNetwork::default()), person };
+    let world = World { machine: Rc::new(LocalMachine::default()), network: Rc::new(RealNetwork), person };
     let looked = block_on(async {
         let end = tokio::time::Instant::now() + deadline;
         let look =
