@@ -263,7 +263,7 @@ mod tests {
 
     #[tokio::test]
     async fn this_machine_is_read() {
-        let seen = trial::look(&PROBE, crate::sys::LocalMachine, json!({ "path": "/" })).await;
+        let seen = trial::look(&PROBE, crate::sys::LocalMachine::default(), json!({ "path": "/" })).await;
         assert_eq!(seen[0].subject.as_deref(), Some("/"));
         assert!(seen[0].facts["total_bytes"].as_u64() > Some(0));
     }

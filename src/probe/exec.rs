@@ -140,7 +140,7 @@ mod tests {
             (json!({ "command": "true" }), Outcome::Unknown),
             (json!({ "command": ["true"], "ok_status": ["x"] }), Outcome::Unknown),
         ] {
-            let seen = trial::look(&PROBE, LocalMachine, args.clone()).await.remove(0);
+            let seen = trial::look(&PROBE, LocalMachine::default(), args.clone()).await.remove(0);
             assert_eq!(seen.outcome, outcome, "{args}: {}", seen.summary);
         }
     }
@@ -148,7 +148,7 @@ mod tests {
     #[tokio::test]
     async fn output_is_bounded_and_free_of_secrets() {
         let args = json!({ "command": ["sh", "-c", "echo token=abc; head -c 100000 /dev/zero | tr '\\0' x"] });
-        let seen = trial::look(&PROBE, LocalMachine, args).await.remove(0);
+        let seen = trial::look(&PROBE, LocalMachine::default(), args).await.remove(0);
         let stdout = seen.facts["stdout"].as_str().expect("text");
         assert!(stdout.starts_with("token=***\nxxx") && stdout.len() <= FACT_BYTES);
         assert_eq!(seen.evidence, ["test.txt"]);

@@ -268,6 +268,7 @@ mod tests {
             args: json!({ "name": name }).as_object().expect("an object").clone(),
             deadline: Instant::now() + deadline,
             emit: &|observation| emitted.borrow_mut().push(observation),
+            seen: &|_| Vec::new(),
         };
         let last = (PROBE.run)(&look).await.remove(0);
         (last, emitted.into_inner())

@@ -665,7 +665,7 @@ mod tests {
     }
 
     async fn seen(args: serde_json::Value) -> Observation {
-        super::super::trial::look(&PROBE, crate::sys::LocalMachine, args).await.remove(0)
+        super::super::trial::look(&PROBE, crate::sys::LocalMachine::default(), args).await.remove(0)
     }
 
     #[tokio::test]

@@ -598,7 +598,7 @@ mod tests {
 
     #[tokio::test]
     async fn this_machine_has_every_subject_in_order() {
-        let seen = trial::look(&PROBE, crate::sys::LocalMachine, json!({ "cpu_window_ms": "50" })).await;
+        let seen = trial::look(&PROBE, crate::sys::LocalMachine::default(), json!({ "cpu_window_ms": "50" })).await;
         assert_eq!(seen.iter().filter_map(|one| one.subject.as_deref()).collect::<Vec<_>>(), SUBJECTS);
     }
 }

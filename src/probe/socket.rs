@@ -436,7 +436,7 @@ mod tests {
     async fn this_machine_is_read() {
         let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
         let port = socket.local_addr().expect("bound").port();
-        let machine = crate::sys::LocalMachine;
+        let machine = crate::sys::LocalMachine::default();
         let observation = trial::look(&PROBE, machine, json!({ "port": port, "address": "192.0.2.1" })).await.remove(0);
         assert_eq!(observation.code, Some(Code::ProcessLoopbackOnly), "{}", observation.summary);
         assert_eq!(observation.facts["pid"], json!(std::process::id()));

@@ -136,8 +136,7 @@ pub async fn look_for(
         layer: probe.layer,
         args,
         deadline: tokio::time::Instant::now() + wait,
-        emit: &|observation| emitted.borrow_mut().push(observation),
-    };
+        emit: &|observation| emitted.borrow_mut().push(observation), seen: &|_| Vec::new() };
     let observations = (probe.run)(&look).await;
     (observations, emitted.into_inner())
 }
