@@ -5,7 +5,9 @@
 //! its budget. What it could not see is `unknown` with the reason.
 
 pub mod address;
+pub mod argument;
 pub mod ask;
+pub mod attempt;
 pub mod clock;
 pub mod disk;
 pub mod dns;
@@ -27,6 +29,8 @@ pub mod resource;
 pub mod route;
 pub mod service;
 pub mod socket;
+#[cfg(test)]
+mod stage;
 pub mod tcp;
 pub mod tls;
 #[cfg(test)]
@@ -34,6 +38,7 @@ mod told;
 pub mod trace;
 pub mod udp;
 pub mod vpn;
+mod way;
 
 use crate::layer::Layer;
 use crate::observation::{Facts, Observation, Outcome};
@@ -179,11 +184,16 @@ pub const PROBES: &[&Probe] = &[
     &vpn::PROBE,
     &filter::PROBE,
     &resolver::PROBE,
-    //     &vpn::PROBE,vpn::PROBE,
-    //     &filter::PROBE,filter::PROBE,
     // names
+    &dns::PROBE,
+    &hosts::PROBE,
+    &lookup::PROBE,
     // this host
     // the way out
+    &echo::PROBE,
+    &mtu::PROBE,
+    &tcp::PROBE,
+    &udp::PROBE,
     // what is spoken
     // people and commands
 ];

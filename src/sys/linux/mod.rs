@@ -3,9 +3,11 @@
 mod account;
 mod address;
 mod arp;
+mod bounded;
 mod change;
 mod clock;
 mod command;
+mod error_queue;
 mod filesystem;
 mod filter;
 mod link;
@@ -18,10 +20,17 @@ mod radio;
 mod resolver;
 mod resource;
 mod route;
+mod runtime;
 mod service;
 mod setting;
 mod socket;
 mod tunnel;
+
+pub use error_queue::{
+    HOST_DOWN, MESSAGE_TOO_LARGE, bind_to_interface, complaint_about_connection, forbid_fragments, interface_index,
+    link_mtu_towards, send_datagram,
+};
+pub use runtime::{interrupted, make_private_folder, system_state_folder};
 
 use super::*;
 use async_trait::async_trait;
@@ -112,6 +121,18 @@ impl Machine for LocalMachine {
 
     async fn processes(&self) -> Known<Vec<Process>> {
         process::processes().await
+    }
+
+    async fn process(&self, pid: u32) -> Known<Process> {
+        process::process(pid).await
+    }
+
+    async fn listeners_on(&self, port: u16) -> Known<Vec<Listener>> {
+        socket::listeners_on(port).await
+    }
+
+    async fn filesystem_of(&self, path: &str) -> Known<Filesystem> {
+        filesystem::filesystem_of(path).await
     }
 
     async fn listeners(&self) -> Known<Vec<Listener>> {

@@ -1,0 +1,110 @@
+//! The way to a web server, in the steps that a program takes: `name` and `dial` get a connection, `choice` says
+//! whether a proxy is used and `connect` goes through it, `handshake` secures it (`certificate` says what is wrong with
+//! what was shown, `legacy` looks at servers too old to talk to), and `exchange` asks one question. The probes
+//! `proxy`, `tls`, `http` and `portal` are made of these steps, so a fault has the same code whoever meets it.
+
+pub mod certificate;
+pub mod choice;
+pub mod connect;
+pub mod dial;
+pub mod exchange;
+pub mod handshake;
+pub mod legacy;
+pub mod name;
+pub mod script;
+pub mod tap;
+#[cfg(test)]
+pub mod testing;
+pub mod trust;
+
+use crate::problem::Code;
+use std::time::Duration;
+use url::Url;
+
+/// A step that did not work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// What it is; none where it could not be looked at, and `summary` is the reason.
+    pub code: Option<Code>,
+    /// What was seen beside it.
+    pub also: Vec<Code>,
+    /// Seen once, or the wait was cut short.
+    pub suspected: bool,
+    /// One sentence with names and numbers.
+    pub summary: String,
+}
+
+impl Trouble {
+    /// Seen, and sure.
+    pub fn new(code: Code, summary: impl Into<String>) -> Self {
+        Trouble { code: Some(code), also: Vec::new(), suspected: false, summary: summary.into() }
+    }
+
+    /// It could not be looked at.
+    pub fn unknown(why: impl Into<String>) -> Self {
+        Trouble { code: None, also: Vec::new(), suspected: false, summary: why.into() }
+    }
+
+    /// Seen once only.
+    pub fn suspected(mut self, suspected: bool) -> Self {
+        self.suspected = suspected;
+        self
+    }
+}
+
+/// Characters of a foreign text that are kept.
+pub const TEXT_LIMIT: usize = 200;
+
+/// A text from a stranger, cut to what is kept.
+pub fn bounded(text: &str) -> String {
+    text.chars().take(TEXT_LIMIT).collect()
+}
+
+/// Bytes from a stranger as one line of printable text.
+pub fn printable(bytes: &[u8], limit: usize) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let line: String = text.chars().take(limit).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    line.trim().to_owned()
+}
+
+/// A URL as it may be kept: without credentials, query and fragment, which carry secrets.
+pub fn shown(url: &Url) -> String {
+    let authority = match (url.host_str(), url.port()) {
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+        (Some(host), None) => host.to_owned(),
+        (None, _) => String::new(),
+    };
+    bounded(&format!("{}://{authority}{}", url.scheme(), url.path()))
+}
+
+/// Milliseconds with one digit after the point, as facts hold them.
+pub fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 10_000.0).round() / 10.0
+}
+
+/// A duration for a sentence: `40 ms`, `1.4 s`.
+pub fn said(duration: Duration) -> String {
+    if duration < Duration::from_secs(1) {
+        format!("{} ms", duration.as_millis())
+    } else {
+        format!("{:.1} s", duration.as_secs_f64())
+    }
+}
+
+/// The host of a URL as programs hand it to a lookup: without brackets.
+pub fn host_of(url: &Url) -> String {
+    url.host_str().unwrap_or_default().trim_matches(['[', ']']).trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_a_url_holds_no_secret() {
+        let url = Url::parse("https://bob:hunter2@crm.test:8443/login?token=abc#top").unwrap();
+        assert_eq!(shown(&url), "https://crm.test:8443/login");
+        assert_eq!(host_of(&Url::parse("http://[2001:db8::1]:80/").unwrap()), "2001:db8::1");
+        assert_eq!(printable(b"SSH-2.0-x\r\n\x1b[31m", 40), "SSH-2.0-x   [31m");
+    }
+}
