@@ -393,8 +393,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_says_it_decides_the_blame() {
         use Failure::{HostUnreachable, LocalDenied, NetworkUnreachable, Prohibited, Refused, TimeExceeded};
-        type Connecting = fn(u32, SocketAddr) -> Result<(), Failure>;
-        let cases: [(Connecting, Option<(Failure, &str)>, Code); 11] = [
+        type Case = (fn(u32, SocketAddr) -> Result<(), Failure>, Option<(Failure, &'static str)>, Code);
+        let cases: [Case; 11] = [
             (|_, _| Err(Refused), None, Code::TcpRefused),
             (|_, _| Err(Refused), Some((Refused, "10.9.0.7")), Code::TcpRefused),
             (|_, _| Err(Refused), Some((Refused, "10.0.0.1")), Code::PathProhibited),
