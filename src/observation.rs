@@ -94,6 +94,11 @@ impl Via {
         .filter_map(|(name, value)| value.as_deref().map(|value| (name, value)))
     }
 
+    /// Whether it names no element.
+    pub fn is_nothing(&self) -> bool {
+        self.elements().next().is_none()
+    }
+
     /// Whether every element of this one is also an element of `other`, and there is at least one.
     pub fn is_within(&self, other: &Via) -> bool {
         let mut any = false;

@@ -80,9 +80,9 @@ problems! {
     RouteNoDefault "route.no_default" Route Integrity State false "there is no default route";
     RouteRejected "route.rejected" Route Reachability State false "a local route or policy rule rejects the target";
     RouteAmbiguous "route.ambiguous" Route Quality State false "several default routes have the same metric";
-    RouteGatewayDead "route.gateway_dead" Route Reachability Silence false "the gateway does not answer neighbour discovery";
+    RouteGatewayDead "route.gateway_dead" Route Reachability State false "the gateway does not answer neighbour discovery";
     RouteGatewaySilent "route.gateway_silent" Route Reachability Silence false "the gateway does not answer pings";
-    RouteNeighbourDead "route.neighbour_dead" Route Reachability Silence false "the on-link target does not answer neighbour discovery";
+    RouteNeighbourDead "route.neighbour_dead" Route Reachability State false "the on-link target does not answer neighbour discovery";
     RouteReversePath "route.reverse_path" Route Integrity State false "strict reverse-path filtering drops the answers";
 
     PathSilent "path.silent" Path Reachability Silence false "nothing beyond the gateway answers";
@@ -183,7 +183,7 @@ problems! {
     HttpUnexpectedContent "http.unexpected_content" Http Integrity Answer true "the answer is not the expected content";
     HttpNoAnswer "http.no_answer" Http Reachability Silence true "the server accepts the request and does not answer";
     HttpSlowFirstByte "http.slow_first_byte" Http Quality Answer true "the server takes long until the first byte";
-    HttpBodyStalled "http.body_stalled" Http Quality Silence true "the answer stops in the middle";
+    HttpBodyStalled "http.body_stalled" Http Reachability Silence true "the answer stops in the middle";
     HttpSlow "http.slow" Http Quality Answer true "the answer arrives slowly";
     HttpCut "http.cut" Http Reachability Answer true "the connection is cut before the answer is complete";
     HttpNotHttp "http.not_http" Http Integrity Answer true "what answers does not speak HTTP";
@@ -205,9 +205,9 @@ problems! {
     ProcessRestarting "process.restarting" Process Quality State false "the service keeps restarting";
     ProcessServiceFailed "process.service_failed" Process Integrity State false "the service has failed";
 
-    HostDiskFull "host.disk_full" Host Quality State false "a file system is full";
-    HostInodesFull "host.inodes_full" Host Quality State false "a file system has no inodes left";
-    HostReadOnly "host.read_only" Host Quality State false "a file system is mounted read-only";
+    HostDiskFull "host.disk_full" Host Integrity State false "a file system is full";
+    HostInodesFull "host.inodes_full" Host Integrity State false "a file system has no inodes left";
+    HostReadOnly "host.read_only" Host Integrity State false "a file system is mounted read-only";
     HostMemoryLow "host.memory_low" Host Quality State false "little memory is available";
     HostMemoryPressure "host.memory_pressure" Host Quality State false "programs wait for memory";
     HostOomKill "host.oom_kill" Host Quality State false "the kernel killed a program because memory ran out";
@@ -217,7 +217,7 @@ problems! {
     HostClockOff "host.clock_off" Host Integrity Answer false "the clock is wrong";
     HostClockUnknown "host.clock_unsynchronised" Host Quality State false "the clock is not synchronised";
     HostFilterDrops "host.filter_drops" Host Reachability State false "a rule of the local packet filter drops the traffic";
-    HostDescriptors "host.descriptors" Host Quality State false "the system has run out of file descriptors";
+    HostDescriptors "host.descriptors" Host Integrity State false "the system has run out of file descriptors";
     HostPortsExhausted "host.ports_exhausted" Host Reachability State false "no local port is free for a new connection";
     HostConntrackFull "host.conntrack_full" Host Reachability State false "the connection-tracking table is full";
     HostLogErrors "host.log_errors" Host Quality State false "recent log lines speak of errors";

@@ -1,8 +1,10 @@
 //! What was said on the command line, resolved: playbook loaded, target typed, settings merged. Later code never sees
 //! an option for "flag not given".
 
+use crate::cli::{DEFAULT_DEADLINE, RunFlags, What};
+use crate::error::{Error, Result, closest};
 use crate::packet::Case;
-use crate::playbook::Playbook;
+use crate::playbook::{Input, InputKind, Playbook};
 use crate::settings::Settings;
 use crate::target::Target;
 use std::collections::BTreeMap;
@@ -33,4 +35,248 @@ pub struct Request {
     pub case: Case,
     pub deadline: Duration,
     pub mode: Mode,
+}
+
+/// Asks the person for an input; none where nobody is there or nobody knows.
+pub type Asker<'a> = &'a dyn Fn(&Input) -> Option<String>;
+
+impl Request {
+    /// Resolves what was said. `playbook` is what the first word of the command line led to.
+    ///
+    /// # Errors
+    /// Where an input is missing or cannot be read, or an input, question or target does not exist in the playbook.
+    pub fn build(
+        playbook: Playbook,
+        what: &What,
+        flags: &RunFlags,
+        settings: Settings,
+        ask: Asker<'_>,
+    ) -> Result<Request> {
+        let said = Said::sort(&playbook, what);
+        let mut given = named_inputs(&playbook, &flags.set)?;
+        if let Some(text) = said.target {
+            given.insert(input_for_target(&playbook, text)?, text.to_owned());
+        }
+        let mut inputs = BTreeMap::new();
+        let mut target = None;
+        for (name, input) in &playbook.inputs {
+            let value = match given.remove(name) {
+                Some(value) => value,
+                None => missing(&playbook, name, input, &settings, ask)?,
+            };
+            let value = match read_input(name, input, value)? {
+                Value::Target(read) => {
+                    let text = read.text.clone();
+                    target.get_or_insert(read);
+                    text
+                }
+                Value::Text(text) => text,
+            };
+            inputs.insert(name.clone(), value);
+        }
+        let case = Case {
+            ticket: flags.ticket.clone(),
+            symptom: flags.symptom.clone().or(said.symptom),
+            target: target.as_ref().map(|target| target.text.clone()),
+            answers: answers(&playbook, &flags.answer)?,
+        };
+        let deadline = flags.deadline.unwrap_or(DEFAULT_DEADLINE);
+        let mode = match (flags.full, flags.one_by_one) {
+            (true, _) => Mode::Full,
+            (_, true) => Mode::OneByOne,
+            _ => Mode::Quick,
+        };
+        Ok(Request { playbook, inputs, target, settings, case, deadline, mode })
+    }
+}
+
+/// The words of the command line by what they are.
+struct Said<'a> {
+    target: Option<&'a str>,
+    symptom: Option<String>,
+}
+
+impl<'a> Said<'a> {
+    /// The first word is a symptom where it is neither the playbook's id nor its file; what comes second is a target
+    /// unless it is plainly a sentence.
+    fn sort(playbook: &Playbook, what: &'a What) -> Self {
+        let named = what.playbook == playbook.id || std::path::Path::new(&what.playbook).exists();
+        let mut words: Vec<&str> = if named { Vec::new() } else { vec![&what.playbook] };
+        let sentence = |text: &str| text.trim().contains(' ') && Target::parse(text).is_err();
+        let target = what.target.as_deref().filter(|text| !sentence(text));
+        if target.is_none() {
+            words.extend(what.target.as_deref());
+        }
+        words.extend(what.words.iter().map(String::as_str));
+        Said { target, symptom: (!words.is_empty()).then(|| words.join(" ")) }
+    }
+}
+
+fn named_inputs(playbook: &Playbook, set: &[(String, String)]) -> Result<BTreeMap<String, String>> {
+    for (name, _) in set {
+        if !playbook.inputs.contains_key(name) {
+            let names = playbook.inputs.keys().map(String::as_str);
+            return Err(Error::usage(format!("the playbook `{}` has no input `{name}`", playbook.id))
+                .maybe_hint(suggestion(name, names)));
+        }
+    }
+    Ok(set.iter().cloned().collect())
+}
+
+fn suggestion<'a>(typed: &str, names: impl Iterator<Item = &'a str> + Clone) -> Option<String> {
+    match closest(typed, names.clone()) {
+        Some(name) => Some(format!("did you mean `{name}`?")),
+        None => {
+            let all: Vec<&str> = names.collect();
+            (!all.is_empty()).then(|| format!("there is {}", all.join(", ")))
+        }
+    }
+}
+
+/// The input that the second word fills: the target, else the only one, else the only one without a default.
+fn input_for_target(playbook: &Playbook, text: &str) -> Result<String> {
+    let inputs = &playbook.inputs;
+    let of_kind = inputs.iter().find(|(_, input)| input.kind == InputKind::Target);
+    let single = || {
+        let mut required = inputs.iter().filter(|(_, input)| inputs.len() == 1 || input.default.is_none());
+        required.next().filter(|_| required.next().is_none())
+    };
+    match of_kind.or_else(single) {
+        Some((name, _)) => Ok(name.clone()),
+        None => Err(Error::usage(format!("the playbook `{}` takes no target, but `{text}` was given", playbook.id))
+            .hint(format!("firstline run {}", playbook.id))),
+    }
+}
+
+/// An input that was not given: its default, or what the person answers.
+fn missing(playbook: &Playbook, name: &str, input: &Input, settings: &Settings, ask: Asker<'_>) -> Result<String> {
+    if let Some(default) = &input.default {
+        return fill(default, settings).map_err(|error| {
+            Error::playbook(format!("the default of `{name}` in `{}` cannot be used", playbook.id)).because(&error)
+        });
+    }
+    ask(input).ok_or_else(|| {
+        let hint = match input.kind {
+            InputKind::Target => format!("firstline run {} https://the.page.that.fails", playbook.id),
+            _ => format!("firstline run {} --set {name}=...", playbook.id),
+        };
+        Error::usage(format!("the playbook `{}` needs `{name}`: {}", playbook.id, input.ask)).hint(hint)
+    })
+}
+
+enum Value {
+    Target(Target),
+    Text(String),
+}
+
+fn read_input(name: &str, input: &Input, value: String) -> Result<Value> {
+    match input.kind {
+        // A default that is empty means "none".
+        InputKind::Target if value.is_empty() => Ok(Value::Text(value)),
+        InputKind::Target => Target::parse(&value).map(Value::Target).map_err(|error| {
+            Error::usage(error.to_string())
+                .hint("a target is a URL (https://crm.example), a host (crm.example) or host:port (10.0.0.7:3389)")
+        }),
+        InputKind::Number => match value.trim().parse::<i64>() {
+            Ok(number) => Ok(Value::Text(number.to_string())),
+            Err(_) => Err(Error::usage(format!("`{name}` is a whole number, not `{value}`"))),
+        },
+        InputKind::Text | InputKind::Path => Ok(Value::Text(value)),
+    }
+}
+
+fn answers(playbook: &Playbook, answers: &[(String, String)]) -> Result<BTreeMap<String, String>> {
+    for (check, _) in answers {
+        if playbook.check(check).is_none() {
+            let questions = playbook.checks.iter().filter(|check| check.probe == "ask").map(|check| check.id.as_str());
+            return Err(Error::usage(format!("the playbook `{}` asks no question `{check}`", playbook.id))
+                .maybe_hint(suggestion(check, questions)));
+        }
+    }
+    Ok(answers.iter().cloned().collect())
+}
+
+/// A default that is a template over the settings.
+fn fill(template: &str, settings: &Settings) -> std::result::Result<String, minijinja::Error> {
+    let scope = BTreeMap::from([("settings", settings)]);
+    minijinja::Environment::new().render_str(template, minijinja::value::Serde(scope))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn playbook() -> Playbook {
+        let target = Input { kind: InputKind::Target, ask: "Which address fails?".into(), default: None };
+        Playbook { id: "one-site-fails".into(), inputs: [("target".into(), target)].into(), ..Playbook::default() }
+    }
+
+    fn what(playbook: &str, target: Option<&str>, words: &[&str]) -> What {
+        What {
+            playbook: playbook.into(),
+            target: target.map(str::to_owned),
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
+        }
+    }
+
+    fn build(playbook: Playbook, what: &What, flags: &RunFlags) -> Result<Request> {
+        Request::build(playbook, what, flags, Settings::default(), &|_| None)
+    }
+
+    #[test]
+    fn the_words_find_their_places() {
+        let cases = [
+            (what("one-site-fails", Some("crm.test"), &[]), "crm.test", None),
+            (what("the crm is down", Some("https://crm.test"), &[]), "https://crm.test", Some("the crm is down")),
+            (what("one-site-fails", Some("crm.test"), &["since", "noon"]), "crm.test", Some("since noon")),
+        ];
+        for (what, target, symptom) in cases {
+            let request = build(playbook(), &what, &RunFlags::default()).unwrap();
+            assert_eq!(request.inputs["target"], target);
+            assert_eq!(request.case.target.as_deref(), Some(target));
+            assert_eq!(request.case.symptom.as_deref(), symptom);
+        }
+    }
+
+    #[test]
+    fn a_sentence_in_second_place_is_the_symptom() {
+        let flags = RunFlags { set: vec![("target".into(), "crm.test".into())], ..RunFlags::default() };
+        let request = build(playbook(), &what("one-site-fails", Some("it says error 503"), &[]), &flags).unwrap();
+        assert_eq!(request.case.symptom.as_deref(), Some("it says error 503"));
+    }
+
+    #[test]
+    fn credentials_are_dropped() {
+        let said = what("one-site-fails", Some("https://bob:hunter2@crm.test/"), &[]);
+        let request = build(playbook(), &said, &RunFlags::default()).unwrap();
+        assert!(!format!("{request:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_the_next_command() {
+        let set = |name: &str| RunFlags { set: vec![(name.into(), "x".into())], ..RunFlags::default() };
+        let answer = RunFlags { answer: vec![("mood".into(), "good".into())], ..RunFlags::default() };
+        let none = RunFlags::default();
+        let plain = Playbook { id: "this-machine".into(), ..Playbook::default() };
+        let given = what("one-site-fails", Some("crm.test"), &[]);
+        let cases = [
+            (playbook(), what("one-site-fails", None, &[]), none.clone(), "needs `target`: Which address fails?"),
+            (playbook(), what("one-site-fails", Some("gopher://x"), &[]), none.clone(), "`gopher` is not a scheme"),
+            (playbook(), given.clone(), set("targt"), "did you mean `target`?"),
+            (playbook(), given.clone(), answer, "asks no question `mood`"),
+            (plain, what("this-machine", Some("crm.test"), &[]), none, "takes no target"),
+        ];
+        for (playbook, what, flags, expected) in cases {
+            let error = build(playbook, &what, &flags).unwrap_err().to_string();
+            assert!(error.contains(expected), "{expected} is not in {error}");
+        }
+    }
+
+    #[test]
+    fn defaults_come_from_the_settings() {
+        let mut playbook = playbook();
+        playbook.inputs.get_mut("target").unwrap().default = Some("{{ settings.control_url }}".into());
+        let request = build(playbook, &what("one-site-fails", None, &[]), &RunFlags::default()).unwrap();
+        assert_eq!(request.inputs["target"], Settings::default().control_url);
+    }
 }

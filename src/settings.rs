@@ -1,7 +1,18 @@
 //! Site settings: own control hosts, names and servers, from one `firstline.toml` found by the platform's conventions.
 //! Every field has a default, so later code never asks whether a setting was given.
 
+use crate::error::{Error, Kind, Result, closest, point};
+use etcetera::{BaseStrategy, choose_base_strategy};
 use serde::{Deserialize, Serialize};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// File name in each of the usual places.
+const FILE: &str = "firstline.toml";
+/// The place for a whole machine.
+const SYSTEM_FILE: &str = "/etc/firstline/firstline.toml";
+/// Settings are a page of text; what is larger is another file.
+const LARGEST: u64 = 1 << 20;
 
 /// All settings, complete. Templates in playbooks read them as `settings.*`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,5 +49,109 @@ impl Default for Settings {
             internal_name: None,
             vpn_device: None,
         }
+    }
+}
+
+impl Settings {
+    /// Reads the first settings file there is: the one named, `$FIRSTLINE_SETTINGS`, the user's, the machine's. The
+    /// defaults where there is none.
+    ///
+    /// # Errors
+    /// Where a named file cannot be read, or one has a mistake.
+    pub fn load(named: Option<&Path>) -> Result<Settings> {
+        let from_environment = std::env::var_os("FIRSTLINE_SETTINGS").filter(|value| !value.is_empty());
+        if let Some(path) = named.map(Path::to_owned).or(from_environment.map(PathBuf::from)) {
+            return match read(&path)? {
+                Some(text) => Self::parse(&path, &text),
+                None => Err(Error::usage(format!("there is no settings file `{}`", path.display()))),
+            };
+        }
+        for path in usual_places() {
+            if let Some(text) = read(&path)? {
+                return Self::parse(&path, &text);
+            }
+        }
+        Ok(Settings::default())
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Settings> {
+        toml::from_str(text).map_err(|error| {
+            let message = error.message();
+            let label = unknown_field(message).map_or_else(
+                || "here".to_owned(),
+                |field| match closest(field, names().iter().map(String::as_str)) {
+                    Some(name) => format!("did you mean `{name}`?"),
+                    None => "there is no such setting".to_owned(),
+                },
+            );
+            let title = match unknown_field(message) {
+                Some(field) => format!("unknown setting `{field}`"),
+                None => message.trim().replace('\n', " "),
+            };
+            point(Kind::Usage, &path.to_string_lossy(), text, error.span().unwrap_or(0..0), &title, &label)
+                .hint(format!("the settings are: {}", names().join(", ")))
+        })
+    }
+}
+
+/// Every setting, from the defaults, so that there is no second list.
+fn names() -> Vec<String> {
+    match serde_json::to_value(Settings::default()) {
+        Ok(serde_json::Value::Object(map)) => map.keys().cloned().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The field in serde's words ``unknown field `x`, expected ...``.
+fn unknown_field(message: &str) -> Option<&str> {
+    message.strip_prefix("unknown field `")?.split('`').next()
+}
+
+fn usual_places() -> Vec<PathBuf> {
+    let user = choose_base_strategy().ok().map(|base| base.config_dir().join("firstline").join(FILE));
+    user.into_iter().chain([PathBuf::from(SYSTEM_FILE)]).collect()
+}
+
+/// The text of a file; none where there is no such file.
+fn read(path: &Path) -> Result<Option<String>> {
+    let failed = |error: &std::io::Error| {
+        Error::environment(format!("cannot read the settings file `{}`", path.display())).because(error)
+    };
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => return Ok(None),
+        Err(error) => return Err(failed(&error)),
+    };
+    let mut text = String::new();
+    file.take(LARGEST).read_to_string(&mut text).map_err(|error| failed(&error))?;
+    Ok(Some(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_setting_is_shown_where_it_is() {
+        let text = "# ours\ncontrol_nam = \"intranet.example\"\n";
+        let error = Settings::parse(Path::new("firstline.toml"), text).unwrap_err().to_string();
+        for part in ["unknown setting `control_nam`", "firstline.toml:2:1", "^", "did you mean `control_name`?"] {
+            assert!(error.contains(part), "{part} is not in\n{error}");
+        }
+    }
+
+    #[test]
+    fn broken_toml_and_wrong_types_are_shown_where_they_are() {
+        for (text, place) in [("control_url = ", ":1:"), ("\nconnectivity_check = \"yes\"", ":2:22")] {
+            let error = Settings::parse(Path::new("f.toml"), text).unwrap_err().to_string();
+            assert!(error.contains(&format!("f.toml{place}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_set_has_its_default() {
+        let settings = Settings::parse(Path::new("f.toml"), "vpn_device = \"wg0\"").unwrap();
+        assert_eq!(settings, Settings { vpn_device: Some("wg0".into()), ..Settings::default() });
     }
 }

@@ -116,7 +116,7 @@ impl Target {
 
     fn bare(text: &str) -> Result<Target, TargetError> {
         if let Ok(address) = text.trim_matches(['[', ']']).parse::<std::net::IpAddr>() {
-            return Ok(Self::host_target(text, address.to_string(), true, BARE_HOST_PORT));
+            return Ok(Self::host_target(text, address.to_string(), true, None));
         }
         let parsed = parse_url(text, &format!("http://{text}"))?;
         let (host, is_address) = host_of(text, &parsed)?;
@@ -126,23 +126,26 @@ impl Target {
         }
         match explicit_port(text) {
             Some(port) => {
-                let mut target = Self::host_target(text, host, is_address, port);
+                let mut target = Self::host_target(text, host, is_address, Some(port));
                 target.scheme = "tcp".to_owned();
                 Ok(target)
             }
-            None => Ok(Self::host_target(text, host, is_address, BARE_HOST_PORT)),
+            None => Ok(Self::host_target(text, host, is_address, None)),
         }
     }
 
-    fn host_target(text: &str, host: String, is_address: bool, port: u16) -> Target {
+    /// A host alone is a web site, as in a browser's address bar; with a port it is that TCP port.
+    fn host_target(text: &str, host: String, is_address: bool, port: Option<u16>) -> Target {
+        let port_is_default = port.is_none();
+        let port = port.unwrap_or(BARE_HOST_PORT);
         Target {
             text: shown(text),
             scheme: String::new(),
             host,
             port,
             is_address,
-            tls: false,
-            http: false,
+            tls: port_is_default,
+            http: port_is_default,
             path: "/".to_owned(),
         }
     }
@@ -201,10 +204,10 @@ mod tests {
             ("https://crm.example.test/login?x=1", "https", "crm.example.test", 443, true),
             ("http://a.test:8080", "http", "a.test", 8080, false),
             ("http://a.test:443/", "http", "a.test", 443, false),
-            ("crm.example.test", "", "crm.example.test", 443, false),
+            ("crm.example.test", "", "crm.example.test", 443, true),
             ("10.0.0.7:3389", "tcp", "10.0.0.7", 3389, false),
             ("[2001:db8::1]:22", "tcp", "2001:db8::1", 22, false),
-            ("2001:db8::1", "", "2001:db8::1", 443, false),
+            ("2001:db8::1", "", "2001:db8::1", 443, true),
             ("udp://10.0.0.7:514", "udp", "10.0.0.7", 514, false),
             ("rdp://desk", "rdp", "desk", 3389, false),
             ("intranet/wiki", "https", "intranet", 443, true),

@@ -1,3 +1,16 @@
 //! The diagnosis: pure functions over values. It never touches the world, so every stored packet can be judged again.
+//!
+//! `evidence` arranges what was seen and applies rule 1, `frontier` finds the goal's state and the lowest problems,
+//! `causes` names what explains them, `judge` puts the verdict together, `suspects` halves and picks the next check.
 
+pub mod causes;
+pub mod evaluate;
+pub mod evidence;
+pub mod frontier;
+pub mod graph;
+mod judge;
+pub mod suspects;
 pub mod verdict;
+mod words;
+
+pub use judge::{Judgement, judge, judge_so_far};

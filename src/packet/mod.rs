@@ -1,4 +1,9 @@
-//! The handoff packet: the one value that every report renders from, live or stored.
+//! The handoff packet: the one value that every report renders from, live or stored. `spool` keeps what a run sees as
+//! it comes, `write` makes the archive, `read` opens one that somebody sent.
+
+pub mod read;
+pub mod spool;
+pub mod write;
 
 use crate::diagnosis::verdict::{BoardStep, Next, Verdict};
 use crate::observation::Observation;
@@ -67,6 +72,9 @@ pub struct Run {
     pub clock_offset_ms: Option<i64>,
     /// Things that went wrong with the run itself, such as a folder that could not be written.
     pub warnings: Vec<String>,
+    /// Where the packet was written; none where none was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packet_path: Option<String>,
 }
 
 /// The machine.

@@ -2,9 +2,27 @@
 //! `parse` reads TOML with spans, `lint` finds mistakes, `builtin` is the list of those in the binary, `matching` finds
 //! one by the user's words, `testing` runs the tests that a playbook carries.
 
+pub mod builtin;
 pub mod condition;
+mod given;
+mod lint;
+pub mod load;
+pub mod matching;
+pub mod mistake;
+pub mod parse;
+mod reader;
+#[cfg(test)]
+mod sample;
+pub mod template;
+pub mod testing;
+#[cfg(test)]
+mod tests;
+mod when;
 
 pub use condition::Condition;
+pub use load::{LoadError, load};
+pub use mistake::{Mistake, Mistakes};
+pub use parse::{Registry, parse};
 
 use crate::layer::Layer;
 use crate::observation::Facts;
@@ -140,6 +158,8 @@ pub struct Cause {
     /// The check that proves that it works again.
     pub verify: Option<String>,
     pub escalate: Option<Escalate>,
+    /// A person feels this although the goal may work right now: it makes a working goal `degraded`.
+    pub degrades: bool,
     /// A sign of an attack: stop, preserve, hand to security.
     pub security_stop: bool,
 }
@@ -172,6 +192,10 @@ pub struct Given {
     pub code: Option<crate::problem::Code>,
     pub facts: Facts,
     pub via: crate::observation::Via,
+    /// Further problems seen in the same look.
+    pub also: Vec<crate::problem::Code>,
+    /// Whether a problem was seen once only; confirmed if the test does not say.
+    pub certainty: Option<crate::observation::Certainty>,
 }
 
 /// What the verdict must say; what is absent is not compared.
@@ -179,6 +203,7 @@ pub struct Given {
 pub struct Expect {
     pub status: Option<String>,
     pub layer: Option<Layer>,
+    /// The cause's id, or `none` where no single cause may be named.
     pub cause: Option<String>,
     pub culprit: Option<String>,
 }

@@ -1,1 +1,544 @@
+//! Asks every resolver of this machine on its own, so that a dead one is not hidden by one that answers, and so that
+//! silence, refusal and a wrong answer are told apart. What programs get for the name is the `lookup` probe's part.
+//!
+//! `ask` decides when to send what, `message` reads and writes, `judge` says what it means; this file brings together
+//! who is asked, for which name, and what is reported.
 
+mod ask;
+mod facts;
+mod judge;
+mod message;
+mod place;
+mod words;
+
+pub use ask::Tcp;
+pub use facts::DnsFacts;
+pub use words::Words;
+
+use super::{Cost, Look, Probe, accepts, schema_of};
+use crate::layer::Layer;
+use crate::observation::{Observation, Outcome};
+use crate::problem::Code;
+use crate::sys::{ResolverConfig, ResolverEntry};
+use crate::world::Failure;
+use ask::{Asked, Asking, Roll, Server, Silent, Word};
+use futures_util::FutureExt;
+use futures_util::future::{join, join_all};
+use judge::{Case, Finding, Judgement, Other};
+use message::Question;
+use place::Place;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::time::Duration;
+
+/// Servers that are asked at most; resolver libraries use three, and a list of hundreds is an error of its own.
+const MOST_SERVERS: usize = 8;
+/// Suffixes that are tried at most for a short name; glibc once allowed six.
+const MOST_SUFFIXES: usize = 6;
+/// How long a router's own word is waited for, where a server is unreachable: it has come once already.
+const WHO_WAIT: Duration = Duration::from_millis(500);
+/// Length of the label that cannot exist; long enough that nobody has registered or cached it.
+const RANDOM_LABEL: usize = 20;
+
+/// The probe.
+pub const PROBE: Probe = Probe {
+    name: "dns",
+    layer: Layer::Dns,
+    cost: Cost::Network,
+    summary: "asks each resolver on its own for a name, over UDP and where needed TCP",
+    about: "Sends ordinary recursive queries to port 53 of each configured resolver, side by side, each from a fresh \
+        connected UDP socket, so that a closed port (ICMP) and silence are told apart. A silent server gets queries at \
+        0, 250 and 500 ms and a fourth a second or more after the start; silence is suspected after 0.75 s where another \
+        server answered meanwhile (1.5 s where none did) and confirmed below 2 s (3 s). TCP is tried where UDP is \
+        silent or the answer is truncated. SERVFAIL, REFUSED and malformed answers are asked for a second time; \
+        NXDOMAIN is final (RFC 8020). After a first answer two more queries show a server that answers only some; a \
+        lost one is followed by six more. No rights are needed. Where a local stub (127.0.0.53) is in use, the servers \
+        behind it are asked too. Sources: RFC 1035 section 4.2.1, RFC 2308, RFC 6298, RFC 6891, RFC 7766, RFC 8020.",
+    codes: &[
+        Code::DnsTimeout,
+        Code::DnsPortClosed,
+        Code::DnsUnreachable,
+        Code::DnsRefused,
+        Code::DnsServfail,
+        Code::DnsFormerr,
+        Code::DnsNxdomain,
+        Code::DnsNodata,
+        Code::DnsTcpBlocked,
+        Code::DnsSlow,
+        Code::DnsFlapping,
+        Code::DnsBogon,
+        Code::DnsRewritten,
+        Code::DnsAnswerDiffers,
+        Code::DnsSearchList,
+        Code::DnsNoResolver,
+        Code::HostFilterDrops,
+    ],
+    params: schema_of::<Params>,
+    facts: schema_of::<DnsFacts>,
+    accepts: accepts::<Params>,
+    run: |look| run(look).boxed_local(),
+};
+
+/// What is asked, and of whom.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Params {
+    /// Servers to ask, as `address` or `address:port`; without it all resolvers of this machine, and those behind a
+    /// local stub.
+    pub servers: Words,
+    /// The name to ask for. An address or `localhost` needs no resolver and is `ok` at once.
+    pub name: String,
+    /// Record types; the first one decides.
+    pub types: Words,
+    /// Another server, as control: its answer is compared.
+    pub compare: Option<String>,
+    /// Another name, as control: asked of a server that fails for `name`.
+    pub control_name: Option<String>,
+    /// Ask over TCP even where the answer over UDP is whole.
+    pub tcp: bool,
+    /// Also ask for a random name below `.invalid`, which cannot exist, to see whether the resolver invents answers.
+    pub random_name: bool,
+    /// Suffixes to try behind a name without a dot, after this machine's own search list.
+    pub search: Words,
+    /// Rounds of two more queries after a first answer, to notice a server that answers only some; 0 for none.
+    pub repeat: u32,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Params {
+            servers: Words::default(),
+            name: String::new(),
+            types: Words(vec!["A".to_owned(), "AAAA".to_owned()]),
+            compare: None,
+            control_name: None,
+            tcp: false,
+            random_name: false,
+            search: Words::default(),
+            repeat: 1,
+        }
+    }
+}
+
+/// One server to ask.
+#[derive(Debug, Clone)]
+struct Target {
+    server: SocketAddr,
+    /// As people write it: without the port where that is 53.
+    text: String,
+    source: Option<String>,
+    link: Option<String>,
+    behind_stub: bool,
+    position: usize,
+}
+
+/// One form of the name to ask for.
+#[derive(Debug, Clone)]
+struct Candidate {
+    asking: Asking,
+    name: String,
+    /// The suffix, where this machine does not search it by itself.
+    foreign_suffix: Option<String>,
+}
+
+/// Everything that is the same for all servers of one look.
+struct Round<'a> {
+    look: &'a Look<'a>,
+    targets: Vec<Target>,
+    roll: Roll,
+    candidates: Vec<Candidate>,
+    tunnels: BTreeSet<String>,
+    name_kind: &'static str,
+    not_for_dns: Option<&'static str>,
+    control_name: Option<String>,
+}
+
+/// A server with all that came of it, not yet judged.
+struct Seen {
+    place: Place,
+    asked: Asked,
+    case: Case,
+    refused_by: Option<IpAddr>,
+}
+
+async fn run(look: &Look<'_>) -> Vec<Observation> {
+    let params: Params = match look.params() {
+        Ok(params) => params,
+        Err(observations) => return observations,
+    };
+    let name = params.name.trim().trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
+    if name.parse::<IpAddr>().is_ok() {
+        return vec![look.ok(None, format!("{name} is an address and needs no resolver"))];
+    }
+    if name == "localhost" || name.ends_with(".localhost") {
+        return vec![look.ok(None, format!("{name} is this machine itself and needs no resolver (RFC 6761)"))];
+    }
+    let config = look.world.machine.resolvers().await;
+    let targets = match targets(&params, &name, config.as_ref().map_err(ToString::to_string)) {
+        Ok(targets) if targets.is_empty() => {
+            return vec![look.problem(
+                None,
+                Code::DnsNoResolver,
+                "no resolver is configured, so no name can be asked for",
+            )];
+        }
+        Ok(targets) => targets,
+        Err(why) => return vec![look.unknown(None, &why)],
+    };
+    let config = config.unwrap_or_default();
+    let candidates = match candidates(&params, &name, &config) {
+        Ok(candidates) => candidates,
+        Err(why) => return vec![look.unknown(None, &why)],
+    };
+    let compare = match params.compare.as_deref().filter(|text| !text.trim().is_empty()).map(server).transpose() {
+        Ok(compare) => compare,
+        Err(why) => return vec![look.unknown(None, &why)],
+    };
+    let round = Round {
+        look,
+        roll: Roll::new(targets.iter().map(|target| target.server)),
+        targets,
+        candidates,
+        tunnels: place::tunnels(look.world).await,
+        name_kind: name_kind(&name),
+        not_for_dns: not_for_dns(&name, &config),
+        control_name: params.control_name.filter(|name| !name.trim().is_empty()),
+    };
+    round.all(compare).await
+}
+
+impl Round<'_> {
+    /// Asks every server, and the one to compare with, side by side.
+    async fn all(&self, compare: Option<SocketAddr>) -> Vec<Observation> {
+        let (other, seen) = join(
+            async {
+                match compare {
+                    Some(server) => self.other(server).await,
+                    None => None,
+                }
+            },
+            join_all(self.targets.iter().enumerate().map(|(index, target)| async move {
+                let seen = self.see(index, target).await;
+                (self.look.emit)(self.report(target, &seen));
+                seen
+            })),
+        )
+        .await;
+        let mut seen = seen;
+        self.compare(&mut seen, other.as_ref());
+        self.targets.iter().zip(&seen).map(|(target, seen)| self.report(target, seen)).collect()
+    }
+
+    /// One server: where it is, then the forms of the name until one is known.
+    async fn see(&self, index: usize, target: &Target) -> Seen {
+        let place = place::place(self.look.world, target.server, target.link.as_deref(), &self.tunnels).await;
+        let mut seen = None;
+        for candidate in &self.candidates {
+            let case = self.case(target, candidate);
+            let suspect = |silent: Silent| (self.look.emit)(self.suspicion(target, &place, &case, silent));
+            let network = self.look.world.network.as_ref();
+            let server = Server::new(network, target.server, self.look.deadline, &self.roll, index, &suspect);
+            let asked = server.ask(&candidate.asking).await;
+            let known = !judge::addresses(&asked).is_empty() || !judge::records(&asked).is_empty();
+            let answers = judge::deciding(&asked).is_some_and(message::Answer::is_about_name);
+            if known || !answers || seen.is_none() {
+                seen = Some((asked, case));
+            }
+            if known || !answers {
+                break;
+            }
+        }
+        // There is always one candidate, so there is always something seen.
+        let (asked, case) = seen.expect("a look has at least one form of the name");
+        let case = Case { is_own_name: self.is_own_name(&asked, &case).await, ..case };
+        let refused_by = self.refused_by(target, &place, &asked).await;
+        Seen { place, asked, case, refused_by }
+    }
+
+    fn case(&self, target: &Target, candidate: &Candidate) -> Case {
+        Case {
+            server: target.text.clone(),
+            name: candidate.name.clone(),
+            not_for_dns: self.not_for_dns,
+            foreign_suffix: candidate.foreign_suffix.clone(),
+            is_own_name: false,
+            other: None,
+        }
+    }
+
+    /// Whether an answer on the loopback is this machine's own name, which a local stub makes up (127.0.1.1).
+    async fn is_own_name(&self, asked: &Asked, case: &Case) -> bool {
+        if !judge::addresses(asked).iter().any(|address| judge::is_bogon(*address)) {
+            return false;
+        }
+        match self.look.world.machine.identity().await {
+            Ok(identity) => is_same_host(&case.name, &identity.hostname),
+            Err(_) => false,
+        }
+    }
+
+    /// Which router says that the server is unreachable, where there is a route to it at all.
+    async fn refused_by(&self, target: &Target, place: &Place, asked: &Asked) -> Option<IpAddr> {
+        let from_afar = matches!(
+            asked.word,
+            Word::Failure(Failure::NetworkUnreachable | Failure::HostUnreachable | Failure::Prohibited)
+        );
+        if !from_afar || place.route_interface.as_deref() == Some(place::ABSENT) {
+            return None;
+        }
+        self.look.world.network.who_refuses(target.server, self.look.within(WHO_WAIT)).await.map(|(_, who)| who)
+    }
+
+    /// The control server's answer; none where it gives none.
+    async fn other(&self, server: SocketAddr) -> Option<(String, Other)> {
+        let candidate = self.candidates.first()?;
+        let roll = Roll::new([server]);
+        let network = self.look.world.network.as_ref();
+        let server_there = Server::new(network, server, self.look.deadline, &roll, 0, &|_| ());
+        let words = server_there.briefly(&candidate.asking.questions).await;
+        let Some(Word::Answer(first)) = words.first().filter(|word| word.is_about_name()) else {
+            return None;
+        };
+        let addresses = words.iter().flat_map(Word::addresses).copied().collect();
+        let other =
+            Other { server: server_text(server), rcode: first.rcode.clone(), addresses, cname: first.cname.clone() };
+        Some((candidate.name.clone(), other))
+    }
+
+    /// Sets each answer beside the control's, and where there is none beside a sibling's that knows the name: programs
+    /// believe the first server that says "no such name" and never ask the next.
+    fn compare(&self, seen: &mut [Seen], other: Option<&(String, Other)>) {
+        let knowing = seen.iter().zip(&self.targets).find_map(|(seen, target)| {
+            let addresses = judge::addresses(&seen.asked);
+            let answer = judge::deciding(&seen.asked)?;
+            let other = Other {
+                server: target.text.clone(),
+                rcode: answer.rcode.clone(),
+                addresses,
+                cname: answer.cname.clone(),
+            };
+            (!other.addresses.is_empty()).then(|| (seen.case.name.clone(), other))
+        });
+        for one in seen {
+            let unknown_here = judge::addresses(&one.asked).is_empty();
+            one.case.other = other
+                .or(knowing.as_ref().filter(|_| unknown_here))
+                .filter(|(name, _)| *name == one.case.name)
+                .map(|(_, other)| other.clone());
+        }
+    }
+
+    fn suspicion(&self, target: &Target, place: &Place, case: &Case, silent: Silent) -> Observation {
+        let facts = DnsFacts {
+            queries: Some(silent.queries),
+            answered: Some(0),
+            waited_ms: Some(facts::ms(silent.waited)),
+            sibling: silent.sibling.map(|sibling| server_text(sibling.server)),
+            sibling_took_ms: silent.sibling.map(|sibling| facts::ms(sibling.took)),
+            ..self.common_facts(target, place, case)
+        };
+        self.look
+            .problem(Some(&target.text), Code::DnsTimeout, judge::silence_words(&silent, case))
+            .suspected()
+            .via(place.via(&target.text))
+            .facts(&facts)
+    }
+
+    fn report(&self, target: &Target, seen: &Seen) -> Observation {
+        let Judgement { finding, summary } = judge::judge(&seen.asked, &seen.case);
+        let subject = Some(target.text.as_str());
+        let observation = match finding {
+            Finding::Works => self.look.ok(subject, summary),
+            Finding::Unknown => self.look.unknown(subject, &summary),
+            Finding::Wrong { code, also, confirmed } => {
+                let observation = self.look.problem(subject, code, summary).also(also);
+                if confirmed { observation } else { observation.suspected() }
+            }
+        };
+        debug_assert_ne!(observation.outcome, Outcome::Skipped);
+        let facts = facts::of(&seen.asked, &seen.case, self.common_facts(target, &seen.place, &seen.case));
+        let refused_by = seen.refused_by.map(|address| address.to_string());
+        observation.via(seen.place.via(&target.text)).facts(&DnsFacts { refused_by, ..facts })
+    }
+
+    fn common_facts(&self, target: &Target, place: &Place, case: &Case) -> DnsFacts {
+        DnsFacts {
+            server: target.text.clone(),
+            position: target.position,
+            source: target.source.clone(),
+            behind_stub: target.behind_stub,
+            name: case.name.clone(),
+            name_kind: self.name_kind.to_owned(),
+            control_name: self.control_name.clone(),
+            interface: target.link.clone().or_else(|| place.via.interface.clone()),
+            route_interface: place.route_interface.clone(),
+            on_link: place.on_link,
+            loopback: target.server.ip().is_loopback(),
+            tunnel: place.tunnel,
+            ..DnsFacts::default()
+        }
+    }
+}
+
+/// Who is asked: the servers that were named, or this machine's. Where some server is responsible for the name's domain
+/// alone (split DNS), only such are, because programs ask no other.
+fn targets(params: &Params, name: &str, config: Result<&ResolverConfig, String>) -> Result<Vec<Target>, String> {
+    let mut targets: Vec<Target> = Vec::new();
+    if !params.servers.0.is_empty() {
+        for text in &params.servers.0 {
+            let server = server(text)?;
+            let known = config.as_ref().ok().and_then(|config| entry_of(config, server));
+            add(&mut targets, server, known, false);
+        }
+        return Ok(targets);
+    }
+    let config = config.map_err(|why| format!("the resolver configuration is not known: {why}"))?;
+    for entry in responsible(&config.servers, name) {
+        add(&mut targets, entry.server, Some(entry), false);
+    }
+    if config.stub {
+        for entry in responsible(&config.upstream, name) {
+            add(&mut targets, entry.server, Some(entry), true);
+        }
+    }
+    Ok(targets)
+}
+
+fn entry_of(config: &ResolverConfig, server: SocketAddr) -> Option<&ResolverEntry> {
+    config.servers.iter().chain(&config.upstream).find(|entry| entry.server == server)
+}
+
+fn add(targets: &mut Vec<Target>, server: SocketAddr, entry: Option<&ResolverEntry>, behind_stub: bool) {
+    if targets.len() >= MOST_SERVERS || targets.iter().any(|target| target.server == server) {
+        return;
+    }
+    targets.push(Target {
+        server,
+        text: server_text(server),
+        source: entry.map(|entry| entry.source.clone()),
+        link: entry.and_then(|entry| entry.link.clone()),
+        behind_stub,
+        position: targets.len() + 1,
+    });
+}
+
+/// The entries whose domain fits the name best; those without one fit every name, but worst. Where none fits, it is not
+/// known which one is asked (a search domain of a link does not keep other names from its servers), so all are.
+fn responsible<'a>(entries: &'a [ResolverEntry], name: &str) -> Vec<&'a ResolverEntry> {
+    let fit = |entry: &ResolverEntry| match entry.domains.as_slice() {
+        [] => Some(0),
+        domains => domains.iter().filter_map(|domain| fit_of(domain, name)).max(),
+    };
+    let best = entries.iter().filter_map(fit).max();
+    entries.iter().filter(|entry| fit(entry) == best || best.is_none()).collect()
+}
+
+/// How many characters of the domain fit; none where it does not. `~` marks a routing-only domain, `.` is every name.
+fn fit_of(domain: &str, name: &str) -> Option<usize> {
+    let domain = domain.trim_start_matches('~').trim_matches('.').to_ascii_lowercase();
+    let fits = domain.is_empty() || name == domain || name.ends_with(&format!(".{domain}"));
+    fits.then_some(domain.len())
+}
+
+/// The forms of the name, in the order of programs: a short one first with the suffixes that this machine searches, then
+/// as it is, then with those that the playbook suggests.
+fn candidates(params: &Params, name: &str, config: &ResolverConfig) -> Result<Vec<Candidate>, String> {
+    if name.contains('.') {
+        return Ok(vec![candidate(params, name.to_owned(), None)?]);
+    }
+    let clean = |suffix: &String| suffix.trim_matches('.').to_ascii_lowercase();
+    let own: Vec<String> = config.search.iter().map(clean).filter(|suffix| !suffix.is_empty()).collect();
+    let mut all = Vec::new();
+    for suffix in own.iter().take(MOST_SUFFIXES) {
+        all.extend(candidate(params, format!("{name}.{suffix}"), None));
+    }
+    all.push(candidate(params, name.to_owned(), None)?);
+    for suffix in params.search.0.iter().map(clean).filter(|suffix| !suffix.is_empty()).take(MOST_SUFFIXES) {
+        if !own.contains(&suffix) {
+            all.push(candidate(params, format!("{name}.{suffix}"), Some(suffix))?);
+        }
+    }
+    Ok(all)
+}
+
+fn candidate(params: &Params, name: String, foreign_suffix: Option<String>) -> Result<Candidate, String> {
+    let default = Params::default().types;
+    let types = if params.types.0.is_empty() { &default } else { &params.types };
+    let questions = types.0.iter().map(|kind| Question::new(&name, kind)).collect::<Result<Vec<Question>, String>>()?;
+    let control = match params.control_name.as_deref().map(str::trim) {
+        None | Some("") => None,
+        Some(control) => Some(Question::new(control, "A")?),
+    };
+    let random = if params.random_name { Some(Question::new(&random_name(), "A")?) } else { None };
+    Ok(Candidate {
+        asking: Asking { questions, control, random, repeat: params.repeat, tcp: params.tcp },
+        name,
+        foreign_suffix,
+    })
+}
+
+/// A name that cannot exist (RFC 6761 section 6.4) and that nobody has in a cache.
+fn random_name() -> String {
+    let label: String = (0..RANDOM_LABEL).map(|_| char::from(rand::random_range(b'a'..=b'z'))).collect();
+    format!("{label}.invalid")
+}
+
+/// Reads `address`, `address:port`, `[address]:port` or `address%scope`.
+fn server(text: &str) -> Result<SocketAddr, String> {
+    let text = text.trim();
+    if let Ok(address) = text.trim_matches(['[', ']']).parse::<IpAddr>() {
+        return Ok(SocketAddr::new(address, 53));
+    }
+    if let Some((address, scope)) = text.split_once('%')
+        && let (Ok(address), Ok(scope)) = (address.parse::<Ipv6Addr>(), scope.parse::<u32>())
+    {
+        return Ok(SocketAddr::V6(SocketAddrV6::new(address, 53, 0, scope)));
+    }
+    text.parse().map_err(|_| format!("`{text}` is no server address"))
+}
+
+/// The server as people write it: the port only where it is not 53.
+pub(crate) fn server_text(server: SocketAddr) -> String {
+    match server {
+        SocketAddr::V6(server) if server.port() == 53 && server.scope_id() != 0 => {
+            format!("{}%{}", server.ip(), server.scope_id())
+        }
+        server if server.port() == 53 => server.ip().to_string(),
+        server => server.to_string(),
+    }
+}
+
+fn name_kind(name: &str) -> &'static str {
+    if name.ends_with(".local") {
+        "multicast"
+    } else if name.contains('.') {
+        "qualified"
+    } else {
+        "single_label"
+    }
+}
+
+/// Why a resolver is not to blame for not knowing this name.
+fn not_for_dns(name: &str, config: &ResolverConfig) -> Option<&'static str> {
+    let multicast = config.nsswitch.iter().any(|source| source.starts_with("mdns"));
+    match name_kind(name) {
+        "multicast" if multicast => Some("names below .local are asked by multicast DNS here (nsswitch)"),
+        "single_label" if multicast => Some("short names may be found by multicast DNS here (nsswitch)"),
+        _ => None,
+    }
+}
+
+/// Whether the name is this host's, short or in full.
+pub(crate) fn is_same_host(name: &str, hostname: &str) -> bool {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    let hostname = hostname.trim_end_matches('.').to_ascii_lowercase();
+    !hostname.is_empty()
+        && (name == hostname
+            || name.starts_with(&format!("{hostname}."))
+            || !name.is_empty() && hostname.starts_with(&format!("{name}.")))
+}
+
+#[cfg(test)]
+mod tests;

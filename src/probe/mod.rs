@@ -5,7 +5,9 @@
 //! its budget. What it could not see is `unknown` with the reason.
 
 pub mod address;
+pub mod argument;
 pub mod ask;
+pub mod attempt;
 pub mod clock;
 pub mod disk;
 pub mod dns;
@@ -28,6 +30,8 @@ pub mod resource;
 pub mod route;
 pub mod service;
 pub mod socket;
+#[cfg(test)]
+mod stage;
 pub mod tcp;
 pub mod tls;
 pub mod trace;
@@ -173,8 +177,17 @@ impl Look<'_> {
 pub const PROBES: &[&Probe] = &[
     // this machine's network
     // names
+    &dns::PROBE,
+    &hosts::PROBE,
+    &lookup::PROBE,
     // this host
     // the way out
+    &echo::PROBE,
+    &mtu::PROBE,
+    &trace::PROBE,
+    &tcp::PROBE,
+    &udp::PROBE,
+    &clock::PROBE,
     // what is spoken
     &proxy::PROBE,
     &tls::PROBE,

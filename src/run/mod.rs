@@ -1,13 +1,25 @@
 //! The run: the only part that waits. It starts checks as their needs are met, feeds what they saw to the pure
 //! diagnosis, and stops when that says that nothing more can change.
 
+pub mod arguments;
+pub mod plan;
+mod state;
+
 use crate::diagnosis::verdict::Verdict;
 use crate::observation::Observation;
 use crate::packet::Packet;
 use crate::playbook::Check;
+use crate::probe::{Cost, Look};
 use crate::request::Request;
 use crate::world::World;
+use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::FuturesUnordered;
+use state::State;
 use std::future::Future;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 /// Sees a run while it goes on: the progress display, the spool. All methods do nothing unless overridden.
 pub trait Watcher {
@@ -26,13 +38,112 @@ pub trait Watcher {
 pub struct Unwatched;
 impl Watcher for Unwatched {}
 
+/// What is left of the deadline for judging and writing the packet once the checks are cut off: judgement, far above
+/// what both take.
+const CLOSING_TIME: Duration = Duration::from_millis(250);
+
+/// How long one check may take at most. A probe bounds its own waits; this is the net beneath it.
+fn budget(cost: Cost) -> Duration {
+    Duration::from_secs(match cost {
+        // Reading this machine is over in milliseconds; the gateway's neighbour state takes the kernel 3.1 s to settle.
+        Cost::Local => 5,
+        // An HTTP server is given ten seconds to answer (limits.md section 6).
+        Cost::Network => 14,
+        Cost::Slow => 25,
+        Cost::Person => 600,
+    })
+}
+
+/// How a run ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Nothing that is still open could change the verdict.
+    Settled,
+    /// Everything was looked at.
+    Complete,
+    Deadline,
+    Interrupted,
+}
+
+type Finished = (String, Vec<Observation>);
+
 /// Runs a request to its end: settled, complete, at the deadline, or when `interrupt` is ready. The packet is always
 /// complete with what is known.
 pub async fn execute(
-    _request: &Request,
-    _world: &World,
-    _watcher: &dyn Watcher,
-    _interrupt: impl Future<Output = ()>,
+    request: &Request,
+    world: &World,
+    watcher: &dyn Watcher,
+    interrupt: impl Future<Output = ()>,
 ) -> Packet {
-    std::future::pending().await
+    let (sender, mut emitted) = mpsc::unbounded_channel::<Observation>();
+    let mut state = State::new(request, world, watcher).await;
+    let mut running: FuturesUnordered<LocalBoxFuture<'_, Finished>> = FuturesUnordered::new();
+    let end = state.began + request.deadline.saturating_sub(CLOSING_TIME);
+    let mut interrupt = std::pin::pin!(interrupt);
+    let ending = loop {
+        loop {
+            let step = state.next_step();
+            let skipped = !step.skip.is_empty();
+            for (check, args) in step.start {
+                running.push(look(request, world, check, args, end, sender.clone()));
+            }
+            // A skipped check may decide about others.
+            if !skipped {
+                break;
+            }
+        }
+        if running.is_empty() {
+            break Ending::Complete;
+        }
+        if state.is_settled() {
+            break Ending::Settled;
+        }
+        tokio::select! {
+            biased;
+            () = &mut interrupt => break Ending::Interrupted,
+            Some(observation) = emitted.recv() => state.observe(observation),
+            Some((check, observations)) = running.next() => {
+                while let Ok(observation) = emitted.try_recv() {
+                    state.observe(observation);
+                }
+                state.finish(&check, observations);
+            }
+            () = sleep_until(state.next_look()) => {}
+            () = sleep_until(end) => break Ending::Deadline,
+        }
+    };
+    drop(running);
+    while let Ok(observation) = emitted.try_recv() {
+        state.observe(observation);
+    }
+    state.close(ending).await
+}
+
+/// One check, bounded by its budget and by the end of the run.
+fn look<'a>(
+    request: &'a Request,
+    world: &'a World,
+    id: String,
+    mut args: crate::observation::Facts,
+    end: Instant,
+    sender: mpsc::UnboundedSender<Observation>,
+) -> LocalBoxFuture<'a, Finished> {
+    Box::pin(async move {
+        let Some(check) = request.playbook.check(&id) else { return (id, Vec::new()) };
+        let Some(probe) = crate::probe::find(&check.probe) else { return (id, Vec::new()) };
+        if let Some(answer) = request.case.answers.get(&id) {
+            args.insert("answer".to_owned(), answer.clone().into());
+        }
+        let deadline = end.min(Instant::now() + budget(check.cost));
+        let emit = move |observation: Observation| {
+            // The receiver lives as long as the run; after it nobody is interested.
+            let _ = sender.send(observation);
+        };
+        let look = Look { probe, world, check: &check.id, layer: check.layer, args, deadline, emit: &emit };
+        let observations = match timeout_at(deadline, (probe.run)(&look)).await {
+            Ok(observations) => observations,
+            Err(_) => vec![look.unknown(None, "it did not end in its time")],
+        };
+        (id, observations)
+    })
 }

@@ -44,6 +44,8 @@ pub struct Process {
     pub started_s: f64,
     /// Open descriptors and the soft limit, where rights allow.
     pub descriptors: Option<(u64, u64)>,
+    /// File name of the program, where it was asked for and rights allow.
+    pub program: Option<String>,
 }
 
 /// One listening socket.
@@ -82,6 +84,8 @@ pub struct SocketCounts {
     pub conntrack: Option<(u64, u64)>,
     /// Allocated file handles and their limit (`fs.file-nr`).
     pub files: Option<(u64, u64)>,
+    /// The far end with the most TCP connections of ours, and their number: ports run out for each far end alone.
+    pub busiest_peer: Option<(String, u32)>,
 }
 
 /// Memory, in bytes.
@@ -136,6 +140,8 @@ pub struct Filesystem {
     pub read_only: bool,
     /// Whether the table of file systems wants it writable (so that a read-only one was remounted by an error).
     pub wanted_writable: Option<bool>,
+    /// Why its numbers could not be read, such as a file server that does not answer.
+    pub unread: Option<String>,
 }
 
 /// One line of a log.
@@ -186,6 +192,10 @@ pub struct Service {
     pub result: Option<String>,
     pub restarts: Option<u32>,
     pub main_pid: Option<u32>,
+    /// Seconds since it became active.
+    pub active_s: Option<u64>,
+    /// A socket, path or timer starts it when it is wanted, so that being inactive is its normal state.
+    pub on_demand: bool,
 }
 
 /// What a command printed.

@@ -2,7 +2,10 @@
 //! what it does not is answered with "unsupported here", never with a guess.
 
 mod host;
+mod icmp;
 mod network;
+#[cfg(not(target_os = "linux"))]
+mod no_error_queue;
 pub mod parse;
 
 #[cfg(target_os = "linux")]
@@ -19,7 +22,10 @@ mod windows;
 pub use windows::*;
 
 pub use host::*;
+pub use icmp::*;
 pub use network::*;
+#[cfg(not(target_os = "linux"))]
+pub use no_error_queue::*;
 
 use async_trait::async_trait;
 use std::net::IpAddr;
@@ -50,6 +56,10 @@ pub type Known<T> = Result<T, Unknown>;
 /// The operating system's name, for "unsupported here".
 pub const SYSTEM: &str = std::env::consts::OS;
 
+/// Whether this program asks names through the system's own name service. A static musl binary has its own resolver,
+/// which knows neither nsswitch nor the system's modules, so its answer says nothing about other programs.
+pub const HAS_NAME_SERVICE: bool = !cfg!(all(target_env = "musl", target_feature = "crt-static"));
+
 macro_rules! unsupported {
     ($($(#[$meta:meta])* fn $name:ident(&self $(, $arg:ident: $type:ty)*) -> $result:ty;)+) => {
         /// What can be read about this machine. Every method reads; none changes anything.
@@ -72,7 +82,8 @@ unsupported! {
     fn routes(&self) -> Vec<Route>;
     /// All policy rules.
     fn rules(&self) -> Vec<Rule>;
-    /// The route that the kernel takes for this target.
+    /// The route that the kernel takes for this target. A refusal is an answer: its `kind` says which (`none`,
+    /// `blackhole`, `unreachable`, `prohibit`).
     fn route_to(&self, target: IpAddr) -> Route;
     /// The neighbour (ARP and NDP) table.
     fn neighbours(&self) -> Vec<Neighbour>;
@@ -97,8 +108,13 @@ unsupported! {
     fn identity(&self) -> Identity;
     /// All processes, with processor time since their start.
     fn processes(&self) -> Vec<Process>;
+    /// One process with its owner, program file and descriptors, which are too dear to read for all.
+    fn process(&self, pid: u32) -> Process;
     /// Listening sockets with the process that holds each, where rights allow.
     fn listeners(&self) -> Vec<Listener>;
+    /// All listening sockets, but only those on `port` and those of the same process are joined with their process,
+    /// because the join is the dear part.
+    fn listeners_on(&self, port: u16) -> Vec<Listener>;
     /// Counts of sockets by state, and of local ports in use.
     fn socket_counts(&self) -> SocketCounts;
     /// Memory and swap.
@@ -109,6 +125,8 @@ unsupported! {
     fn pressure(&self) -> Pressure;
     /// Mounted file systems that hold data.
     fn filesystems(&self) -> Vec<Filesystem>;
+    /// The file system that holds this path; only that one is touched, so that a dead one elsewhere does no harm.
+    fn filesystem_of(&self, path: &str) -> Filesystem;
     /// Lines of the system's logs of the last `minutes` that carry a warning or worse.
     fn log_lines(&self, minutes: u32) -> Vec<LogLine>;
     /// What was changed of late: packages, configuration files, time of the start.

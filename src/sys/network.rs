@@ -95,7 +95,8 @@ pub struct Route {
     pub source: Option<IpAddr>,
     pub metric: Option<u32>,
     pub table: u32,
-    /// `unicast`, `blackhole`, `unreachable`, `prohibit`, `throw`, `local`.
+    /// `unicast`, `blackhole`, `unreachable`, `prohibit`, `throw`, `local`; `none` where the kernel was asked for a
+    /// target and has no route to it.
     pub kind: String,
     /// Who set it, in the kernel's words: `dhcp`, `static`, `kernel`, `ra`, `boot`.
     pub protocol: Option<String>,
@@ -103,6 +104,8 @@ pub struct Route {
     pub link_down: bool,
     /// MTU set on the route.
     pub mtu: Option<u32>,
+    /// One of several next hops of the same route.
+    pub multipath: bool,
 }
 
 impl Route {
@@ -124,6 +127,8 @@ pub struct Rule {
     pub mark: Option<u32>,
     /// `to_table`, `blackhole`, `unreachable`, `prohibit` ...
     pub action: String,
+    /// Further conditions in the words of ip-rule(8): `not`, `iif eth0`, `uidrange 0-0`.
+    pub conditions: Option<String>,
 }
 
 /// One entry of the neighbour table.
@@ -174,7 +179,7 @@ pub struct FilterRule {
     pub hook: Option<String>,
     /// The rule in the tool's own words, for the report.
     pub text: String,
-    /// `drop`, `reject`, `accept`, `policy drop`, or another verdict's word.
+    /// `drop`, `reject`, `accept`, `policy drop`, `jump CHAIN`, `goto CHAIN`, `return`, or another verdict's word.
     pub verdict: String,
     /// Match on the destination address.
     pub destination: Option<IpNet>,
@@ -182,7 +187,7 @@ pub struct FilterRule {
     pub protocol: Option<String>,
     /// Match on destination ports, as ranges.
     pub ports: Vec<(u16, u16)>,
-    /// Match on the output interface.
+    /// Match on the output interface; a `*` at the end stands for any rest.
     pub interface: Option<String>,
     /// Match on the user id that owns the socket.
     pub uid: Option<u32>,
@@ -192,6 +197,10 @@ pub struct FilterRule {
     pub partial: bool,
     /// The kernel's handle, to name the rule exactly.
     pub handle: Option<u64>,
+    /// Connection states that it matches (`new`, `established`, `related`, `invalid`, `untracked`); empty for all.
+    pub states: Vec<String>,
+    /// Match on the input interface.
+    pub input_interface: Option<String>,
 }
 
 /// One resolver that this machine is told to ask.
@@ -231,6 +240,8 @@ pub struct ResolverConfig {
     pub garbage: Vec<String>,
     /// Whether a local stub resolver is in use.
     pub stub: bool,
+    /// The first comments of the file, which often name the program that wrote it.
+    pub comments: Vec<String>,
 }
 
 /// One line of the hosts file.

@@ -6,6 +6,7 @@ pub mod real;
 use crate::observation::Via;
 use crate::sys::Machine;
 use async_trait::async_trait;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
@@ -101,8 +102,71 @@ pub enum Failure {
     TooLarge,
     /// The other side closed before the end.
     Closed,
+    /// The hop limit ran out on the way, which is what a routing loop looks like.
+    TimeExceeded,
     /// Anything else, in the operating system's words.
     Other(String),
+}
+
+impl Failure {
+    /// What an operating-system error means. The one place where error numbers become words: the standard library's
+    /// kinds where it has one (they hide the numbers that differ between systems), this system's own numbers for the
+    /// few that it lacks.
+    pub fn from_io(error: &io::Error) -> Failure {
+        match error.kind() {
+            io::ErrorKind::TimedOut => Failure::Timeout,
+            io::ErrorKind::ConnectionRefused => Failure::Refused,
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => Failure::Reset,
+            io::ErrorKind::NetworkUnreachable | io::ErrorKind::NetworkDown => Failure::NetworkUnreachable,
+            io::ErrorKind::HostUnreachable => Failure::HostUnreachable,
+            io::ErrorKind::PermissionDenied => Failure::LocalDenied,
+            io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse => Failure::NoSource,
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => Failure::Closed,
+            _ => match error.raw_os_error() {
+                Some(number) if number == crate::sys::MESSAGE_TOO_LARGE => Failure::TooLarge,
+                Some(number) if number == crate::sys::HOST_DOWN => Failure::HostUnreachable,
+                _ => Failure::Other(error.to_string()),
+            },
+        }
+    }
+
+    /// The stable word used in facts.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Failure::Timeout => "timeout",
+            Failure::Refused => "refused",
+            Failure::Reset => "reset",
+            Failure::NetworkUnreachable => "network_unreachable",
+            Failure::HostUnreachable => "host_unreachable",
+            Failure::Prohibited => "prohibited",
+            Failure::LocalDenied => "local_denied",
+            Failure::NoSource => "no_source",
+            Failure::TooLarge => "too_large",
+            Failure::Closed => "closed",
+            Failure::TimeExceeded => "time_exceeded",
+            Failure::Other(_) => "other",
+        }
+    }
+}
+
+/// What came of it, for sentences: "10.0.0.7:443: connection refused".
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Failure::Timeout => "no answer",
+            Failure::Refused => "refused",
+            Failure::Reset => "reset",
+            Failure::NetworkUnreachable => "network unreachable",
+            Failure::HostUnreachable => "host unreachable",
+            Failure::Prohibited => "prohibited by a filter on the way",
+            Failure::LocalDenied => "not let out by this machine",
+            Failure::NoSource => "no usable source address or port",
+            Failure::TooLarge => "too large for the path",
+            Failure::Closed => "closed by the other side",
+            Failure::TimeExceeded => "hop limit ran out on the way",
+            Failure::Other(text) => text,
+        })
+    }
 }
 
 /// How a connection or datagram is sent.
@@ -135,6 +199,14 @@ pub struct Connection {
     pub local: Option<SocketAddr>,
     /// How long the handshake took.
     pub took: Duration,
+}
+
+/// Why there is no connection, and who said so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub failure: Failure,
+    /// What an ICMP error said, and whose it was; this machine's own address where the packet never left it.
+    pub said: Option<(Failure, IpAddr)>,
 }
 
 /// What came back for one datagram.
@@ -184,6 +256,31 @@ pub struct Hop {
     pub is_target: bool,
 }
 
+impl Hop {
+    /// One that has not answered.
+    pub fn silent(ttl: u8) -> Hop {
+        Hop { ttl, address: None, took: None, said: None, is_target: false }
+    }
+}
+
+/// The addresses of a routing loop, where these hops show one: an address that comes back several times with another
+/// one between, and what is between.
+pub fn loop_in<'a>(hops: impl IntoIterator<Item = &'a Hop>) -> Option<Vec<IpAddr>> {
+    let heard: Vec<IpAddr> = hops.into_iter().filter_map(|hop| hop.address).collect();
+    let start = heard.iter().enumerate().find_map(|(place, address)| {
+        let later = heard.iter().enumerate().skip(place + 1).filter(|(_, other)| *other == address);
+        let apart = later.clone().next().is_some_and(|(next, _)| next > place + 1);
+        (apart && later.count() + 1 >= LOOP_TIMES).then_some(place)
+    })?;
+    let mut members = vec![heard[start]];
+    members.extend(heard[start + 1..].iter().take_while(|address| **address != heard[start]));
+    Some(members)
+}
+
+/// So often must an address come back before it is called a loop: paths of different length side by side show one
+/// address twice.
+const LOOP_TIMES: usize = 3;
+
 /// What a path-MTU search found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PathMtu {
@@ -197,11 +294,28 @@ pub struct PathMtu {
     pub answers: bool,
 }
 
+/// What a time server said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServerTime {
+    /// Seconds that this machine is behind (positive) or ahead (negative).
+    pub offset_s: f64,
+    /// Round trip to the server: half of it bounds the error of the offset.
+    pub round_trip: Duration,
+    /// Distance of the server from a reference clock.
+    pub stratum: u8,
+}
+
 /// The network. Every call is one measurement, bounded by its own wait.
 #[async_trait(?Send)]
 pub trait Network {
     /// One TCP connection attempt.
     async fn connect(&self, to: SocketAddr, dial: &Dial) -> Result<Connection, Failure>;
+
+    /// Like `connect`, and says who refuses where that was heard. Hearing it with the attempt itself costs no further
+    /// packet; routers limit the rate of their errors, so that a later question may stay unanswered.
+    async fn try_connect(&self, to: SocketAddr, dial: &Dial) -> Result<Connection, Refusal> {
+        self.connect(to, dial).await.map_err(|failure| Refusal { failure, said: None })
+    }
 
     /// One datagram from a fresh, connected UDP socket, and the first answer to it: connected, because only then does
     /// the kernel report an ICMP port unreachable.
@@ -226,6 +340,12 @@ pub trait Network {
     /// Asks an ICMP error for a datagram to `to`: who on the way refuses it, and how.
     async fn who_refuses(&self, to: SocketAddr, wait: Duration) -> Option<(Failure, IpAddr)>;
 
+    /// Asks a time server once (SNTP).
+    async fn time(&self, server: SocketAddr, wait: Duration) -> Result<ServerTime, Failure> {
+        let _ = (server, wait);
+        Err(Failure::Other("time servers cannot be asked here".to_owned()))
+    }
+
     /// The name as programs look it up (getaddrinfo, in a child that can be killed), in the order that programs try.
     async fn lookup(&self, name: &str, wait: Duration) -> Result<Vec<IpAddr>, LookupFailure>;
 }
@@ -243,4 +363,43 @@ pub enum LookupFailure {
     Failed,
     /// Cannot be asked here, and why.
     Unsupported(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_address_twice_is_no_loop() {
+        let hops = |last: &[u8]| -> Vec<Hop> {
+            let address = |last: &u8| Some([10, 0, 0, *last].into());
+            (1..).zip(last).map(|(ttl, last)| Hop { address: address(last), ..Hop::silent(ttl) }).collect()
+        };
+        assert_eq!(loop_in(&hops(&[1, 2, 2, 2, 3])), None);
+        assert_eq!(loop_in(&hops(&[1, 2, 1])), None);
+        let members = loop_in(&hops(&[9, 1, 2, 1, 2, 1])).unwrap();
+        assert_eq!(members, [IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2])]);
+    }
+
+    #[test]
+    fn maps_the_errors_of_the_operating_system() {
+        let cases = [
+            (io::ErrorKind::ConnectionRefused, Failure::Refused),
+            (io::ErrorKind::ConnectionReset, Failure::Reset),
+            (io::ErrorKind::NetworkUnreachable, Failure::NetworkUnreachable),
+            (io::ErrorKind::HostUnreachable, Failure::HostUnreachable),
+            (io::ErrorKind::PermissionDenied, Failure::LocalDenied),
+            (io::ErrorKind::AddrNotAvailable, Failure::NoSource),
+            (io::ErrorKind::TimedOut, Failure::Timeout),
+        ];
+        for (kind, expected) in cases {
+            assert_eq!(Failure::from_io(&io::Error::from(kind)), expected, "{kind}");
+        }
+        let numbers =
+            [(crate::sys::MESSAGE_TOO_LARGE, Failure::TooLarge), (crate::sys::HOST_DOWN, Failure::HostUnreachable)];
+        for (number, expected) in numbers {
+            assert_eq!(Failure::from_io(&io::Error::from_raw_os_error(number)), expected);
+        }
+        assert!(matches!(Failure::from_io(&io::Error::other("odd")), Failure::Other(_)));
+    }
 }

@@ -174,6 +174,7 @@ fn not_reached(proxy: &Proxy, failure: &NotDialled) -> Trouble {
         Failure::Reset | Failure::Closed => Code::ProxyReset,
         Failure::NetworkUnreachable
         | Failure::HostUnreachable
+        | Failure::TimeExceeded
         | Failure::Prohibited
         | Failure::LocalDenied
         | Failure::NoSource => Code::ProxyUnreachable,

@@ -1,5 +1,162 @@
-use crate::sys::*;
+//! Recent log lines that carry a warning or worse: the journal where journald runs, else the tails of the syslog files
+//! and the kernel ring.
 
-pub(super) async fn log_lines(_minutes: u32) -> Known<Vec<LogLine>> {
-    Err(Unknown::Unsupported("not built yet"))
+use super::bounded::{off_thread, refused};
+use super::command;
+use crate::sys::parse::log;
+use crate::sys::*;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+/// A journal of gigabytes on a slow disk is not worth more of a minute's run; what it printed until then is kept.
+const JOURNAL_WAIT: Duration = Duration::from_millis(1500);
+/// Local files and the kernel ring answer in milliseconds.
+const FILES_WAIT: Duration = Duration::from_millis(1500);
+/// The newest lines are what matters; so many of the journal are read at most.
+const JOURNAL_LINES: &str = "2000";
+/// How much of the end of each file is read.
+const TAIL_BYTES: u64 = 256 * 1024;
+/// More records than the largest usual ring holds (1 MiB at 64 bytes each).
+const MOST_RECORDS: usize = 16_384;
+/// Records are at most `PRINTK_MESSAGE_MAX` (2 KiB) of text with their prefix; longer ones cannot be read (EINVAL).
+const RECORD_BYTES: usize = 8192;
+/// Severities up to `warning`.
+const WORST_LEVELS: [&str; 5] = ["emerg", "alert", "crit", "err", "warning"];
+
+const FILES: &[&str] = &["/var/log/syslog", "/var/log/messages", "/var/log/kern.log"];
+
+pub(super) async fn log_lines(minutes: u32) -> Known<Vec<LogLine>> {
+    if Path::new("/run/systemd/journal/socket").exists() {
+        if let Ok(lines) = journal(minutes).await {
+            return Ok(lines);
+        }
+    }
+    off_thread("the log files", FILES_WAIT, move || files_and_ring(minutes)).await
+}
+
+async fn journal(minutes: u32) -> Known<Vec<LogLine>> {
+    let since = format!("--since=-{minutes}min");
+    let fields = "--output-fields=MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,_SYSTEMD_UNIT,_TRANSPORT";
+    let arguments =
+        ["journalctl", "--quiet", "--no-pager", "-o", "json", &since, "-p", "warning", "-n", JOURNAL_LINES, fields]
+            .map(str::to_owned);
+    let output = command::command(&arguments, JOURNAL_WAIT).await?;
+    let lines: Vec<LogLine> = output.stdout.lines().filter_map(log::journal).collect();
+    match (lines.is_empty(), output.timed_out, output.status) {
+        (false, _, _) | (true, false, Some(0)) => Ok(lines),
+        _ => Err(Unknown::Failed("the journal cannot be read".to_owned())),
+    }
+}
+
+fn files_and_ring(minutes: u32) -> Known<Vec<LogLine>> {
+    let now = Timestamp::now();
+    let since = now.saturating_sub(SignedDuration::from_mins(i64::from(minutes))).unwrap_or(now).to_string();
+    let zone = TimeZone::system();
+    let mut lines = Vec::new();
+    let mut errors = Vec::new();
+    let mut read = false;
+    for file in FILES {
+        match tail(Path::new(file)) {
+            Ok(text) => {
+                read = true;
+                lines.extend(text.lines().filter_map(|line| log::syslog(line, now, &zone)));
+            }
+            Err(error) => errors.push(refused(file, "root or group adm", &error)),
+        }
+    }
+    // The kernel's lines are in the files too, but without their severity; the ring is the better source.
+    match ring(now) {
+        Ok(kernel) => {
+            read = true;
+            lines.retain(|line: &LogLine| line.source != "kernel");
+            lines.extend(kernel);
+        }
+        Err(error) => errors.push(refused("/dev/kmsg", "root (kernel.dmesg_restrict)", &error)),
+    }
+    if !read {
+        let right = errors.iter().position(|error| matches!(error, Unknown::NeedsRight { .. }));
+        return Err(errors.swap_remove(right.unwrap_or(0)));
+    }
+    let since = since.parse::<Timestamp>().unwrap_or(now);
+    lines.retain(|line| {
+        WORST_LEVELS.contains(&line.level.as_str()) && line.time.parse::<Timestamp>().is_ok_and(|time| time >= since)
+    });
+    lines.sort_by_key(|line| line.time.parse::<Timestamp>().ok());
+    Ok(lines)
+}
+
+/// The end of a file, from the first whole line on.
+fn tail(file: &Path) -> std::io::Result<String> {
+    let mut file = File::open(file)?;
+    let length = file.metadata()?.len();
+    let start = length.saturating_sub(TAIL_BYTES);
+    file.seek(SeekFrom::Start(start))?;
+    let mut bytes = Vec::new();
+    file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    Ok(match text.split_once('\n') {
+        Some((_cut, whole)) if start > 0 => whole.to_owned(),
+        _ => text,
+    })
+}
+
+/// The kernel ring: each read gives one record, and `EAGAIN` at the end.
+fn ring(now: Timestamp) -> std::io::Result<Vec<LogLine>> {
+    let mut ring = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open("/dev/kmsg")?;
+    let start = monotonic_us()
+        .and_then(|us| now.checked_sub(SignedDuration::from_micros(i64::try_from(us).ok()?)).ok())
+        .unwrap_or(now);
+    let mut lines = Vec::new();
+    let mut record = vec![0; RECORD_BYTES];
+    for _ in 0..MOST_RECORDS {
+        match ring.read(&mut record) {
+            Ok(0) => break,
+            Ok(length) => lines.extend(log::kernel(&String::from_utf8_lossy(&record[..length]), start)),
+            // The record was overwritten while we read, or it is too long: the next one may be read.
+            Err(error) if matches!(error.raw_os_error(), Some(nix::libc::EPIPE | nix::libc::EINVAL)) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(lines)
+}
+
+/// The kernel's monotonic clock in microseconds: what its log and systemd's monotonic stamps count in. Unlike the time
+/// since the start it stands still while the machine sleeps.
+pub(super) fn monotonic_us() -> Option<u64> {
+    let mut time = nix::libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the call writes into a valid `timespec` and keeps no pointer.
+    let failed = unsafe { nix::libc::clock_gettime(nix::libc::CLOCK_MONOTONIC, &mut time) } != 0;
+    let seconds = u64::try_from(time.tv_sec).ok()?;
+    (!failed).then(|| seconds * 1_000_000 + time.tv_nsec as u64 / 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn the_tail_starts_with_a_whole_line() {
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        for number in 0..30_000 {
+            writeln!(file, "line {number:06}").expect("written");
+        }
+        let text = tail(file.path()).expect("read");
+        assert!(text.starts_with("line ") && text.ends_with("line 029999\n"));
+        assert!(text.len() as u64 <= TAIL_BYTES);
+    }
+
+    #[tokio::test]
+    async fn lines_or_a_reason_but_no_panic() {
+        match log_lines(60).await {
+            Ok(lines) => assert!(lines.iter().all(|line| !line.level.is_empty())),
+            Err(why) => assert!(!why.to_string().is_empty()),
+        }
+    }
 }

@@ -2,24 +2,34 @@
 
 mod account;
 mod address;
+mod bounded;
 mod change;
 mod clock;
 mod command;
+mod error_queue;
 mod filesystem;
 mod filter;
 mod link;
 mod log;
 mod neighbour;
+mod netlink;
 mod process;
 mod proxy;
 mod radio;
 mod resolver;
 mod resource;
 mod route;
+mod runtime;
 mod service;
 mod setting;
 mod socket;
 mod tunnel;
+
+pub use error_queue::{
+    HOST_DOWN, MESSAGE_TOO_LARGE, bind_to_interface, complaint_about_connection, complaint_heard, forbid_fragments,
+    hear_errors, interface_index, is_in_progress, link_mtu_towards, send_datagram,
+};
+pub use runtime::{interrupted, make_private_folder, system_state_folder};
 
 use super::*;
 use async_trait::async_trait;
@@ -28,40 +38,42 @@ use std::time::Duration;
 
 /// This machine.
 #[derive(Debug, Default)]
-pub struct LocalMachine;
+pub struct LocalMachine {
+    netlink: netlink::Netlink,
+}
 
 #[async_trait(?Send)]
 impl Machine for LocalMachine {
     async fn links(&self) -> Known<Vec<Link>> {
-        link::links().await
+        link::links(&self.netlink).await
     }
 
     async fn addresses(&self) -> Known<Vec<Address>> {
-        address::addresses().await
+        address::addresses(&self.netlink).await
     }
 
     async fn routes(&self) -> Known<Vec<Route>> {
-        route::routes().await
+        route::routes(&self.netlink).await
     }
 
     async fn rules(&self) -> Known<Vec<Rule>> {
-        route::rules().await
+        route::rules(&self.netlink).await
     }
 
     async fn route_to(&self, target: IpAddr) -> Known<Route> {
-        route::route_to(target).await
+        route::route_to(&self.netlink, target).await
     }
 
     async fn neighbours(&self) -> Known<Vec<Neighbour>> {
-        neighbour::neighbours().await
+        neighbour::neighbours(&self.netlink).await
     }
 
     async fn radio(&self, interface: &str) -> Known<Option<Radio>> {
-        radio::radio(interface).await
+        radio::radio(&self.netlink, interface).await
     }
 
     async fn tunnels(&self) -> Known<Vec<Tunnel>> {
-        tunnel::tunnels().await
+        tunnel::tunnels(&self.netlink).await
     }
 
     async fn filter_rules(&self) -> Known<Vec<FilterRule>> {
@@ -69,7 +81,7 @@ impl Machine for LocalMachine {
     }
 
     async fn resolvers(&self) -> Known<ResolverConfig> {
-        resolver::resolvers().await
+        resolver::resolvers(&self.netlink).await
     }
 
     async fn hosts(&self) -> Known<Vec<HostsEntry>> {
@@ -94,6 +106,18 @@ impl Machine for LocalMachine {
 
     async fn processes(&self) -> Known<Vec<Process>> {
         process::processes().await
+    }
+
+    async fn process(&self, pid: u32) -> Known<Process> {
+        process::process(pid).await
+    }
+
+    async fn listeners_on(&self, port: u16) -> Known<Vec<Listener>> {
+        socket::listeners_on(port).await
+    }
+
+    async fn filesystem_of(&self, path: &str) -> Known<Filesystem> {
+        filesystem::filesystem_of(path).await
     }
 
     async fn listeners(&self) -> Known<Vec<Listener>> {

@@ -1,9 +1,182 @@
-use crate::sys::*;
+//! How names are resolved here: resolv.conf, nsswitch.conf, the hosts file and, behind its stub, systemd-resolved.
 
-pub(super) async fn resolvers() -> Known<ResolverConfig> {
-    Err(Unknown::Unsupported("not built yet"))
+use super::netlink::Netlink;
+use crate::sys::parse::{hosts as hosts_file, resolv};
+use crate::sys::*;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::path::Path;
+use std::time::Duration;
+use zbus::OwnedVariant;
+
+const RESOLV_CONF: &str = "/etc/resolv.conf";
+/// Where systemd-resolved writes the servers behind its stub.
+const UPSTREAM_CONF: &str = "/run/systemd/resolve/resolv.conf";
+const BUS_SOCKET: &str = "/run/dbus/system_bus_socket";
+const RESOLVED: &str = "org.freedesktop.resolve1";
+const DNS_PORT: u16 = 53;
+
+/// A healthy bus answers in a few milliseconds; a machine in trouble must not be held up by one that does not.
+const BUS_WAIT: Duration = Duration::from_millis(300);
+
+/// Configuration files are small; one that is not is no configuration.
+const FILE_LIMIT: u64 = 4 << 20;
+
+pub(super) async fn resolvers(netlink: &Netlink) -> Known<ResolverConfig> {
+    // glibc takes a missing file for an empty one.
+    let conf = resolv::resolv_conf(&read(RESOLV_CONF)?.unwrap_or_default());
+    let entry = |(address, zone): &(IpAddr, Option<String>), source: &str| ResolverEntry {
+        server: server(*address, zone.as_deref()),
+        source: source.to_owned(),
+        link: zone.clone(),
+        domains: Vec::new(),
+    };
+    let servers: Vec<ResolverEntry> = conf.servers.iter().map(|pair| entry(pair, RESOLV_CONF)).collect();
+    let stub = servers.iter().any(|entry| is_stub(entry.server.ip()));
+    let upstream = match stub {
+        false => Vec::new(),
+        true => match tokio::time::timeout(BUS_WAIT, resolved(netlink)).await {
+            Ok(Some(upstream)) => upstream,
+            _ => {
+                let conf = resolv::resolv_conf(&read(UPSTREAM_CONF).ok().flatten().unwrap_or_default());
+                conf.servers.iter().map(|pair| entry(pair, UPSTREAM_CONF)).collect()
+            }
+        },
+    };
+    Ok(ResolverConfig {
+        servers,
+        upstream,
+        search: conf.search,
+        ndots: conf.ndots,
+        timeout_s: conf.timeout_s,
+        attempts: conf.attempts,
+        rotate: conf.rotate,
+        nsswitch: resolv::nsswitch_hosts(&read("/etc/nsswitch.conf").ok().flatten().unwrap_or_default()),
+        garbage: conf.garbage.into_iter().map(|line| format!("{RESOLV_CONF}:{line}")).collect(),
+        stub,
+        comments: conf.comments,
+    })
 }
 
 pub(super) async fn hosts() -> Known<Vec<HostsEntry>> {
-    Err(Unknown::Unsupported("not built yet"))
+    Ok(hosts_file::hosts(&read("/etc/hosts")?.unwrap_or_default()))
+}
+
+/// The addresses on which systemd-resolved listens for local programs.
+fn is_stub(address: IpAddr) -> bool {
+    [Ipv4Addr::new(127, 0, 0, 53), Ipv4Addr::new(127, 0, 0, 54)].iter().any(|stub| address == *stub)
+}
+
+fn server(address: IpAddr, zone: Option<&str>) -> SocketAddr {
+    match address {
+        IpAddr::V4(_) => SocketAddr::new(address, DNS_PORT),
+        IpAddr::V6(v6) => SocketAddrV6::new(v6, DNS_PORT, 0, zone.map_or(0, zone_index)).into(),
+    }
+}
+
+/// The index of a zone, which is an interface's name or its number.
+fn zone_index(zone: &str) -> u32 {
+    nix::net::if_::if_nametoindex(zone).unwrap_or_else(|_| zone.parse().unwrap_or(0))
+}
+
+/// The text of a file, none where it does not exist. Bytes that are no text become visible garbage.
+fn read(path: &str) -> Known<Option<String>> {
+    let failed = |error: std::io::Error| match error.kind() {
+        ErrorKind::PermissionDenied => Unknown::NeedsRight { what: path.to_owned(), right: "root".to_owned() },
+        _ => Unknown::Failed(format!("{path}: {error}")),
+    };
+    match std::fs::metadata(path) {
+        Ok(facts) if !facts.is_file() => Err(Unknown::Failed(format!("{path} is not a file"))),
+        Ok(facts) if facts.len() > FILE_LIMIT => Err(Unknown::Failed(format!("{path} has {} bytes", facts.len()))),
+        Ok(_) => std::fs::read(path).map(|bytes| Some(String::from_utf8_lossy(&bytes).into_owned())).map_err(failed),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// The servers that systemd-resolved uses, per link, with the domains that are routed to each. None where it does not
+/// run: it is not started for this.
+async fn resolved(netlink: &Netlink) -> Option<Vec<ResolverEntry>> {
+    if !Path::new(BUS_SOCKET).exists() {
+        return None;
+    }
+    let bus = zbus::Connection::system().await.ok()?;
+    let name = "org.freedesktop.DBus";
+    let owned = bus.call_method(Some(name), "/org/freedesktop/DBus", Some(name), "NameHasOwner", &RESOLVED).await;
+    if !owned.ok()?.body().deserialize::<bool>().ok()? {
+        return None;
+    }
+    let servers: Vec<(i32, i32, Vec<u8>)> = property(&bus, "DNS").await?;
+    let domains: Vec<(i32, String, bool)> = property(&bus, "Domains").await.unwrap_or_default();
+    let links = netlink.names().await.unwrap_or_default();
+    Some(servers.iter().filter_map(|server| resolved_entry(server, &domains, &links)).collect())
+}
+
+/// One property of systemd-resolved's manager.
+async fn property<T: TryFrom<OwnedVariant>>(bus: &zbus::Connection, name: &str) -> Option<T> {
+    let question = ("org.freedesktop.resolve1.Manager", name);
+    let properties = Some("org.freedesktop.DBus.Properties");
+    let answer =
+        bus.call_method(Some(RESOLVED), "/org/freedesktop/resolve1", properties, "Get", &question).await.ok()?;
+    T::try_from(answer.body().deserialize::<OwnedVariant>().ok()?).ok()
+}
+
+fn resolved_entry(
+    (index, _family, bytes): &(i32, i32, Vec<u8>),
+    domains: &[(i32, String, bool)],
+    links: &std::collections::HashMap<u32, String>,
+) -> Option<ResolverEntry> {
+    let index_number = u32::try_from(*index).ok()?;
+    let address = match bytes.len() {
+        4 => IpAddr::from(<[u8; 4]>::try_from(bytes.as_slice()).ok()?),
+        16 => IpAddr::from(<[u8; 16]>::try_from(bytes.as_slice()).ok()?),
+        _ => return None,
+    };
+    let link = links.get(&index_number).cloned();
+    let server = match address {
+        IpAddr::V6(v6) if is_link_local(v6) => SocketAddrV6::new(v6, DNS_PORT, 0, index_number).into(),
+        _ => SocketAddr::new(address, DNS_PORT),
+    };
+    let source = match &link {
+        Some(link) => format!("systemd-resolved ({link})"),
+        None => "systemd-resolved".to_owned(),
+    };
+    // Routing domains (`~corp.example`) and search domains both lead names to the link's servers.
+    let domains = domains.iter().filter(|(of, ..)| of == index).map(|(_, domain, _)| domain.clone()).collect();
+    Some(ResolverEntry { server, source, link, domains })
+}
+
+fn is_link_local(address: Ipv6Addr) -> bool {
+    address.is_unicast_link_local()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    #[test]
+    fn servers_of_resolved_belong_to_their_links() {
+        let links = HashMap::from([(3, "tun0".to_owned())]);
+        let domains = [(3, "corp.example".to_owned(), true), (0, "example".to_owned(), false)];
+        let entry = resolved_entry(&(3, 2, vec![10, 8, 0, 1]), &domains, &links).expect("an entry");
+        assert_eq!(entry.server.to_string(), "10.8.0.1:53");
+        assert_eq!((entry.source.as_str(), entry.link.as_deref()), ("systemd-resolved (tun0)", Some("tun0")));
+        assert_eq!(entry.domains, ["corp.example"]);
+        assert!(resolved_entry(&(3, 2, vec![1, 2]), &domains, &links).is_none());
+    }
+
+    #[test]
+    fn stubs_are_known_by_their_addresses() {
+        assert!(is_stub(Ipv4Addr::new(127, 0, 0, 53).into()));
+        assert!(!is_stub(Ipv4Addr::LOCALHOST.into()), "dnsmasq or unbound, which is asked like any other server");
+    }
+
+    #[tokio::test]
+    async fn this_machine_has_a_configuration_or_a_reason() {
+        match resolvers(&Netlink::default()).await {
+            Ok(config) => assert!(config.attempts > 0 && config.servers.len() <= 3),
+            Err(error) => assert!(!error.to_string().is_empty()),
+        }
+    }
 }

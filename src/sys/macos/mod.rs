@@ -2,8 +2,32 @@
 
 use super::Machine;
 
+/// The error number of a datagram that is larger than the path allows; the standard library has no kind for it.
+pub const MESSAGE_TOO_LARGE: i32 = 40;
+/// The error number of a host that is down.
+pub const HOST_DOWN: i32 = 64;
+
 /// This machine.
 #[derive(Debug, Default)]
 pub struct LocalMachine;
 
 impl Machine for LocalMachine {}
+
+/// Makes a folder for this run alone; it must not exist yet. Only the owner can look into it.
+///
+/// # Errors
+/// Where it exists or cannot be made.
+pub fn make_private_folder(path: &std::path::Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().mode(0o700).create(path)
+}
+
+/// Where services keep state, for a run without a home folder.
+pub fn system_state_folder() -> Option<std::path::PathBuf> {
+    None
+}
+
+/// Waits until somebody asks the program to end.
+pub async fn interrupted() {
+    let _ = tokio::signal::ctrl_c().await;
+}

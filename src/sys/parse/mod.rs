@@ -1,1 +1,12 @@
 //! Readers of text that operating systems keep: pure functions over strings, tested with recorded files.
+
+pub mod change;
+pub mod hosts;
+pub mod iptables;
+pub mod log;
+pub mod mount;
+pub mod nft;
+pub mod process;
+pub mod resolv;
+pub mod sock_diag;
+pub mod time_server;

@@ -1,6 +1,113 @@
-use crate::world::{Connection, Dial, Failure};
-use std::net::SocketAddr;
+//! TCP connections: a fresh socket and source port for every attempt, so that one lost SYN or one stale state in a
+//! middlebox never speaks for the next attempt.
 
-pub(super) async fn connect(_to: SocketAddr, _dial: &Dial) -> Result<Connection, Failure> {
-    Err(Failure::Other("not built yet".to_owned()))
+use super::scoped;
+use super::trace::failure_of;
+use crate::sys;
+use crate::world::{Connection, Dial, Failure, Refusal};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Instant;
+use tokio::net::TcpStream;
+
+pub(super) async fn connect(to: SocketAddr, dial: &Dial) -> Result<Connection, Refusal> {
+    let to = scoped(to).await;
+    let plain = |error: io::Error| Refusal { failure: Failure::from_io(&error), said: None };
+    let socket = prepared(to, dial, Type::STREAM, Protocol::TCP).map_err(plain)?;
+    // Where it cannot be heard, who refuses stays unknown.
+    let _ = sys::hear_errors(&socket, to.is_ipv6(), true);
+    let started = Instant::now();
+    match socket.connect(&to.into()) {
+        Err(error) if !sys::is_in_progress(&error) => return Err(plain(error)),
+        _ => {}
+    }
+    let stream = TcpStream::from_std(socket.into()).map_err(plain)?;
+    match tokio::time::timeout(dial.wait, stood(&stream)).await {
+        Err(_) => Err(Refusal { failure: Failure::Timeout, said: None }),
+        Ok(Err(error)) => Err(refusal(&stream, to, &error)),
+        Ok(Ok(())) => {
+            let took = started.elapsed();
+            // A connection that stands is not to be ended by an error that may be a passing one (RFC 5461).
+            let _ = sys::hear_errors(&SockRef::from(&stream), to.is_ipv6(), false);
+            Ok(Connection { local: stream.local_addr().ok(), stream: Box::new(stream), took })
+        }
+    }
+}
+
+/// Waits until the connection stands or has failed.
+async fn stood(stream: &TcpStream) -> io::Result<()> {
+    stream.writable().await?;
+    match stream.take_error()? {
+        Some(error) => Err(error),
+        None => stream.peer_addr().map(drop),
+    }
+}
+
+/// What the error means, with what its ICMP message said where there was one: the system folds several kinds of
+/// refusal into one number.
+fn refusal(stream: &TcpStream, to: SocketAddr, error: &io::Error) -> Refusal {
+    let plain = Failure::from_io(error);
+    let complaint = sys::complaint_heard(&SockRef::from(stream));
+    let Some((said, from)) = complaint.and_then(|complaint| Some((failure_of(complaint.said), complaint.from?))) else {
+        return Refusal { failure: plain, said: None };
+    };
+    let here = from != to.ip() && stream.local_addr().is_ok_and(|local| local.ip() == from);
+    let failure = match said {
+        Failure::Prohibited | Failure::Refused if here => Failure::LocalDenied,
+        Failure::Prohibited | Failure::TimeExceeded => said.clone(),
+        _ => plain,
+    };
+    Refusal { failure, said: Some((said, from)) }
+}
+
+/// A non-blocking socket, bound to the source and interface that the caller wants.
+pub(super) fn prepared(to: SocketAddr, dial: &Dial, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(to), kind, Some(protocol))?;
+    socket.set_nonblocking(true)?;
+    if let Some(interface) = &dial.interface {
+        sys::bind_to_interface(&socket, interface)?;
+    }
+    if let Some(source) = dial.source {
+        socket.bind(&SocketAddr::new(source, 0).into())?;
+    }
+    Ok(socket)
+}
+
+/// The address that binds to nothing in particular, of the same family.
+pub(super) fn unspecified(to: SocketAddr) -> SocketAddr {
+    match to {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::io::AsyncReadExt;
+
+    #[tokio::test]
+    async fn connects_and_is_refused() {
+        let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let to = server.local_addr().unwrap();
+        let dial = Dial { source: Some(to.ip()), ..Dial::within(Duration::from_secs(2)) };
+        let mut connection = connect(to, &dial).await.unwrap();
+        let (peer, from) = server.accept().await.unwrap();
+        assert_eq!(connection.local, Some(from));
+        drop(peer);
+        assert_eq!(connection.stream.read(&mut [0; 1]).await.unwrap(), 0);
+        drop(server);
+        let refused = Refusal { failure: Failure::Refused, said: None };
+        assert_eq!(connect(to, &dial).await.err(), Some(refused));
+    }
+
+    #[tokio::test]
+    async fn a_source_that_is_not_ours_is_no_source() {
+        let dial = Dial { source: Some("192.0.2.7".parse().unwrap()), ..Dial::within(Duration::from_secs(1)) };
+        let to = "127.0.0.1:9".parse().unwrap();
+        let refused = Refusal { failure: Failure::NoSource, said: None };
+        assert_eq!(connect(to, &dial).await.err(), Some(refused));
+    }
 }

@@ -1,6 +1,69 @@
-use crate::world::{Dial, Failure, Reply};
-use std::net::SocketAddr;
+//! UDP exchanges over connected sockets: only for those the kernel reports an ICMP port unreachable.
 
-pub(super) async fn exchange(_to: SocketAddr, _datagram: &[u8], _dial: &Dial) -> Result<Reply, Failure> {
-    Err(Failure::Other("not built yet".to_owned()))
+use super::scoped;
+use super::tcp::{prepared, unspecified};
+use crate::world::{Dial, Failure, Reply};
+use socket2::{Protocol, Type};
+use std::io;
+use std::net::SocketAddr;
+use std::time::Instant;
+use tokio::net::UdpSocket;
+
+/// The largest UDP payload.
+const LARGEST: usize = 65_535;
+
+pub(super) async fn exchange(to: SocketAddr, datagram: &[u8], dial: &Dial) -> Result<Reply, Failure> {
+    let to = scoped(to).await;
+    match tokio::time::timeout(dial.wait, once(to, datagram, dial)).await {
+        Err(_) => Err(Failure::Timeout),
+        Ok(result) => result.map_err(|error| Failure::from_io(&error)),
+    }
+}
+
+async fn once(to: SocketAddr, datagram: &[u8], dial: &Dial) -> io::Result<Reply> {
+    let socket = prepared(to, dial, Type::DGRAM, Protocol::UDP)?;
+    if dial.source.is_none() {
+        socket.bind(&unspecified(to).into())?;
+    }
+    let socket = UdpSocket::from_std(socket.into())?;
+    socket.connect(to).await?;
+    let started = Instant::now();
+    socket.send(datagram).await?;
+    let mut bytes = vec![0; LARGEST];
+    let length = socket.recv(&mut bytes).await?;
+    let took = started.elapsed();
+    bytes.truncate(length);
+    bytes.shrink_to_fit();
+    Ok(Reply { bytes, local: socket.local_addr().ok(), took })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn answered_silent_and_closed() {
+        let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let to = server.local_addr().unwrap();
+        let dial = Dial::within(Duration::from_secs(2));
+        let serve = async {
+            let mut buffer = [0; 64];
+            let (length, from) = server.recv_from(&mut buffer).await.unwrap();
+            server.send_to(&buffer[..length], from).await.unwrap();
+        };
+        let (reply, ()) = tokio::join!(exchange(to, b"hello", &dial), serve);
+        assert_eq!(reply.unwrap().bytes, b"hello");
+        let short = Dial::within(Duration::from_millis(50));
+        assert_eq!(exchange(to, b"x", &short).await.err(), Some(Failure::Timeout));
+        drop(server);
+        assert_eq!(exchange(to, b"x", &dial).await.err(), Some(Failure::Refused));
+    }
+
+    #[tokio::test]
+    async fn a_datagram_that_no_packet_can_hold_is_too_large() {
+        let dial = Dial::within(Duration::from_secs(1));
+        let to = "127.0.0.1:9".parse().unwrap();
+        assert_eq!(exchange(to, &vec![0; 70_000], &dial).await.err(), Some(Failure::TooLarge));
+    }
 }

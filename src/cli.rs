@@ -1,0 +1,325 @@
+//! What can be said on the command line. Only parsed text: what it means is decided in `request`.
+
+use crate::report;
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The deadline where nobody sets one: remote-management agents kill after 60 to 90 seconds.
+pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Longest deadline that makes sense for one run; a fault that needs longer is one to wait for, not to look at.
+const LONGEST_DEADLINE: Duration = Duration::from_secs(3600);
+
+const EXAMPLES: &str = "\
+Examples:
+  firstline                                               triage this machine
+  firstline run \"the crm is down\" https://crm.example     in the user's words
+  firstline run dns crm.example --ticket INC-1042         one playbook, for a ticket
+  firstline --format json                                 for scripts
+
+Exit codes: 0 healthy, 1 degraded, 2 fault, 3 undecided, bad usage or own failure.";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  firstline run no-internet
+  firstline run \"the crm is down\" https://crm.example
+  firstline run dns crm.example --full --output /tmp
+  firstline run one-site-fails crm.example --answer other-machine=yes --no-input";
+
+/// Finds out why this machine cannot do what its user needs, and hands the evidence on. Without a command: triage.
+#[derive(Debug, Parser)]
+#[command(name = "firstline", version, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(flatten)]
+    pub run: RunFlags,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Common {
+    /// How the result is written [default: text]
+    #[arg(long, global = true, value_name = "FORMAT", value_parser = PossibleValuesParser::new(report::names()))]
+    pub format: Option<String>,
+    /// No progress and no warnings on standard error
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Show every observation
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+    /// Settings file to use instead of the usual places
+    #[arg(long, global = true, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
+    /// No colour (NO_COLOR does the same)
+    #[arg(long, global = true)]
+    pub no_color: bool,
+}
+
+/// Flags of whatever looks at the machine.
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+pub struct RunFlags {
+    /// Folder for the packet [default: current folder on a terminal, else the state folder]
+    #[arg(long, short, value_name = "DIR", help_heading = "Run")]
+    pub output: Option<PathBuf>,
+    /// When to stop with what is known: 30, 90s, 2m [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Run")]
+    pub deadline: Option<Duration>,
+    /// Look at everything, for the packet
+    #[arg(long, conflicts_with = "one_by_one", help_heading = "Run")]
+    pub full: bool,
+    /// One check at a time: the pure binary search
+    #[arg(long, help_heading = "Run")]
+    pub one_by_one: bool,
+    /// An input of the playbook, or a parameter of the probe
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair, help_heading = "Run")]
+    pub set: Vec<(String, String)>,
+    /// The answer to a question, given beforehand
+    #[arg(long, value_name = "CHECK=VALUE", value_parser = pair, help_heading = "Run")]
+    pub answer: Vec<(String, String)>,
+    /// Ticket that the packet belongs to
+    #[arg(long, value_name = "ID", help_heading = "Run")]
+    pub ticket: Option<String>,
+    /// What the user says is wrong
+    #[arg(long, value_name = "TEXT", help_heading = "Run")]
+    pub symptom: Option<String>,
+    /// Ask nothing
+    #[arg(long, help_heading = "Run")]
+    pub no_input: bool,
+}
+
+impl RunFlags {
+    /// The flags before the command together with those after it; the latter win.
+    pub fn over(self, before: RunFlags) -> RunFlags {
+        RunFlags {
+            output: self.output.or(before.output),
+            deadline: self.deadline.or(before.deadline),
+            full: (self.full || before.full) && !self.one_by_one,
+            one_by_one: (self.one_by_one || before.one_by_one) && !self.full,
+            set: [before.set, self.set].concat(),
+            answer: [before.answer, self.answer].concat(),
+            ticket: self.ticket.or(before.ticket),
+            symptom: self.symptom.or(before.symptom),
+            no_input: self.no_input || before.no_input,
+        }
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run one playbook: an id, a file, or the user's words
+    #[command(after_help = RUN_EXAMPLES)]
+    Run {
+        #[command(flatten)]
+        what: What,
+        #[command(flatten)]
+        flags: RunFlags,
+    },
+    /// Show what would be checked, in which order, at which cost, and every connection
+    Plan {
+        #[command(flatten)]
+        what: What,
+        #[command(flatten)]
+        flags: RunFlags,
+    },
+    /// Make one check by hand
+    #[command(after_help = "Examples:\n  firstline probe dns crm.example\n  firstline probe tcp 10.0.0.7:3389\n  \
+                            firstline explain probe:dns          which parameters --set takes")]
+    Probe {
+        /// Kind of check; `firstline list probes` shows them
+        kind: String,
+        /// What to look at: a URL, a host, or host:port
+        target: Option<String>,
+        #[command(flatten)]
+        flags: ProbeFlags,
+    },
+    /// List probes, codes, causes or playbooks
+    List {
+        /// Only these
+        #[arg(value_enum)]
+        what: Option<Listing>,
+    },
+    /// Explain a probe, layer, problem code, cause or playbook
+    #[command(after_help = "Examples:\n  firstline explain dns.timeout\n  firstline explain probe:dns\n  \
+                            firstline explain layer:dns")]
+    Explain {
+        /// Its id; `probe:`, `layer:`, `code:`, `cause:` or `playbook:` in front where it is ambiguous
+        id: String,
+    },
+    /// Check, test and show playbooks
+    #[command(subcommand)]
+    Playbook(PlaybookCommand),
+    /// Show, verify and render stored packets
+    #[command(subcommand)]
+    Packet(PacketCommand),
+    /// Judge a stored packet again
+    Replay {
+        /// Packet, zip or JSON
+        packet: PathBuf,
+        /// Use this playbook instead of the one in the packet
+        #[arg(long, value_name = "PLAYBOOK")]
+        playbook: Option<String>,
+    },
+    /// Write completions, the man page, the schema or the reference pages
+    #[command(subcommand)]
+    Generate(GenerateCommand),
+}
+
+/// Which playbook, at what.
+#[derive(Debug, Clone, Args)]
+pub struct What {
+    /// Playbook id, file, or the user's words
+    pub playbook: String,
+    /// What fails: a URL, a host, or host:port
+    pub target: Option<String>,
+    /// The symptom in the user's words
+    pub words: Vec<String>,
+}
+
+/// Flags of one check by hand.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ProbeFlags {
+    /// A parameter of the probe
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    pub set: Vec<(String, String)>,
+    /// When to stop: 30, 90s, 2m [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub deadline: Option<Duration>,
+}
+
+/// What can be listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Listing {
+    Probes,
+    Codes,
+    Causes,
+    Playbooks,
+}
+
+/// Commands for playbooks.
+#[derive(Debug, Subcommand)]
+pub enum PlaybookCommand {
+    /// Look for mistakes
+    Lint {
+        /// Playbook files or ids; all built-in ones where none is given
+        playbooks: Vec<String>,
+    },
+    /// Run the tests that playbooks carry
+    Test {
+        /// Playbook files or ids; all built-in ones where none is given
+        playbooks: Vec<String>,
+    },
+    /// Show a playbook's checks and causes
+    Show {
+        /// Playbook id, file, or the user's words
+        playbook: String,
+    },
+}
+
+/// Commands for packets.
+#[derive(Debug, Subcommand)]
+pub enum PacketCommand {
+    /// Show what is in a packet
+    Show {
+        /// Packet, zip or JSON
+        packet: PathBuf,
+    },
+    /// Check that a packet is whole
+    Verify {
+        /// Packet, zip or JSON
+        packet: PathBuf,
+    },
+    /// Render the report of a packet
+    Render {
+        /// Packet, zip or JSON
+        packet: PathBuf,
+    },
+}
+
+/// What is derived from the binary.
+#[derive(Debug, Subcommand)]
+pub enum GenerateCommand {
+    /// Completions for a shell, on standard output
+    Completions { shell: clap_complete::Shell },
+    /// The man page, on standard output
+    Man,
+    /// JSON Schema of the packet, or of one probe's parameters, on standard output
+    Schema {
+        /// A probe
+        probe: Option<String>,
+    },
+    /// The reference pages, into a folder
+    Reference {
+        #[arg(default_value = "docs/reference")]
+        folder: PathBuf,
+    },
+}
+
+/// Reads `30`, `90s`, `2m`, `1500ms`.
+fn duration(text: &str) -> Result<Duration, String> {
+    const FORMS: &str = "expected a time such as 30, 90s or 2m";
+    let digits = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| FORMS.to_owned())?;
+    let duration = match unit {
+        "" | "s" => Duration::from_secs(number),
+        "ms" => Duration::from_millis(number),
+        "m" => Duration::from_secs(number.saturating_mul(60)),
+        _ => return Err(FORMS.to_owned()),
+    };
+    match duration {
+        Duration::ZERO => Err("a run needs some time".to_owned()),
+        duration if duration > LONGEST_DEADLINE => Err("the longest deadline is 60m".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
+/// Reads `name=value`; the value may be empty and may hold `=`.
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
+        _ => Err("expected name=value".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_tree_of_commands_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn reads_times() {
+        let cases = [("30", 30_000), ("90s", 90_000), ("2m", 120_000), ("1500ms", 1_500)];
+        for (text, milliseconds) in cases {
+            assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for text in ["", "s", "0", "-1", "1.5s", "2h", "61m", "99999999999999999999"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_pairs() {
+        assert_eq!(pair("a=b=c"), Ok(("a".into(), "b=c".into())));
+        assert_eq!(pair("a="), Ok(("a".into(), String::new())));
+        assert!(pair("a").is_err() && pair("=b").is_err());
+    }
+
+    #[test]
+    fn flags_before_and_after_the_command_count() {
+        let cli = Cli::parse_from(["firstline", "--deadline", "5", "--full", "run", "dns", "--deadline", "7"]);
+        let Some(Command::Run { flags, .. }) = cli.command else { panic!("no run") };
+        let flags = flags.over(cli.run);
+        assert_eq!((flags.deadline, flags.full), (Some(Duration::from_secs(7)), true));
+    }
+}

@@ -1,0 +1,58 @@
+//! The playbooks that commands can name: the door to the playbook module, with its mistakes as errors.
+
+use crate::diagnosis::judge;
+use crate::error::{Error, Kind, Result};
+use crate::playbook::builtin::{BUILTIN, ORIGIN};
+use crate::playbook::load::check_file;
+use crate::playbook::testing::{self, Report};
+use crate::playbook::{LoadError, Mistakes, Playbook, builtin};
+use std::path::Path;
+
+/// The playbook that a reference leads to: an id, a file, or the user's words.
+pub(super) fn load(reference: &str) -> Result<Playbook> {
+    crate::playbook::load(reference).map_err(in_words)
+}
+
+fn in_words(error: LoadError) -> Error {
+    match error {
+        LoadError::Mistakes(mistakes) => Error::rendered(Kind::Playbook, mistakes.render(false)),
+        LoadError::Unreadable { .. } => Error::environment(error.to_string()),
+        LoadError::NoMatch { .. } | LoadError::Ambiguous { .. } => Error::usage(error.to_string()),
+    }
+}
+
+/// All built-in playbooks.
+pub(super) fn builtin() -> Result<Vec<Playbook>> {
+    ids()
+        .filter_map(builtin::playbook)
+        .map(|playbook| playbook.map_err(|mistakes| Error::rendered(Kind::Internal, mistakes.render(false))))
+        .collect()
+}
+
+fn ids() -> impl Iterator<Item = &'static str> {
+    BUILTIN.iter().map(|(id, _)| *id)
+}
+
+/// The references that a command works on: those given, or all built-in playbooks.
+pub(super) fn or_all(references: &[String]) -> Vec<String> {
+    if references.is_empty() { ids().map(str::to_owned).collect() } else { references.to_vec() }
+}
+
+/// Everything that is wrong with a playbook, warnings included.
+pub(super) fn lint(reference: &str) -> Result<Mistakes> {
+    match builtin::lint(reference) {
+        Some(mistakes) => Ok(mistakes),
+        None => Ok(check_file(Path::new(reference)).map_err(in_words)?.1),
+    }
+}
+
+/// Runs the tests that a playbook carries, with the diagnosis as it is.
+pub(super) fn test(reference: &str) -> Result<Report> {
+    let playbook = load(reference)?;
+    Ok(testing::run(&playbook, &|playbook, observations, case| judge(playbook, observations, case).verdict))
+}
+
+/// Whether a playbook is part of the binary.
+pub(super) fn is_builtin(origin: &str) -> bool {
+    origin == ORIGIN
+}

@@ -1,0 +1,87 @@
+//! `firstline list`: what the binary knows, from the lists that the program itself uses.
+
+use super::{Context, library};
+use crate::cli::Listing;
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::probe::PROBES;
+use crate::problem::PROBLEMS;
+use crate::report::{Page, Paint};
+use serde_json::{Value, json};
+
+/// One list: its title, and rows of id, a second word, and what it is.
+struct List {
+    title: &'static str,
+    second: &'static str,
+    rows: Vec<[String; 3]>,
+}
+
+pub(super) fn list(context: &Context, what: Option<Listing>) -> Result<Exit> {
+    let lists = match what {
+        Some(Listing::Probes) => vec![probes()],
+        Some(Listing::Codes) => vec![codes()],
+        Some(Listing::Causes) => vec![causes()?],
+        Some(Listing::Playbooks) => vec![playbooks()?],
+        None => vec![playbooks()?, probes(), causes()?, codes()],
+    };
+    if context.wants_json() {
+        let document: serde_json::Map<String, Value> =
+            lists.iter().map(|list| (list.title.to_lowercase(), rows_as_json(list))).collect();
+        context.print_json(&document)?;
+        return Ok(Exit::Good);
+    }
+    let mut page = Page::new(&context.terminal.style(context.common.verbose));
+    for list in &lists {
+        page.gap();
+        if lists.len() > 1 {
+            page.paragraph(list.title, Paint::Strong);
+        }
+        let rows: Vec<([&str; 3], Paint)> =
+            list.rows.iter().map(|row| (row.each_ref().map(String::as_str), Paint::Plain)).collect();
+        page.table(&rows);
+    }
+    context.print(&page.finish())?;
+    Ok(Exit::Good)
+}
+
+fn rows_as_json(list: &List) -> Value {
+    list.rows.iter().map(|[id, second, title]| json!({ "id": id, list.second: second, "title": title })).collect()
+}
+
+fn probes() -> List {
+    let row = |probe: &&crate::probe::Probe| [probe.name.to_owned(), probe.layer.to_string(), probe.summary.to_owned()];
+    List { title: "Probes", second: "layer", rows: PROBES.iter().map(row).collect() }
+}
+
+fn codes() -> List {
+    let rows = PROBLEMS
+        .iter()
+        .map(|(_, problem)| [problem.code.to_owned(), problem.layer.to_string(), problem.title.to_owned()])
+        .collect();
+    List { title: "Codes", second: "layer", rows }
+}
+
+fn causes() -> Result<List> {
+    let mut rows: Vec<[String; 3]> = Vec::new();
+    for playbook in library::builtin()? {
+        for cause in &playbook.causes {
+            let row = [cause.id.clone(), cause.layer.to_string(), cause.title.clone()];
+            // Playbooks share what they include.
+            if !rows.contains(&row) {
+                rows.push(row);
+            }
+        }
+    }
+    Ok(List { title: "Causes", second: "layer", rows })
+}
+
+fn playbooks() -> Result<List> {
+    let rows = library::builtin()?
+        .into_iter()
+        .map(|playbook| {
+            let inputs = playbook.inputs.keys().map(|name| name.to_uppercase()).collect::<Vec<_>>().join(" ");
+            [playbook.id, inputs, playbook.title]
+        })
+        .collect();
+    Ok(List { title: "Playbooks", second: "inputs", rows })
+}

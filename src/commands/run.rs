@@ -1,0 +1,217 @@
+//! `firstline run` and the triage without arguments: build the request and the world, run, write the packet, report.
+
+use super::{Context, library};
+use crate::cli::{DEFAULT_DEADLINE, RunFlags, What};
+use crate::diagnosis::verdict::Status;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::observation::Observation;
+use crate::packet::Packet;
+use crate::packet::spool::{Spool, state_folders};
+use crate::packet::write::write;
+use crate::playbook::{Check, Input, Playbook};
+use crate::report;
+use crate::request::Request;
+use crate::run::{Watcher, execute};
+use crate::settings::Settings;
+use crate::sys::{self, LocalMachine};
+use crate::ui::person::{Answered, AtTerminal, ask_for_input};
+use crate::ui::progress::{Progress, ProgressWatcher};
+use crate::world::real::RealNetwork;
+use crate::world::{Nobody, Person, World};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+/// The playbook that a person means who cannot say more: is there internet?
+const FIRST: &str = "no-internet";
+/// The playbook for when there is.
+const SECOND: &str = "this-machine";
+/// The second look gets at least this much, even where the first took nearly all of the time.
+const LEAST_FOR_SECOND: Duration = Duration::from_secs(5);
+
+/// One playbook.
+pub(super) fn one(context: &Context, what: &What, flags: &RunFlags) -> Result<Exit> {
+    let settings = Settings::load(context.common.settings.as_deref())?;
+    let playbook = library::load(&what.playbook)?;
+    let request = build(context, playbook, what, flags, settings)?;
+    let ran = run(context, &request, flags)?;
+    deliver(context, ran, flags)
+}
+
+/// Is there internet? If so: is this machine well?
+pub(super) fn triage(context: &Context, flags: &RunFlags) -> Result<Exit> {
+    let settings = Settings::load(context.common.settings.as_deref())?;
+    let (first, second) = (library::load(FIRST)?, library::load(SECOND)?);
+    let known = |name: &str| first.inputs.contains_key(name) || second.inputs.contains_key(name);
+    if let Some((name, _)) = flags.set.iter().find(|(name, _)| !known(name)) {
+        return Err(Error::usage(format!("the triage has no input `{name}`"))
+            .hint("firstline run PLAYBOOK --set ...; `firstline list playbooks` shows their inputs"));
+    }
+    let started = Instant::now();
+    let deadline = flags.deadline.unwrap_or(DEFAULT_DEADLINE);
+    let request = build(context, first.clone(), &named(FIRST), &flags_for(&first, flags), settings.clone())?;
+    let internet = run(context, &request, flags)?;
+    if internet.packet.verdict.status != Status::Healthy || internet.packet.run.ended == "interrupted" {
+        return deliver(context, internet, flags);
+    }
+    let left = deadline.saturating_sub(started.elapsed()).max(LEAST_FOR_SECOND).min(deadline);
+    let flags_second = RunFlags { deadline: Some(left), ..flags_for(&second, flags) };
+    let request = build(context, second, &named(SECOND), &flags_second, settings)?;
+    let mut machine = run(context, &request, flags)?;
+    let note = format!("the internet works: {}", internet.packet.verdict.summary);
+    machine.packet.verdict.notes.insert(0, note);
+    internet.spool.remove();
+    deliver(context, machine, flags)
+}
+
+fn named(playbook: &str) -> What {
+    What { playbook: playbook.to_owned(), target: None, words: Vec::new() }
+}
+
+/// The flags that concern this playbook: the triage has two, and each has its own inputs and questions.
+fn flags_for(playbook: &Playbook, flags: &RunFlags) -> RunFlags {
+    let mut flags = flags.clone();
+    flags.set.retain(|(name, _)| playbook.inputs.contains_key(name));
+    flags.answer.retain(|(check, _)| playbook.check(check).is_some());
+    flags
+}
+
+/// Resolves the command line, and asks for what is missing where somebody is there.
+pub(super) fn build(
+    context: &Context,
+    playbook: Playbook,
+    what: &What,
+    flags: &RunFlags,
+    settings: Settings,
+) -> Result<Request> {
+    let may_ask = context.terminal.can_ask() && !flags.no_input;
+    let ask = |input: &Input| if may_ask { ask_for_input(&input.ask) } else { None };
+    Request::build(playbook, what, flags, settings, &ask)
+}
+
+/// A run that has ended, and what it left in the spool.
+struct Ran {
+    packet: Packet,
+    spool: Spool,
+    state_folders: Vec<PathBuf>,
+}
+
+/// Runs the request on this machine.
+fn run(context: &Context, request: &Request, flags: &RunFlags) -> Result<Ran> {
+    let id = format!("{:016x}", rand::random::<u64>());
+    let state_folders = state_folders(&id);
+    let spool = Spool::open(&state_folders, &id);
+    let progress = Progress::new(context.terminal.stderr && !context.common.quiet);
+    let interrupt = Rc::new(Notify::new());
+    let at_keyboard = context.terminal.can_ask() && !flags.no_input;
+    let person: Rc<dyn Person> =
+        if at_keyboard { Rc::new(AtTerminal::new(progress.clone(), interrupt.clone())) } else { Rc::new(Nobody) };
+    let world = World {
+        machine: Rc::new(LocalMachine::default()),
+        network: Rc::new(RealNetwork::default()),
+        person: Rc::new(Answered::new(request.case.answers.clone(), person)),
+    };
+    let watcher =
+        Watchers { spool: &spool, progress: ProgressWatcher::new(progress.clone(), request.playbook.checks.len()) };
+    let packet = block_on(async {
+        tokio::select! {
+            packet = execute(request, &world, &watcher, interrupt.notified()) => Some(packet),
+            () = second_interrupt(&interrupt) => None,
+        }
+    });
+    progress.finish();
+    match packet? {
+        Some(packet) => Ok(Ran { packet, spool, state_folders }),
+        None => {
+            let error = Error::environment("stopped at once, without a report");
+            Err(match spool.leave() {
+                Some(folder) => error.hint(format!("what was seen until now is in {}", folder.display())),
+                None => error,
+            })
+        }
+    }
+}
+
+/// Runs a future on a fresh current-thread runtime. Blocking calls that still wait at the end are abandoned.
+pub(super) fn block_on<T>(future: impl Future<Output = T>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .enable_io()
+        .build()
+        .map_err(|error| Error::environment("the system gives no event queue to run on").because(&error))?;
+    let done = tokio::task::LocalSet::new().block_on(&runtime, future);
+    runtime.shutdown_background();
+    Ok(done)
+}
+
+/// The first interrupt asks the run to finish with what it has; this is ready at the second.
+async fn second_interrupt(first: &Notify) {
+    sys::interrupted().await;
+    first.notify_one();
+    sys::interrupted().await;
+}
+
+/// Everyone who watches a run.
+struct Watchers<'a> {
+    spool: &'a Spool,
+    progress: ProgressWatcher,
+}
+
+impl Watcher for Watchers<'_> {
+    fn started(&self, check: &Check) {
+        self.progress.started(check);
+    }
+
+    fn observed(&self, observation: &Observation) {
+        self.spool.observed(observation);
+        self.progress.observed(observation);
+    }
+
+    fn suspects(&self, standing: usize, of: usize) {
+        self.progress.suspects(standing, of);
+    }
+
+    fn suspected(&self, verdict: &crate::diagnosis::verdict::Verdict) {
+        self.progress.suspected(verdict);
+    }
+}
+
+/// Writes the packet where one is wanted, and the report.
+fn deliver(context: &Context, ran: Ran, flags: &RunFlags) -> Result<Exit> {
+    let Ran { mut packet, spool, state_folders } = ran;
+    let files = spool.collect(&mut packet.observations);
+    packet.run.warnings.extend(spool.warnings());
+    let wanted = packet.verdict.status != Status::Healthy || flags.output.is_some() || flags.ticket.is_some();
+    if wanted {
+        let folders = packet_folders(context, flags, &state_folders);
+        if write(&mut packet, &files, &folders).is_some() {
+            spool.remove();
+        } else if let Some(folder) = spool.leave() {
+            packet.run.warnings.push(format!("the observations stay in {}", folder.display()));
+        }
+    } else {
+        spool.remove();
+    }
+    let style = context.terminal.style(context.common.verbose);
+    let text = report::render(context.format(), &packet, &style);
+    // The text report shows the warnings itself.
+    if context.format() != "text" {
+        packet.run.warnings.iter().for_each(|warning| context.warn(warning));
+    }
+    context.print(&text)?;
+    Ok(packet.verdict.status.into())
+}
+
+/// Where the packet may go, best first.
+fn packet_folders(context: &Context, flags: &RunFlags, state_folders: &[PathBuf]) -> Vec<PathBuf> {
+    let chosen = match &flags.output {
+        Some(folder) => Some(folder.clone()),
+        None if context.terminal.stdout || context.terminal.stderr => std::env::current_dir().ok(),
+        None => None,
+    };
+    let absolute = |folder: PathBuf| std::path::absolute(&folder).unwrap_or(folder);
+    let state = state_folders.iter().map(|folder| folder.join("packets"));
+    chosen.into_iter().map(absolute).chain(state).collect()
+}

@@ -1,0 +1,111 @@
+//! Rule 6: which of the playbook's causes explain what was found, and which of them wins.
+
+use super::evaluate::{Truth, evaluate};
+use super::evidence::Evidence;
+use crate::playbook::Cause;
+use crate::playbook::condition::{Atom, Condition};
+use std::collections::BTreeSet;
+
+/// A cause that holds, with the observations that it explains.
+#[derive(Debug, Clone)]
+pub struct Holding<'a> {
+    pub cause: &'a Cause,
+    /// All observations that its conditions rest on, by index.
+    pub matched: BTreeSet<usize>,
+}
+
+impl Holding<'_> {
+    /// The problems among them that stand, lowest first.
+    pub fn problems(&self, evidence: &Evidence<'_>) -> Vec<usize> {
+        let mut problems: Vec<usize> = self.matched.iter().copied().filter(|&index| evidence.stands(index)).collect();
+        problems.sort_by_key(|&index| evidence.observations[index].layer);
+        problems
+    }
+}
+
+/// All causes whose conditions hold.
+pub fn holding<'a>(evidence: &Evidence<'a>) -> Vec<Holding<'a>> {
+    evidence
+        .playbook
+        .causes
+        .iter()
+        .filter_map(|cause| match evaluate(&cause.when, evidence) {
+            Truth::Yes(matched) => Some(Holding { cause, matched }),
+            Truth::No | Truth::Maybe => None,
+        })
+        .collect()
+}
+
+/// The winner first: a cause whose conditions include another's wins over it. What is left is ordered by the number of
+/// statements that it needed, then by how common it is.
+pub fn ranked<'a>(mut candidates: Vec<Holding<'a>>) -> Vec<Holding<'a>> {
+    let all: Vec<Holding<'a>> = candidates.clone();
+    candidates.retain(|candidate| {
+        !all.iter().any(|other| {
+            other.cause.id != candidate.cause.id
+                && (includes(&other.cause.when, &candidate.cause.when)
+                    || (other.matched.len() > candidate.matched.len() && other.matched.is_superset(&candidate.matched)))
+        })
+    });
+    candidates.sort_by(|left, right| {
+        weight(&right.cause.when)
+            .cmp(&weight(&left.cause.when))
+            .then(right.cause.prior.cmp(&left.cause.prior))
+            .then(left.cause.id.cmp(&right.cause.id))
+    });
+    candidates
+}
+
+/// Whether the best two cannot be told apart by what was seen.
+pub fn is_tie(ranked: &[Holding<'_>]) -> bool {
+    match ranked {
+        [first, second, ..] => {
+            weight(&first.cause.when) == weight(&second.cause.when)
+                && first.cause.prior == second.cause.prior
+                && first.cause.layer != second.cause.layer
+        }
+        _ => false,
+    }
+}
+
+/// How many statements a condition makes.
+fn weight(condition: &Condition) -> usize {
+    match condition {
+        Condition::All(parts) => parts.iter().map(weight).sum(),
+        Condition::Any(parts) => parts.iter().map(weight).min().unwrap_or(0),
+        Condition::None(parts) => parts.len().min(1),
+        Condition::Atom(_) => 1,
+    }
+}
+
+/// Whether every statement of `smaller` is also one of `larger`, and `larger` makes more.
+fn includes(larger: &Condition, smaller: &Condition) -> bool {
+    let (larger, smaller) = (conjuncts(larger), conjuncts(smaller));
+    larger.len() > smaller.len() && smaller.iter().all(|part| larger.contains(part))
+}
+
+fn conjuncts(condition: &Condition) -> Vec<&Condition> {
+    match condition {
+        Condition::All(parts) => parts.iter().flat_map(conjuncts).collect(),
+        other => vec![other],
+    }
+}
+
+/// The checks on which a condition needs a problem to be seen.
+pub fn problem_checks<'a>(condition: &'a Condition, into: &mut Vec<&'a str>) {
+    match condition {
+        Condition::All(parts) | Condition::Any(parts) => parts.iter().for_each(|part| problem_checks(part, into)),
+        Condition::None(_) => {}
+        Condition::Atom(atom) => {
+            if states_problem(atom) {
+                into.push(&atom.check);
+            }
+        }
+    }
+}
+
+fn states_problem(atom: &Atom) -> bool {
+    use crate::observation::Outcome;
+    use crate::playbook::condition::{Over, Test};
+    atom.over != Over::None && matches!(atom.test, Test::Code(_) | Test::Family(_) | Test::Outcome(Outcome::Problem))
+}

@@ -1,0 +1,551 @@
+//! The verdict over a set of observations (DESIGN section 5). The same set gives the same verdict in any order.
+
+use super::causes::{Holding, holding, is_tie, ranked};
+use super::evidence::{CASE_CHECK, Evidence};
+use super::frontier::{Goal, frontier, goal, is_felt};
+use super::verdict::*;
+use super::words::fill;
+use crate::layer::Layer;
+use crate::observation::{Certainty, Observation, Outcome, Skip};
+use crate::packet::Case;
+use crate::playbook::Playbook;
+use crate::problem::{Basis, Class, Code};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+/// A verdict with what to do about it.
+#[derive(Debug, Clone)]
+pub struct Judgement {
+    pub verdict: Verdict,
+    pub next: Next,
+}
+
+/// Judges a finished run.
+pub fn judge(playbook: &Playbook, observations: &[Observation], case: &Case) -> Judgement {
+    judge_evidence(&Evidence::new(playbook, observations, None), case)
+}
+
+/// Judges a run that still goes on; `finished` names the checks that have ended.
+pub fn judge_so_far<'a>(
+    playbook: &'a Playbook,
+    observations: impl IntoIterator<Item = &'a Observation>,
+    finished: &'a HashSet<String>,
+    case: &Case,
+) -> Judgement {
+    judge_evidence(&Evidence::new(playbook, observations, Some(finished)), case)
+}
+
+/// What is blamed: the observation that stands for it, and the cause that explains it.
+struct Blame<'a> {
+    primary: usize,
+    holding: Option<Holding<'a>>,
+    /// Causes that hold as well and cannot be told apart from it.
+    rivals: Vec<Holding<'a>>,
+}
+
+fn judge_evidence(evidence: &Evidence<'_>, case: &Case) -> Judgement {
+    let goal = goal(evidence);
+    let frontier = frontier(evidence, &goal);
+    let held = holding(evidence);
+    let (status, blame) = match &goal {
+        Goal::Fails(_) | Goal::Unknown if !frontier.is_empty() => (Status::Fault, blame(&frontier, &held, evidence)),
+        Goal::Fails(seen) => (Status::Fault, blame(&[seen.clone()], &held, evidence)),
+        Goal::Unknown => (Status::Undecided, None),
+        Goal::Each => each(&frontier, &held, evidence),
+        Goal::Badly(seen) => {
+            (Status::Degraded, felt(&held, evidence).or_else(|| blame(&[vec![*seen]], &held, evidence)))
+        }
+        Goal::Works => match felt(&held, evidence) {
+            Some(blame) => (Status::Degraded, Some(blame)),
+            None if case.symptom.is_some() => not_reproduced(evidence),
+            None => (Status::Healthy, None),
+        },
+    };
+    compose(status, blame, &frontier, &held, evidence, case)
+}
+
+/// The cause that explains the frontier, or the lowest problem of it where none does.
+fn blame<'a>(frontier: &[Vec<usize>], held: &[Holding<'a>], evidence: &Evidence<'a>) -> Option<Blame<'a>> {
+    let at: BTreeSet<usize> = frontier.iter().flatten().copied().collect();
+    let explaining = held.iter().filter(|holding| holding.matched.iter().any(|index| at.contains(index)));
+    let mut ranked = ranked(explaining.cloned().collect());
+    if ranked.is_empty() {
+        return frontier.first().map(|group| Blame { primary: group[0], holding: None, rivals: Vec::new() });
+    }
+    // Lower groups explain higher ones, so a cause that touches the lowest group goes before one that does not.
+    let lowest: BTreeSet<usize> = frontier[0].iter().copied().collect();
+    ranked.sort_by_key(|holding| !holding.matched.iter().any(|index| lowest.contains(index)));
+    let tie = is_tie(&ranked);
+    let rivals = if tie { ranked[1..].to_vec() } else { Vec::new() };
+    let winner = ranked.swap_remove(0);
+    let primary =
+        winner.problems(evidence).into_iter().find(|index| at.contains(index)).or_else(|| at.first().copied())?;
+    Some(Blame { primary, holding: Some(winner), rivals })
+}
+
+/// The cause that a person feels although the goal works.
+fn felt<'a>(held: &[Holding<'a>], evidence: &Evidence<'a>) -> Option<Blame<'a>> {
+    let felt = held
+        .iter()
+        .filter(|holding| holding.cause.degrades || holding.matched.iter().any(|&index| is_felt(index, evidence)));
+    let mut ranked = ranked(felt.cloned().collect());
+    if ranked.is_empty() {
+        return None;
+    }
+    let winner = ranked.swap_remove(0);
+    let primary = winner.problems(evidence).first().copied().or_else(|| winner.matched.first().copied())?;
+    Some(Blame { primary, holding: Some(winner), rivals: Vec::new() })
+}
+
+/// Each check is a goal: the gravest problem is the verdict, the others stand beside it.
+fn each<'a>(frontier: &[Vec<usize>], held: &[Holding<'a>], evidence: &Evidence<'a>) -> (Status, Option<Blame<'a>>) {
+    let blamed: Vec<Vec<usize>> =
+        frontier.iter().filter(|group| !is_background(evidence.observations[group[0]])).cloned().collect();
+    let (grave, slight): (Vec<Vec<usize>>, Vec<Vec<usize>>) = blamed
+        .into_iter()
+        .partition(|group| evidence.observations[group[0]].codes().any(|code| code.problem().class != Class::Quality));
+    if !grave.is_empty() {
+        return (Status::Fault, blame(&grave, held, evidence));
+    }
+    if !slight.is_empty() {
+        return (Status::Degraded, blame(&slight, held, evidence));
+    }
+    let looked = evidence.observations.iter().any(|observation| observation.outcome == Outcome::Ok);
+    (if looked { Status::Healthy } else { Status::Undecided }, None)
+}
+
+/// Problems that are worth a note and never a verdict of their own: they are evidence for others.
+fn is_background(observation: &Observation) -> bool {
+    matches!(observation.code, Some(Code::HostRecentBoot | Code::HostLogErrors | Code::RouteAmbiguous))
+}
+
+/// Rule 8: a complaint that does not show now is not solved. What the machine itself recorded makes it a suspicion.
+fn not_reproduced<'a>(evidence: &Evidence<'a>) -> (Status, Option<Blame<'a>>) {
+    const RECORDED: [Code; 6] = [
+        Code::LinkFlapping,
+        Code::LinkErrors,
+        Code::HostOomKill,
+        Code::ProcessRestarting,
+        Code::HostLogErrors,
+        Code::DnsFlapping,
+    ];
+    let recorded = (0..evidence.observations.len()).find(|&index| {
+        evidence.stands(index) && evidence.observations[index].codes().any(|code| RECORDED.contains(&code))
+    });
+    match recorded {
+        Some(primary) => (Status::Degraded, Some(Blame { primary, holding: None, rivals: Vec::new() })),
+        None => (Status::Undecided, None),
+    }
+}
+
+fn compose(
+    status: Status,
+    blame: Option<Blame<'_>>,
+    frontier: &[Vec<usize>],
+    held: &[Holding<'_>],
+    evidence: &Evidence<'_>,
+    case: &Case,
+) -> Judgement {
+    let also = blame.as_ref().map_or_else(Vec::new, |blame| also(blame, frontier, held, evidence));
+    let asides = asides(&blame, held, evidence);
+    let mut verdict = match &blame {
+        Some(blame) => blamed(status, blame, evidence),
+        None => unblamed(status, evidence, case),
+    };
+    verdict.also = dedup(also.into_iter().chain(asides).collect());
+    verdict.findings = findings(&verdict, evidence);
+    verdict.ruled_out = ruled_out(&verdict, evidence);
+    verdict.not_tested = not_tested(evidence);
+    verdict.notes = notes(&verdict, evidence);
+    let next = next(&verdict, &blame, evidence);
+    Judgement { verdict, next }
+}
+
+fn blamed(status: Status, blame: &Blame<'_>, evidence: &Evidence<'_>) -> Verdict {
+    let primary = evidence.observations[blame.primary];
+    let nothing = BTreeSet::new();
+    let matched = blame.holding.as_ref().map_or(&nothing, |holding| &holding.matched);
+    let cause = blame.holding.as_ref().map(|holding| holding.cause);
+    let mut layers = remaining_layers(blame, evidence);
+    let several = layers.len() > 1;
+    let layer = cause.map_or(primary.layer, |cause| cause.layer);
+    let culprit = cause
+        .and_then(|cause| cause.culprit.as_deref())
+        .and_then(|template| fill(template, evidence, matched))
+        .or_else(|| default_culprit(primary));
+    let title = cause
+        .and_then(|cause| fill(&cause.title, evidence, matched))
+        .unwrap_or_else(|| primary.code.map_or_else(|| primary.summary.clone(), |code| sentence(code.problem().title)));
+    let summary = cause
+        .and_then(|cause| cause.technical.as_deref())
+        .and_then(|template| fill(template, evidence, matched))
+        .unwrap_or_else(|| primary.summary.clone());
+    let plain = cause.and_then(|cause| fill(&cause.plain, evidence, matched)).unwrap_or_else(|| title.clone());
+    let mut because: Vec<String> = vec![primary.id.clone()];
+    for &index in matched {
+        let id = &evidence.observations[index].id;
+        if !because.contains(id) && evidence.observations[index].check != CASE_CHECK {
+            because.push(id.clone());
+        }
+    }
+    let mut certainty = certainty(blame, evidence);
+    if !blame.rivals.is_empty() || several {
+        certainty = Certainty::Suspected;
+    }
+    let open = !blame.rivals.is_empty();
+    if !several {
+        layers.clear();
+    }
+    Verdict {
+        status,
+        layer: (!several).then_some(layer),
+        layers,
+        cause: cause.filter(|_| !open).map(|cause| cause.id.clone()),
+        code: primary.code,
+        title,
+        certainty,
+        culprit,
+        summary,
+        plain,
+        because,
+        ruled_out: Vec::new(),
+        not_tested: Vec::new(),
+        notes: Vec::new(),
+        suspects: blame
+            .holding
+            .iter()
+            .chain(&blame.rivals)
+            .map(|holding| Suspect {
+                cause: holding.cause.id.clone(),
+                layer: holding.cause.layer,
+                title: holding.cause.title.clone(),
+                weight: holding.cause.prior.weight(),
+            })
+            .collect(),
+        also: Vec::new(),
+        findings: Vec::new(),
+    }
+}
+
+fn unblamed(status: Status, evidence: &Evidence<'_>, case: &Case) -> Verdict {
+    let stated = case.symptom.is_some();
+    let proof: Vec<&Observation> = evidence
+        .playbook
+        .goals()
+        .flat_map(|check| evidence.of_check(&check.id))
+        .map(|&index| evidence.observations[index])
+        .filter(|observation| observation.outcome == Outcome::Ok)
+        .collect();
+    let works = proof.iter().map(|observation| observation.summary.as_str()).collect::<Vec<_>>().join("; ");
+    let (code, title, summary, plain) = match status {
+        Status::Healthy if works.is_empty() => (
+            None,
+            "No fault found".to_owned(),
+            "every check that could be made is fine".to_owned(),
+            "Everything that was checked works.".to_owned(),
+        ),
+        Status::Healthy => (None, "It works".to_owned(), works, "It works from this computer right now.".to_owned()),
+        _ if stated && !proof.is_empty() => (
+            Some(Code::CaseNotReproduced),
+            "The complaint does not show now".to_owned(),
+            format!("the complaint was not reproduced: {works}"),
+            "It works right now. Please say so at once when it happens again, so that it can be looked at then."
+                .to_owned(),
+        ),
+        _ => (
+            None,
+            "It cannot be said".to_owned(),
+            "what had to be checked could not be checked".to_owned(),
+            "The checks could not give an answer.".to_owned(),
+        ),
+    };
+    Verdict {
+        status,
+        layer: None,
+        layers: Vec::new(),
+        cause: None,
+        code,
+        title,
+        // "It works" is as sure as the observation that shows it; what could not be checked is no more than suspected.
+        certainty: if proof.is_empty() && status != Status::Healthy {
+            Certainty::Suspected
+        } else {
+            Certainty::Confirmed
+        },
+        culprit: None,
+        summary,
+        plain,
+        because: proof.iter().map(|observation| observation.id.clone()).collect(),
+        ruled_out: Vec::new(),
+        not_tested: Vec::new(),
+        notes: Vec::new(),
+        suspects: Vec::new(),
+        also: Vec::new(),
+        findings: Vec::new(),
+    }
+}
+
+/// Rule 4: an answer or a state of this machine is sure at the second look; silence only where a control answered; and
+/// a substitution that works convicts whatever it swapped.
+fn certainty(blame: &Blame<'_>, evidence: &Evidence<'_>) -> Certainty {
+    let swapped = blame.holding.as_ref().is_some_and(|holding| {
+        holding.matched.iter().any(|&index| {
+            let observation = evidence.observations[index];
+            observation.outcome == Outcome::Ok
+                && evidence.playbook.check(&observation.check).is_some_and(|check| !check.control_for.is_empty())
+        })
+    });
+    if swapped {
+        return Certainty::Confirmed;
+    }
+    let primary = evidence.observations[blame.primary];
+    let seen = primary.certainty.unwrap_or(Certainty::Suspected);
+    let silent = primary.code.is_none_or(|code| code.problem().basis == Basis::Silence);
+    if silent && !evidence.has_witness(blame.primary) { Certainty::Suspected } else { seen }
+}
+
+/// Rule 5: beneath a silence, what could not be looked at may be to blame as well.
+fn remaining_layers(blame: &Blame<'_>, evidence: &Evidence<'_>) -> Vec<Layer> {
+    let primary = evidence.observations[blame.primary];
+    let own = blame.holding.as_ref().map_or(primary.layer, |holding| holding.cause.layer);
+    let mut layers = BTreeSet::from([own]);
+    layers.extend(blame.rivals.iter().map(|rival| rival.cause.layer));
+    let silent = primary.code.is_some_and(|code| code.problem().basis == Basis::Silence);
+    if silent && !evidence.has_witness(blame.primary) {
+        for check in &evidence.playbook.checks {
+            let unknown = evidence.graph.is_beneath(&check.id, &primary.check)
+                && !evidence.works(&check.id)
+                && evidence
+                    .of_check(&check.id)
+                    .iter()
+                    .any(|&index| evidence.observations[index].outcome == Outcome::Unknown);
+            if unknown {
+                layers.insert(check.layer);
+            }
+        }
+    }
+    layers.into_iter().collect()
+}
+
+/// What a person would call the thing: the probe's own word where it has one, else what the check looked at.
+fn default_culprit(observation: &Observation) -> Option<String> {
+    let fact = |name: &str| observation.facts.get(name).and_then(|value| value.as_str()).map(str::to_owned);
+    fact("culprit")
+        .or_else(|| observation.subject.clone())
+        .or_else(|| observation.via.proxy.clone())
+        .or_else(|| observation.via.resolver.clone())
+        .or_else(|| observation.via.peer.clone())
+        .or_else(|| fact("address"))
+        .or_else(|| fact("interface"))
+        .or_else(|| fact("url"))
+        .or_else(|| observation.via.interface.clone())
+}
+
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}
+
+/// Independent faults: other groups of the frontier that the blame does not explain. What is silent above the blamed
+/// layer is taken for a consequence of it.
+fn also(blame: &Blame<'_>, frontier: &[Vec<usize>], held: &[Holding<'_>], evidence: &Evidence<'_>) -> Vec<Also> {
+    let nothing = BTreeSet::new();
+    let explained = blame.holding.as_ref().map_or(&nothing, |holding| &holding.matched);
+    let primary = evidence.observations[blame.primary];
+    let layer = blame.holding.as_ref().map_or(primary.layer, |holding| holding.cause.layer);
+    frontier
+        .iter()
+        .filter(|group| !group.iter().any(|index| *index == blame.primary || explained.contains(index)))
+        .map(|group| group[0])
+        .filter(|&index| {
+            let other = evidence.observations[index];
+            let silent = other.code.is_some_and(|code| code.problem().basis == Basis::Silence);
+            !is_background(other) && !(silent && layer < other.layer)
+        })
+        .map(|index| as_also(index, held, evidence))
+        .collect()
+}
+
+/// Problems beside the goal's trail that a person would want to know: what may affect it (a full disk, a wrong clock).
+fn asides(blame: &Option<Blame<'_>>, held: &[Holding<'_>], evidence: &Evidence<'_>) -> Vec<Also> {
+    let nothing = BTreeSet::new();
+    let explained =
+        blame.as_ref().and_then(|blame| blame.holding.as_ref()).map_or(&nothing, |holding| &holding.matched);
+    (0..evidence.observations.len())
+        .filter(|&index| evidence.stands(index) && !explained.contains(&index))
+        .filter(|&index| blame.as_ref().is_none_or(|blame| blame.primary != index))
+        .filter(|&index| {
+            let observation = evidence.observations[index];
+            !is_background(observation)
+                && !evidence.on_trail(&observation.check)
+                && evidence.playbook.check(&observation.check).is_some_and(|check| !check.may_affect.is_empty())
+        })
+        .map(|index| as_also(index, held, evidence))
+        .collect()
+}
+
+fn as_also(index: usize, held: &[Holding<'_>], evidence: &Evidence<'_>) -> Also {
+    let observation = evidence.observations[index];
+    let explaining = held.iter().filter(|holding| holding.matched.contains(&index)).cloned().collect();
+    let cause = ranked(explaining).into_iter().next();
+    let culprit = cause
+        .as_ref()
+        .and_then(|holding| fill(holding.cause.culprit.as_deref()?, evidence, &holding.matched))
+        .or_else(|| default_culprit(observation));
+    Also {
+        layer: cause.as_ref().map_or(observation.layer, |holding| holding.cause.layer),
+        cause: cause.map(|holding| holding.cause.id.clone()),
+        code: observation.code,
+        culprit,
+        summary: observation.summary.clone(),
+    }
+}
+
+fn dedup(also: Vec<Also>) -> Vec<Also> {
+    let mut kept: Vec<Also> = Vec::new();
+    for item in also {
+        let same = |other: &Also| {
+            other.summary == item.summary
+                || (other.cause.is_some() && other.cause == item.cause && other.culprit == item.culprit)
+        };
+        if !kept.iter().any(same) {
+            kept.push(item);
+        }
+    }
+    kept
+}
+
+/// One rung for each layer that the playbook looks at.
+fn findings(verdict: &Verdict, evidence: &Evidence<'_>) -> Vec<Finding> {
+    let mut rungs: BTreeMap<Layer, Vec<usize>> = BTreeMap::new();
+    for (index, observation) in evidence.observations.iter().enumerate() {
+        if observation.check != CASE_CHECK {
+            rungs.entry(observation.layer).or_default().push(index);
+        }
+    }
+    for check in &evidence.playbook.checks {
+        rungs.entry(check.layer).or_default();
+    }
+    if let Some(layer) = verdict.layer {
+        rungs.entry(layer).or_default();
+    }
+    rungs.into_iter().map(|(layer, seen)| finding(layer, &seen, verdict, evidence)).collect()
+}
+
+fn finding(layer: Layer, seen: &[usize], verdict: &Verdict, evidence: &Evidence<'_>) -> Finding {
+    let blamed = verdict.layer == Some(layer) && verdict.status != Status::Healthy;
+    let beside = verdict.also.iter().find(|also| also.layer == layer);
+    let said = |outcome: Outcome| {
+        seen.iter().map(|&index| evidence.observations[index]).find(|observation| observation.outcome == outcome)
+    };
+    let (status, summary) = if blamed {
+        (FindingStatus::Problem, verdict.summary.clone())
+    } else if let Some(also) = beside {
+        (FindingStatus::Problem, also.summary.clone())
+    } else if let Some(ok) = said(Outcome::Ok) {
+        (FindingStatus::Ok, ok.summary.clone())
+    } else if let Some(quirk) = seen.iter().find(|&&index| evidence.disproof(index).is_some()) {
+        (FindingStatus::Ok, format!("{} (no fault: what stands on it works)", evidence.observations[*quirk].summary))
+    } else if seen.iter().any(|&index| evidence.stands(index)) {
+        // It is seen but not blamed: a consequence of what is beneath, or a quirk beside the goal.
+        let consequence = seen.iter().copied().find(|&index| evidence.stands(index));
+        let text = consequence.map_or(String::new(), |index| evidence.observations[index].summary.clone());
+        (FindingStatus::Skipped, format!("not blamed: {text}"))
+    } else if let Some(unknown) = said(Outcome::Unknown) {
+        (FindingStatus::Unknown, unknown.summary.clone())
+    } else {
+        let why = said(Outcome::Skipped).map_or("not looked at".to_owned(), |skipped| skipped.summary.clone());
+        (FindingStatus::Skipped, why)
+    };
+    Finding { layer, status, summary }
+}
+
+fn ruled_out(verdict: &Verdict, evidence: &Evidence<'_>) -> Vec<RuledOut> {
+    verdict
+        .findings
+        .iter()
+        .filter(|finding| finding.status == FindingStatus::Ok)
+        .map(|finding| RuledOut {
+            layer: finding.layer,
+            by: evidence
+                .observations
+                .iter()
+                .filter(|observation| observation.layer == finding.layer && observation.outcome == Outcome::Ok)
+                .map(|observation| observation.id.clone())
+                .collect(),
+        })
+        .filter(|ruled| !ruled.by.is_empty())
+        .collect()
+}
+
+fn not_tested(evidence: &Evidence<'_>) -> Vec<NotTested> {
+    let mut untested = Vec::new();
+    for check in &evidence.playbook.checks {
+        let seen = evidence.of_check(&check.id);
+        let why = if seen.is_empty() {
+            Some("the verdict was settled before its turn".to_owned())
+        } else if seen
+            .iter()
+            .all(|&index| matches!(evidence.observations[index].outcome, Outcome::Skipped | Outcome::Unknown))
+        {
+            let first = evidence.observations[seen[0]];
+            (first.skip != Some(Skip::NotNeeded)).then(|| first.summary.clone())
+        } else {
+            None
+        };
+        if let Some(why) = why {
+            untested.push(NotTested { check: check.id.clone(), layer: check.layer, why });
+        }
+    }
+    untested
+}
+
+/// Quirks: problems that a success disproved, that lie aside, or that nobody feels.
+fn notes(verdict: &Verdict, evidence: &Evidence<'_>) -> Vec<String> {
+    let blamed: Vec<&str> = verdict.also.iter().map(|also| also.summary.as_str()).collect();
+    let mut notes = Vec::new();
+    for (index, observation) in evidence.observations.iter().enumerate() {
+        if observation.outcome != Outcome::Problem
+            || verdict.because.contains(&observation.id)
+            || blamed.contains(&observation.summary.as_str())
+        {
+            continue;
+        }
+        if let Some(proof) = evidence.disproof(index) {
+            notes.push(format!("{}; no fault, because {}", observation.summary, proof.summary));
+        } else if evidence.is_aside(index) {
+            notes.push(format!("{} (not on the way to the target)", observation.summary));
+        } else if matches!(verdict.status, Status::Healthy | Status::Degraded | Status::Undecided)
+            || is_background(observation)
+            || evidence.works(&observation.check)
+        {
+            notes.push(observation.summary.clone());
+        }
+    }
+    notes
+}
+
+fn next(verdict: &Verdict, blame: &Option<Blame<'_>>, evidence: &Evidence<'_>) -> Next {
+    let Some(holding) = blame.as_ref().and_then(|blame| blame.holding.as_ref()) else {
+        return unexplained_next(verdict, evidence);
+    };
+    let cause = holding.cause;
+    Next {
+        workaround: cause.workaround.iter().filter_map(|step| fill(step, evidence, &holding.matched)).collect(),
+        verify: cause.verify.clone().or_else(|| evidence.playbook.goals().next().map(|goal| goal.id.clone())),
+        escalate: cause.escalate.clone(),
+        command: None,
+    }
+}
+
+fn unexplained_next(verdict: &Verdict, evidence: &Evidence<'_>) -> Next {
+    let mut next = Next { verify: evidence.playbook.goals().next().map(|goal| goal.id.clone()), ..Next::default() };
+    if verdict.code == Some(Code::CaseNotReproduced) {
+        next.workaround = vec![
+            "Ask when exactly it last happened, and what was being done".to_owned(),
+            "Run this again while it happens".to_owned(),
+        ];
+    } else if verdict.status == Status::Undecided {
+        next.workaround = vec!["Run it again with --full, with administrator rights if that is allowed".to_owned()];
+    }
+    next
+}

@@ -1,0 +1,325 @@
+//! Reading a packet that somebody sent: zip or bare JSON, with a cap on everything that a stranger decides.
+
+use super::{Packet, SCHEMA};
+use crate::error::{Error, Result};
+use crate::packet::write::hex;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+use zip::ZipArchive;
+
+/// Name of the file with the checksums.
+pub const SUMS: &str = "SHA256SUMS";
+
+/// A file larger than this was not made by this program: the spool takes 32 MiB of evidence.
+const LARGEST_FILE: u64 = 256 << 20;
+/// `packet.json` unpacked.
+const LARGEST_JSON: u64 = 64 << 20;
+/// All files of an archive unpacked: the guard against zip bombs.
+const LARGEST_UNPACKED: u64 = 512 << 20;
+/// Files in an archive: one or two for each observation.
+const MOST_FILES: usize = 10_000;
+/// Longest name of a file in an archive.
+const LONGEST_NAME: usize = 255;
+
+/// A packet and what lies beside it.
+#[derive(Debug)]
+pub struct Opened {
+    pub packet: Packet,
+    /// Every file of the archive with its unpacked size; empty for bare JSON.
+    pub files: Vec<(String, u64)>,
+}
+
+/// What `verify` found.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Verified {
+    /// How many files match their checksum.
+    pub files: usize,
+    /// What is wrong, in sentences; empty where the packet is whole.
+    pub wrong: Vec<String>,
+}
+
+/// Opens a packet, zip or JSON.
+///
+/// # Errors
+/// Where the file cannot be read, is no packet, or is one of a later version.
+pub fn open(path: &Path) -> Result<Opened> {
+    let mut file = open_file(path)?;
+    if !is_zip(&mut file).map_err(|error| unreadable(path, &error))? {
+        let bytes = read_capped(&mut file, LARGEST_JSON, path, "the file")?;
+        return Ok(Opened { packet: parse(path, &bytes)?, files: Vec::new() });
+    }
+    let mut archive = open_archive(path, file)?;
+    let bytes = unpack(&mut archive, "packet.json", LARGEST_JSON, path)?;
+    let mut files = Vec::new();
+    for index in 0..archive.len() {
+        let entry = archive.by_index(index).map_err(|error| broken(path, &error))?;
+        files.push((entry.name().map(|name| name.into_owned()).unwrap_or_default(), entry.size()));
+    }
+    Ok(Opened { packet: parse(path, &bytes)?, files })
+}
+
+/// Compares every file of an archive with its checksum.
+///
+/// # Errors
+/// Where the file cannot be read or is no archive at all.
+pub fn verify(path: &Path) -> Result<Verified> {
+    let mut file = open_file(path)?;
+    if !is_zip(&mut file).map_err(|error| unreadable(path, &error))? {
+        return Err(Error::usage(format!("`{}` is a packet without checksums", path.display()))
+            .hint("verify the zip that lies beside it"));
+    }
+    let mut archive = open_archive(path, file)?;
+    let mut wrong = Vec::new();
+    let sums = match unpack(&mut archive, SUMS, LARGEST_JSON, path) {
+        Ok(bytes) => read_sums(&bytes, &mut wrong),
+        Err(error) => return Ok(Verified { files: 0, wrong: vec![error.to_string()] }),
+    };
+    let names: BTreeSet<String> =
+        archive.file_names().filter_map(|name| name.ok().map(|name| name.into_owned())).collect();
+    for name in names.iter().filter(|name| *name != SUMS && !sums.contains_key(*name)) {
+        wrong.push(format!("`{name}` is not in {SUMS}"));
+    }
+    let mut good = 0;
+    for (name, expected) in &sums {
+        if !names.contains(name) {
+            wrong.push(format!("`{name}` is missing"));
+            continue;
+        }
+        match unpack(&mut archive, name, LARGEST_UNPACKED, path) {
+            Ok(bytes) if hex(&bytes) == *expected => {
+                good += 1;
+                if name == "packet.json"
+                    && let Err(error) = parse(path, &bytes)
+                {
+                    wrong.push(error.to_string());
+                }
+            }
+            Ok(_) => wrong.push(format!("`{name}` was changed after the packet was made")),
+            Err(error) => wrong.push(error.to_string()),
+        }
+    }
+    if !sums.contains_key("packet.json") {
+        wrong.push(format!("`packet.json` is not in {SUMS}"));
+    }
+    Ok(Verified { files: good, wrong })
+}
+
+fn open_file(path: &Path) -> Result<File> {
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    let facts = file.metadata().map_err(|error| unreadable(path, &error))?;
+    if facts.is_dir() {
+        return Err(Error::usage(format!("`{}` is a folder, not a packet", path.display())));
+    }
+    if facts.len() > LARGEST_FILE {
+        let limit = LARGEST_FILE >> 20;
+        return Err(Error::usage(format!("`{}` is larger than a packet can be ({limit} MiB)", path.display())));
+    }
+    Ok(file)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Error {
+    let error_out = Error::environment(format!("cannot read the packet `{}`", path.display()));
+    error_out.because(error)
+}
+
+fn broken(path: &Path, error: &zip::result::ZipError) -> Error {
+    Error::usage(format!("the packet `{}` is damaged or cut off", path.display())).because(error)
+}
+
+fn is_zip(file: &mut File) -> io::Result<bool> {
+    let mut start = [0; 2];
+    let mut filled = 0;
+    while filled < start.len() {
+        match file.read(&mut start[filled..])? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    file.seek(SeekFrom::Start(0))?;
+    Ok(start == *b"PK")
+}
+
+fn open_archive(path: &Path, file: File) -> Result<ZipArchive<File>> {
+    let archive = ZipArchive::new(file).map_err(|error| broken(path, &error))?;
+    let refuse = |why: String| Err(Error::usage(format!("`{}` is not a packet: {why}", path.display())));
+    if archive.len() > MOST_FILES {
+        return refuse(format!("it holds {} files", archive.len()));
+    }
+    if archive.has_duplicate_names() {
+        return refuse("two of its files have the same name".to_owned());
+    }
+    if archive.decompressed_size().is_some_and(|size| size > u128::from(LARGEST_UNPACKED)) {
+        return refuse(format!("unpacked it is larger than {} MiB", LARGEST_UNPACKED >> 20));
+    }
+    for name in archive.file_names() {
+        let name = name.map_err(|error| broken(path, &error))?;
+        if !is_safe(&name) {
+            return refuse(format!("the file name `{name}` leads out of it"));
+        }
+    }
+    Ok(archive)
+}
+
+/// Plain relative names only. Nothing is ever unpacked to disk, but what passes here may be by another tool.
+fn is_safe(name: &str) -> bool {
+    name.len() <= LONGEST_NAME
+        && !name.starts_with('/')
+        && !name.contains(['\\', ':'])
+        && !name.chars().any(char::is_control)
+        && name.split('/').all(|part| part != ".." && part != ".")
+}
+
+fn unpack(archive: &mut ZipArchive<File>, name: &str, limit: u64, path: &Path) -> Result<Vec<u8>> {
+    let mut entry = match archive.by_name(name) {
+        Ok(entry) => entry,
+        Err(zip::result::ZipError::FileNotFound) => {
+            return Err(Error::usage(format!("`{}` is not a packet: it holds no `{name}`", path.display())));
+        }
+        Err(error) => return Err(broken(path, &error)),
+    };
+    read_capped(&mut entry, limit, path, &format!("`{name}`"))
+}
+
+/// Reads at most `limit` bytes, whatever the header claims.
+fn read_capped(from: &mut impl Read, limit: u64, path: &Path, what: &str) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(limit + 1).read_to_end(&mut bytes).map_err(|error| {
+        Error::usage(format!("the packet `{}` is damaged: {what} cannot be read", path.display())).because(&error)
+    })?;
+    if bytes.len() as u64 > limit {
+        let limit = limit >> 20;
+        return Err(Error::usage(format!("`{}` is not a packet: {what} is over {limit} MiB", path.display())));
+    }
+    Ok(bytes)
+}
+
+fn parse(path: &Path, bytes: &[u8]) -> Result<Packet> {
+    #[derive(serde::Deserialize)]
+    struct Marked {
+        #[serde(default)]
+        schema: String,
+    }
+    let no_packet = |why: &str| Error::usage(format!("`{}` is not a packet: {why}", path.display()));
+    let text = std::str::from_utf8(bytes).map_err(|error| no_packet("it is not UTF-8 text").because(&error))?;
+    let marked: Marked =
+        serde_json::from_str(text).map_err(|error| no_packet("it is not a JSON object").because(&error))?;
+    match marked.schema.as_str() {
+        SCHEMA => {}
+        "" => return Err(no_packet("it names no schema")),
+        other if other.starts_with("firstline.packet/") => {
+            return Err(Error::usage(format!(
+                "`{}` has the schema `{other}`; this program reads `{SCHEMA}`",
+                path.display()
+            ))
+            .hint("use the version of firstline that made it, or a later one"));
+        }
+        other => return Err(no_packet(&format!("its schema is `{other}`"))),
+    }
+    serde_json::from_str(text).map_err(|error| no_packet("a field of it cannot be read").because(&error))
+}
+
+fn read_sums(bytes: &[u8], wrong: &mut Vec<String>) -> BTreeMap<String, String> {
+    let mut sums = BTreeMap::new();
+    for line in String::from_utf8_lossy(bytes).lines() {
+        match line.split_once("  ") {
+            Some((sum, name)) if sum.len() == 64 => {
+                sums.insert(name.to_owned(), sum.to_ascii_lowercase());
+            }
+            _ => wrong.push(format!("{SUMS} has a line that makes no sense")),
+        }
+    }
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use zip::write::SimpleFileOptions;
+
+    const EXAMPLE: &str = "tests/packets/v1/stale-vpn-resolver.json";
+
+    fn file(bytes: &[u8]) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    }
+
+    fn zipped(files: &[(&str, &[u8])]) -> tempfile::NamedTempFile {
+        let mut archive = zip::ZipWriter::new(io::Cursor::new(Vec::new()));
+        for (name, bytes) in files {
+            archive.start_file(*name, SimpleFileOptions::default()).unwrap();
+            archive.write_all(bytes).unwrap();
+        }
+        file(&archive.finish().unwrap().into_inner())
+    }
+
+    #[test]
+    fn what_is_no_packet_is_refused_with_the_reason() {
+        let example = std::fs::read_to_string(EXAMPLE).unwrap();
+        let cases: [(&[u8], &str); 8] = [
+            (b"", "it is not a JSON object"),
+            (b"\xff\xfe", "it is not UTF-8 text"),
+            (b"{}", "it names no schema"),
+            (br#"{"schema":"other/1"}"#, "its schema is `other/1`"),
+            (br#"{"schema":"firstline.packet/9"}"#, "this program reads `firstline.packet/1`"),
+            (br#"{"schema":"firstline.packet/1"}"#, "a field of it cannot be read"),
+            (&example.as_bytes()[..example.len() / 2], "it is not a JSON object"),
+            (b"PK\x03\x04cut", "damaged or cut off"),
+        ];
+        for (bytes, expected) in cases {
+            let error = open(file(bytes).path()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{expected} is not in {error}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_an_error_and_no_crash() {
+        let deep = "[".repeat(100_000);
+        assert!(open(file(deep.as_bytes()).path()).is_err());
+    }
+
+    #[test]
+    fn an_archive_that_tricks_is_refused() {
+        let cases: [(&[(&str, &[u8])], &str); 3] = [
+            (&[("../evil", b"x")], "leads out of it"),
+            (&[("/etc/x", b"x")], "leads out of it"),
+            (&[("other.txt", b"x")], "it holds no `packet.json`"),
+        ];
+        for (files, expected) in cases {
+            let error = open(zipped(files).path()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{expected} is not in {error}");
+        }
+    }
+
+    #[test]
+    fn a_bomb_is_not_unpacked() {
+        let zeros = vec![b' '; (LARGEST_JSON + 2) as usize];
+        let error = open(zipped(&[("packet.json", &zeros)]).path()).unwrap_err().to_string();
+        assert!(error.contains("is over 64 MiB"), "{error}");
+    }
+
+    #[test]
+    fn verify_names_what_was_changed_added_and_taken_away() {
+        let packet = std::fs::read(EXAMPLE).unwrap();
+        let sums = format!("{}  packet.json\n{}  summary.txt\n{}  gone.txt\n", hex(&packet), hex(b"a"), hex(b"b"));
+        let archive = zipped(&[
+            ("packet.json", &packet),
+            ("summary.txt", b"changed"),
+            ("extra.txt", b"x"),
+            (SUMS, sums.as_bytes()),
+        ]);
+        let verified = verify(archive.path()).unwrap();
+        assert_eq!(verified.files, 1);
+        assert_eq!(
+            verified.wrong,
+            [
+                "`extra.txt` is not in SHA256SUMS",
+                "`gone.txt` is missing",
+                "`summary.txt` was changed after the packet was made",
+            ]
+        );
+    }
+}

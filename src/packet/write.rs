@@ -1,0 +1,195 @@
+//! Writing the packet: one zip, built whole and renamed into place, with the summary and the JSON beside it. The bytes
+//! depend on the packet alone: fixed order, fixed times.
+
+use super::Packet;
+use crate::report;
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, Cursor, Write};
+use std::path::{Path, PathBuf};
+use zip::write::SimpleFileOptions;
+
+/// Deflate level 1: the packet is small and the person waits.
+const LEVEL: i64 = 1;
+
+/// Evidence by file name.
+pub type Files = [(String, Vec<u8>)];
+
+/// Where a packet went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    pub path: PathBuf,
+}
+
+/// Writes the packet into the first of `folders` that takes it. What did not work is added to the run's warnings, and
+/// so is the path: both are part of the packet that is written.
+pub fn write(packet: &mut Packet, files: &Files, folders: &[PathBuf]) -> Option<Written> {
+    let stem = stem(packet);
+    for folder in folders {
+        let path = folder.join(format!("{stem}.zip"));
+        packet.run.packet_path = Some(path.to_string_lossy().into_owned());
+        match write_into(packet, files, folder, &stem) {
+            Ok(()) => return Some(Written { path }),
+            Err(error) => {
+                packet.run.warnings.push(format!("the packet could not be written to {}: {error}", folder.display()));
+            }
+        }
+    }
+    packet.run.packet_path = None;
+    None
+}
+
+/// `firstline-<playbook>-<YYYYMMDD-HHMMSS>-<run>`, in UTC like all times of a packet.
+fn stem(packet: &Packet) -> String {
+    let time: String = packet
+        .run
+        .started
+        .chars()
+        .take(19)
+        .filter_map(|character| match character {
+            'T' => Some('-'),
+            digit if digit.is_ascii_digit() => Some(digit),
+            _ => None,
+        })
+        .collect();
+    let word =
+        |text: &str| -> String { text.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(40).collect() };
+    let run: String = word(&packet.run.id).chars().take(4).collect();
+    format!("firstline-{}-{time}-{run}", word(&packet.playbook.id))
+}
+
+fn write_into(packet: &Packet, files: &Files, folder: &Path, stem: &str) -> io::Result<()> {
+    let json = json(packet)?;
+    let summary = report::summary(packet);
+    let archive = archive(packet, &json, &summary, files)?;
+    super::spool::make_folder(folder)?;
+    put(&folder.join(format!("{stem}.zip")), &archive)?;
+    put(&folder.join(format!("{stem}.txt")), summary.as_bytes())?;
+    put(&folder.join(format!("{stem}.json")), &json)
+}
+
+/// The packet as its JSON document.
+///
+/// # Errors
+/// Where a value cannot be written as JSON.
+pub fn json(packet: &Packet) -> io::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(packet)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// Writes beside the place and renames, so that nobody ever sees half a file. A disk that fills up leaves nothing.
+fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let part = path.with_file_name(format!(".{name}.part"));
+    let written = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&part)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&part, path));
+    if let Err(error) = &written
+        && error.kind() != io::ErrorKind::AlreadyExists
+    {
+        let _ = fs::remove_file(&part);
+    }
+    written
+}
+
+fn archive(packet: &Packet, json: &[u8], summary: &str, files: &Files) -> io::Result<Vec<u8>> {
+    let markdown = report::markdown(packet);
+    let mut contents: Vec<(String, &[u8])> = vec![
+        ("packet.json".to_owned(), json),
+        ("summary.txt".to_owned(), summary.as_bytes()),
+        ("summary.md".to_owned(), markdown.as_bytes()),
+    ];
+    contents.extend(files.iter().map(|(name, bytes)| (format!("evidence/{name}"), bytes.as_slice())));
+    let sums = sums(&contents);
+    contents.push((super::read::SUMS.to_owned(), sums.as_bytes()));
+
+    // The default time of a zip entry is its epoch, 1980: the same packet gives the same bytes.
+    let options = SimpleFileOptions::default()
+        .compression_method(zip::CompressionMethod::Deflated)
+        .compression_level(Some(LEVEL))
+        .last_modified_time(zip::DateTime::default())
+        .unix_permissions(0o644);
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in contents {
+        archive.start_file(name, options).map_err(io::Error::other)?;
+        archive.write_all(bytes)?;
+    }
+    Ok(archive.finish().map_err(io::Error::other)?.into_inner())
+}
+
+/// Lines that `sha256sum --check` reads.
+fn sums(contents: &[(String, &[u8])]) -> String {
+    let mut text = String::new();
+    for (name, bytes) in contents {
+        let _ = writeln!(text, "{}  {name}", hex(bytes));
+    }
+    text
+}
+
+/// SHA-256 in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::read;
+
+    fn example() -> Packet {
+        read::open(Path::new("tests/packets/v1/stale-vpn-resolver.json")).unwrap().packet
+    }
+
+    #[test]
+    fn a_packet_comes_back_as_it_was_and_checks_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut packet = example();
+        let files = [("answer.txt".to_owned(), b"raw".to_vec())];
+        let written = write(&mut packet, &files, &[folder.path().to_owned()]).unwrap();
+        let name = written.path.file_name().unwrap().to_string_lossy().into_owned();
+        assert_eq!(name, "firstline-one-site-fails-20261121-091502-5f0c.zip");
+        assert_eq!(read::open(&written.path).unwrap().packet, packet);
+        assert_eq!(read::verify(&written.path).unwrap().wrong, Vec::<String>::new());
+        let mut names: Vec<String> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path().extension().unwrap().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["json", "txt", "zip"]);
+    }
+
+    #[test]
+    fn the_same_packet_gives_the_same_bytes() {
+        let packet = example();
+        let once = archive(&packet, b"{}", "s", &[]).unwrap();
+        assert_eq!(once, archive(&packet, b"{}", "s", &[]).unwrap());
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_is_named_and_the_next_one_used() {
+        let good = tempfile::tempdir().unwrap();
+        let bad = tempfile::NamedTempFile::new().unwrap();
+        let mut packet = example();
+        let written = write(&mut packet, &[], &[bad.path().to_owned(), good.path().to_owned()]).unwrap();
+        assert!(written.path.starts_with(good.path()));
+        let stored = read::open(&written.path).unwrap().packet;
+        assert!(stored.run.warnings[0].contains(&*bad.path().to_string_lossy()), "{:?}", stored.run.warnings);
+        assert_eq!(stored.run.packet_path, packet.run.packet_path);
+    }
+
+    #[test]
+    fn nowhere_to_write_loses_nothing_but_the_file() {
+        let bad = tempfile::NamedTempFile::new().unwrap();
+        let mut packet = example();
+        assert_eq!(write(&mut packet, &[], &[bad.path().to_owned()]), None);
+        assert_eq!((packet.run.packet_path, packet.run.warnings.len()), (None, 1));
+    }
+}

@@ -1,0 +1,94 @@
+//! The playbooks in the binary, and the fragments that several of them include. Only the one that is asked for is
+//! parsed, so their number costs a start nothing.
+
+use super::parse::{self, Registry};
+use super::{Mistakes, Playbook};
+
+/// Where a built-in playbook says that it comes from.
+pub const ORIGIN: &str = "built in";
+
+macro_rules! built_in {
+    ($folder:literal: $( $id:literal )*) => {
+        &[ $( ($id, include_str!(concat!("../../", $folder, "/", $id, ".toml"))), )* ]
+    };
+}
+
+/// Id and text of each playbook in the binary. Adding one is its file and its id here.
+pub const BUILTIN: &[(&str, &str)] = built_in!("playbooks":
+);
+
+/// Name and text of each fragment that playbooks can include.
+pub const FRAGMENTS: &[(&str, &str)] = built_in!("playbooks/common":
+);
+
+/// The text of a built-in playbook.
+pub fn text(id: &str) -> Option<&'static str> {
+    BUILTIN.iter().find(|(known, _)| *known == id).map(|(_, text)| *text)
+}
+
+/// The text of a fragment, or of a whole built-in playbook: both can be included.
+pub fn include(name: &str) -> Option<&'static str> {
+    FRAGMENTS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text).or_else(|| text(name))
+}
+
+/// The built-in playbook with this id; none where there is none.
+///
+/// # Errors
+/// Its mistakes, which would be ours: a test reads all of them.
+pub fn playbook(id: &str) -> Option<Result<Playbook, Mistakes>> {
+    let text = text(id)?;
+    let included = |name: &str| include(name).map(str::to_owned);
+    Some(parse::read_trusted(id, text, &included).map(|mut playbook| {
+        playbook.origin = ORIGIN.to_owned();
+        playbook
+    }))
+}
+
+/// Everything that is wrong with a built-in playbook, warnings included; none where there is none.
+pub fn lint(id: &str) -> Option<Mistakes> {
+    let included = |name: &str| include(name).map(str::to_owned);
+    Some(parse::check(id, text(id)?, &included, Registry::all()).1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::judge;
+    use crate::playbook::testing;
+    use std::path::Path;
+
+    fn stems(folder: &str) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)) else {
+            return Vec::new();
+        };
+        let mut stems: Vec<String> = entries
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+            .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+            .collect();
+        stems.sort();
+        stems
+    }
+
+    #[test]
+    fn every_file_is_listed() {
+        for (folder, list) in [("playbooks", BUILTIN), ("playbooks/common", FRAGMENTS)] {
+            let mut listed: Vec<&str> = list.iter().map(|(id, _)| *id).collect();
+            listed.sort_unstable();
+            assert_eq!(listed, stems(folder), "{folder}");
+        }
+    }
+
+    #[test]
+    fn every_built_in_playbook_is_without_mistakes() {
+        for (id, _) in BUILTIN {
+            let mistakes = lint(id).unwrap();
+            assert_eq!(mistakes.errors(), 0, "{}", mistakes.render(false));
+            let playbook = playbook(id).unwrap().unwrap();
+            assert_eq!(playbook.id, *id, "the file's name is the id");
+            assert!(!playbook.says.is_empty(), "{id} cannot be found by words");
+            let report = testing::run(&playbook, &|playbook, seen, case| judge(playbook, seen, case).verdict);
+            assert!(report.passed(), "{report}");
+        }
+    }
+}

@@ -1,0 +1,693 @@
+//! What the answers of one server mean. Pure: from what was asked and heard to code, certainty and one sentence.
+
+use super::ask::{Asked, Silent, Tcp, Word};
+use super::message::Answer;
+use crate::problem::Code;
+use crate::world::Failure;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+/// An answer is slow from here on: the bound that ChromeOS's network diagnostics use.
+pub(super) const SLOW: Duration = Duration::from_millis(500);
+/// So many lost queries are more than the single loss that any network has.
+const FLAPPING_LOST: u32 = 2;
+/// From so many lost queries on, and this share of all, it is confirmed.
+const FLAPPING_CONFIRMED: (u32, f64) = (3, 0.2);
+
+/// The circumstances that decide what an answer means.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Case {
+    /// The server as people write it.
+    pub(super) server: String,
+    /// The name that was asked.
+    pub(super) name: String,
+    /// Why DNS is not to blame where it does not know the name.
+    pub(super) not_for_dns: Option<&'static str>,
+    /// The suffix that was put behind a short name, where it is not in this machine's own search list.
+    pub(super) foreign_suffix: Option<String>,
+    /// This machine's own name may well be on the loopback.
+    pub(super) is_own_name: bool,
+    /// What the server to compare with says.
+    pub(super) other: Option<Other>,
+}
+
+/// What another server says about the same name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Other {
+    pub(super) server: String,
+    pub(super) rcode: String,
+    pub(super) addresses: Vec<IpAddr>,
+    pub(super) cname: Vec<String>,
+}
+
+/// What it comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Finding {
+    Works,
+    Wrong { code: Code, also: Vec<Code>, confirmed: bool },
+    Unknown,
+}
+
+/// A finding and the sentence that says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Judgement {
+    pub(super) finding: Finding,
+    pub(super) summary: String,
+}
+
+impl Judgement {
+    fn works(summary: String) -> Self {
+        Judgement { finding: Finding::Works, summary }
+    }
+
+    fn wrong(code: Code, confirmed: bool, summary: String) -> Self {
+        Judgement { finding: Finding::Wrong { code, also: Vec::new(), confirmed }, summary }
+    }
+}
+
+/// The answer that counts: the second try where there was one and it says something about the name.
+pub(super) fn deciding(asked: &Asked) -> Option<&Answer> {
+    match (&asked.word, &asked.second) {
+        (_, Some(Word::Answer(answer))) if answer.is_about_name() => Some(answer),
+        (Word::Answer(answer), _) => Some(answer),
+        _ => asked.tcp_answer.as_ref(),
+    }
+}
+
+/// All addresses that were heard: of the first type, then of the others; those over TCP where UDP had no room.
+pub(super) fn addresses(asked: &Asked) -> Vec<IpAddr> {
+    let mut all: Vec<IpAddr> = Vec::new();
+    let whole = asked.tcp_answer.as_ref().filter(|_| deciding(asked).is_some_and(|answer| answer.truncated));
+    let first = whole.or(deciding(asked)).into_iter();
+    let others = asked.others.iter().filter_map(|(_, word)| match word {
+        Word::Answer(answer) => Some(answer),
+        _ => None,
+    });
+    for address in first.chain(others).flat_map(|answer| &answer.addresses) {
+        if !all.contains(address) {
+            all.push(*address);
+        }
+    }
+    all
+}
+
+/// Records of other types that were heard.
+pub(super) fn records(asked: &Asked) -> Vec<String> {
+    let others = asked.others.iter().filter_map(|(_, word)| match word {
+        Word::Answer(answer) => Some(answer),
+        _ => None,
+    });
+    deciding(asked).into_iter().chain(others).flat_map(|answer| answer.records.clone()).collect()
+}
+
+/// The addresses that a server invented for a name that cannot exist.
+pub(super) fn invented(asked: &Asked) -> &[IpAddr] {
+    match &asked.random {
+        Some(Word::Answer(answer)) if answer.rcode == "NOERROR" => &answer.addresses,
+        _ => &[],
+    }
+}
+
+/// An address that no public name should have: this network (RFC 1122), loopback, multicast, reserved (RFC 1112), and
+/// their like in IPv6. Private ranges are none: split-horizon answers are normal.
+pub(super) fn is_bogon(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_bogon_v4(address),
+        IpAddr::V6(address) => match address.to_ipv4_mapped() {
+            Some(mapped) => is_bogon_v4(mapped),
+            None => {
+                address == Ipv6Addr::UNSPECIFIED
+                    || address == Ipv6Addr::LOCALHOST
+                    || address.is_multicast()
+                    || address.is_unicast_link_local()
+            }
+        },
+    }
+}
+
+fn is_bogon_v4(address: Ipv4Addr) -> bool {
+    let first = address.octets()[0];
+    first == 0 || first == 127 || first >= 224 || address.is_link_local()
+}
+
+/// The types that stayed silent although the server answers, and those that failed with their code.
+pub(super) fn other_types(asked: &Asked) -> (Vec<String>, Vec<String>) {
+    let mut silent = Vec::new();
+    let mut failed = Vec::new();
+    for (kind, word) in &asked.others {
+        match word {
+            Word::Silence => silent.push(kind.clone()),
+            Word::Answer(answer) if !answer.is_about_name() => failed.push(format!("{kind} {}", answer.rcode)),
+            Word::Garbage(_) => failed.push(format!("{kind} malformed")),
+            Word::Failure(_) => failed.push(format!("{kind} unreachable")),
+            _ => {}
+        }
+    }
+    (silent, failed)
+}
+
+/// Judges.
+pub(super) fn judge(asked: &Asked, case: &Case) -> Judgement {
+    match &asked.word {
+        Word::Cut => unknown("the time was over before the server could be judged"),
+        Word::Silence => silence(asked, case),
+        word if asked.second.is_some() => refusal(asked, word, case),
+        Word::Answer(answer) if answer.rcode == "NXDOMAIN" => no_such_name(asked, case),
+        Word::Answer(_) => answered(asked, case),
+        word => refusal(asked, word, case),
+    }
+}
+
+fn unknown(why: &str) -> Judgement {
+    Judgement { finding: Finding::Unknown, summary: why.to_owned() }
+}
+
+fn silence(asked: &Asked, case: &Case) -> Judgement {
+    let Some(silent) = asked.silent else {
+        return unknown("the time was over before the server could be judged");
+    };
+    let tcp = match asked.tcp {
+        Tcp::Ok => "; it does answer over TCP",
+        Tcp::Refused => "; TCP port 53 of that machine is closed",
+        Tcp::Timeout => "; neither over TCP",
+        Tcp::Failed | Tcp::NotAsked => "",
+    };
+    let control = match &asked.control {
+        Some(Word::Answer(_)) => "; it does answer for another name",
+        _ => "",
+    };
+    Judgement::wrong(Code::DnsTimeout, silent.confirmed, format!("{}{tcp}{control}", silence_words(&silent, case)))
+}
+
+/// The sentence of a silence, also while it is only suspected.
+pub(super) fn silence_words(silent: &Silent, case: &Case) -> String {
+    let sibling = silent.sibling.map_or(String::new(), |sibling| {
+        format!(", while {} answered in {}", super::server_text(sibling.server), milliseconds(sibling.took))
+    });
+    format!(
+        "{} did not answer {} queries for {} in {:.1} s{sibling}",
+        case.server,
+        silent.queries,
+        case.name,
+        silent.waited.as_secs_f64()
+    )
+}
+
+/// The code of an explicit word that is not about the name.
+fn refusal_code(word: &Word) -> Option<Code> {
+    Some(match word {
+        Word::Answer(answer) => match answer.rcode.as_str() {
+            "SERVFAIL" => Code::DnsServfail,
+            "REFUSED" | "NOTAUTH" => Code::DnsRefused,
+            "NXDOMAIN" => Code::DnsNxdomain,
+            _ => Code::DnsFormerr,
+        },
+        Word::Garbage(_) => Code::DnsFormerr,
+        Word::Failure(failure) => match failure {
+            Failure::Refused => Code::DnsPortClosed,
+            Failure::NetworkUnreachable
+            | Failure::HostUnreachable
+            | Failure::Prohibited
+            | Failure::TimeExceeded
+            | Failure::NoSource => Code::DnsUnreachable,
+            Failure::LocalDenied => Code::HostFilterDrops,
+            _ => return None,
+        },
+        Word::Silence | Word::Cut => return None,
+    })
+}
+
+fn refusal(asked: &Asked, word: &Word, case: &Case) -> Judgement {
+    let Some(code) = refusal_code(word) else {
+        return unknown(&refusal_words(word, case));
+    };
+    let words = refusal_words(word, case);
+    match &asked.second {
+        Some(second @ Word::Answer(answer)) if answer.is_about_name() => Judgement::wrong(
+            Code::DnsFlapping,
+            false,
+            format!("{words}, then answered the same query with {}", brief(second)),
+        ),
+        Some(second) => {
+            let control = match &asked.control {
+                Some(Word::Answer(answer)) if answer.is_about_name() => {
+                    "; it does answer for another name, so the trouble is with this one"
+                }
+                Some(Word::Answer(_) | Word::Garbage(_)) => "; it does the same for another name",
+                _ => "",
+            };
+            let same = refusal_code(second).is_some();
+            let twice = if same { ", twice" } else { "" };
+            Judgement::wrong(code, same, format!("{words}{twice}{control}"))
+        }
+        None => Judgement::wrong(code, false, words),
+    }
+}
+
+fn refusal_words(word: &Word, case: &Case) -> String {
+    let Case { server, name, .. } = case;
+    match word {
+        Word::Answer(answer) => format!("{server} answered the query for {name} with {}", answer.rcode),
+        Word::Garbage(why) => format!("{server} sent {why} to the query for {name}"),
+        Word::Failure(failure) => match failure_words(failure) {
+            Some(words) => format!("{server}: {words}"),
+            None => format!("{server} could not be asked ({failure:?})"),
+        },
+        Word::Silence | Word::Cut => format!("{server} did not answer the query for {name}"),
+    }
+}
+
+/// What the network said, in words for a ticket.
+fn failure_words(failure: &Failure) -> Option<&'static str> {
+    Some(match failure {
+        Failure::Refused => "nothing listens on its DNS port (ICMP port unreachable)",
+        Failure::NetworkUnreachable => "its network is unreachable",
+        Failure::HostUnreachable => "the host is unreachable",
+        Failure::Prohibited => "a filter on the way forbids the query (ICMP prohibited)",
+        Failure::TimeExceeded => "the query's hop limit ran out on the way",
+        Failure::NoSource => "this machine has no source address for it",
+        Failure::LocalDenied => "this machine itself does not let the query out (operation not permitted)",
+        _ => return None,
+    })
+}
+
+fn no_such_name(asked: &Asked, case: &Case) -> Judgement {
+    let took = asked.took.map_or(String::new(), |took| format!(" in {}", milliseconds(took)));
+    let words = format!("{} says that {} does not exist (NXDOMAIN{took})", case.server, case.name);
+    if let Some(why) = case.not_for_dns {
+        return Judgement::works(format!("{words}, as it should: {why}"));
+    }
+    match &case.other {
+        Some(other) if !other.addresses.is_empty() => with_also(
+            Judgement::wrong(
+                Code::DnsNxdomain,
+                true,
+                format!("{words}, but {} gives {}", other.server, list(&other.addresses)),
+            ),
+            [Code::DnsAnswerDiffers],
+        ),
+        _ => Judgement::wrong(Code::DnsNxdomain, true, words),
+    }
+}
+
+fn with_also(mut judgement: Judgement, codes: impl IntoIterator<Item = Code>) -> Judgement {
+    if let Finding::Wrong { also, .. } = &mut judgement.finding {
+        also.extend(codes);
+    }
+    judgement
+}
+
+/// NOERROR: everything that may still be wrong with it, the most telling first.
+fn answered(asked: &Asked, case: &Case) -> Judgement {
+    let addresses = addresses(asked);
+    let words = answer_words(asked, &addresses, case);
+    let mut found: Vec<(Code, bool, String)> = Vec::new();
+    let (silent_types, failed_types) = other_types(asked);
+    let invented = invented(asked);
+    let is_invented = addresses.iter().any(|address| invented.contains(address));
+    if addresses.is_empty() && records(asked).is_empty() {
+        nothing_in_it(asked, case, &silent_types, &failed_types, &mut found);
+    }
+    if is_invented {
+        let text = format!("{words}, which is also its answer for a name that cannot exist");
+        found.push((Code::DnsRewritten, true, text));
+    }
+    let bogons: Vec<IpAddr> = addresses.iter().copied().filter(|address| is_bogon(*address)).collect();
+    if !bogons.is_empty() && !case.is_own_name {
+        let elsewhere = case.other.as_ref().is_some_and(|other| bogons.iter().any(|one| other.addresses.contains(one)));
+        let elsewhere = if elsewhere { ", and another server says the same" } else { "" };
+        let text = format!("{words}: {} is no address of a public name{elsewhere}", list(&bogons));
+        found.push((Code::DnsBogon, true, text));
+    }
+    found.extend(lossy(asked, case, &silent_types));
+    let truncated = deciding(asked).is_some_and(|answer| answer.truncated);
+    let no_tcp = match asked.tcp {
+        Tcp::Refused => Some("refuses TCP"),
+        Tcp::Timeout => Some("does not answer over TCP"),
+        Tcp::Failed if truncated => Some("fails over TCP"),
+        Tcp::Failed | Tcp::Ok | Tcp::NotAsked => None,
+    };
+    if let Some(how) = no_tcp {
+        let needed = if truncated { "is truncated and " } else { "is whole, but " };
+        found.push((
+            Code::DnsTcpBlocked,
+            true,
+            format!("the answer of {} for {} {needed}the server {how}", case.server, case.name),
+        ));
+    }
+    if let Some(suffix) = &case.foreign_suffix
+        && !addresses.is_empty()
+    {
+        let text = format!("{words}: only with the suffix {suffix}, which this machine does not search");
+        found.push((Code::DnsSearchList, true, text));
+    }
+    if let Some(quickest) = asked.quickest.filter(|quickest| *quickest > SLOW) {
+        let text = format!("{words}; the quickest of {} answers took {}", asked.answered, milliseconds(quickest));
+        found.push((Code::DnsSlow, true, text));
+    }
+    if !invented.is_empty() && !is_invented {
+        let text = format!("{words}, but invents {} for a name that cannot exist", list(invented));
+        found.push((Code::DnsRewritten, true, text));
+    }
+    found.extend(differing(asked, &addresses, case, &words));
+    settle(found, words, &failed_types)
+}
+
+/// The first finding leads; the others go beside it.
+fn settle(mut found: Vec<(Code, bool, String)>, words: String, failed_types: &[String]) -> Judgement {
+    if found.is_empty() {
+        let failed = match failed_types {
+            [] => String::new(),
+            types => format!(" ({})", types.join(", ")),
+        };
+        return Judgement::works(format!("{words}{failed}"));
+    }
+    let (code, confirmed, summary) = found.remove(0);
+    with_also(Judgement::wrong(code, confirmed, summary), found.into_iter().map(|(code, ..)| code))
+}
+
+/// NOERROR for every type and no record.
+fn nothing_in_it(
+    asked: &Asked,
+    case: &Case,
+    silent_types: &[String],
+    failed_types: &[String],
+    found: &mut Vec<(Code, bool, String)>,
+) {
+    if case.not_for_dns.is_some() || asked.tcp == Tcp::Ok && asked.tcp_answer.as_ref().is_some_and(Answer::is_positive)
+    {
+        return;
+    }
+    if deciding(asked).is_some_and(|answer| answer.truncated) {
+        return;
+    }
+    let text = format!("{} knows {} but gives no address for it", case.server, case.name);
+    let complete = silent_types.is_empty() && failed_types.is_empty();
+    match &case.other {
+        Some(other) if !other.addresses.is_empty() => {
+            let text = format!("{text}, while {} gives {}", other.server, list(&other.addresses));
+            found.push((Code::DnsNodata, complete, text.clone()));
+            found.push((Code::DnsAnswerDiffers, true, text));
+        }
+        _ => found.push((Code::DnsNodata, complete, text)),
+    }
+}
+
+/// Queries that stayed without an answer although the server answers others.
+fn lossy(asked: &Asked, case: &Case, silent_types: &[String]) -> Option<(Code, bool, String)> {
+    let lost = asked.queries.saturating_sub(asked.answered);
+    if !silent_types.is_empty() && lost as usize <= 3 * silent_types.len() {
+        let types = silent_types.join(" and ");
+        let text = format!("{} does not answer {types} queries for {}", case.server, case.name);
+        return Some((Code::DnsFlapping, true, text));
+    }
+    if lost < FLAPPING_LOST {
+        return None;
+    }
+    let (least, share) = FLAPPING_CONFIRMED;
+    let confirmed = lost >= least && f64::from(lost) >= share * f64::from(asked.queries);
+    let text =
+        format!("{} answered only {} of {} queries for {}", case.server, asked.answered, asked.queries, case.name);
+    Some((Code::DnsFlapping, confirmed, text))
+}
+
+/// Whether the other server's answer speaks against this one. Different addresses alone are usual for content networks,
+/// so that is a suspicion and only where neither network nor alias is shared; that an outside server does not know a
+/// name with private addresses is how split horizon looks.
+fn differing(asked: &Asked, addresses: &[IpAddr], case: &Case, words: &str) -> Option<(Code, bool, String)> {
+    let other = case.other.as_ref()?;
+    if addresses.is_empty() {
+        return None;
+    }
+    if other.rcode == "NXDOMAIN" {
+        let text = format!("{words}, but {} says that the name does not exist", other.server);
+        return (!addresses.iter().all(|address| is_private(*address))).then_some((Code::DnsAnswerDiffers, true, text));
+    }
+    let cname = deciding(asked).map_or(&[][..], |answer| &answer.cname);
+    let same_alias = cname.last().is_some_and(|last| other.cname.last() == Some(last));
+    if other.addresses.is_empty() || same_alias || share_network(addresses, &other.addresses) {
+        return None;
+    }
+    let text = format!("{words}, but {} gives {}", other.server, list(&other.addresses));
+    Some((Code::DnsAnswerDiffers, false, text))
+}
+
+/// Whether two answers have a network in common, /24 or /48: the usual size of one announcement.
+pub(super) fn share_network(left: &[IpAddr], right: &[IpAddr]) -> bool {
+    left.iter().any(|one| right.iter().any(|other| network(*one) == network(*other)))
+}
+
+fn network(address: IpAddr) -> (bool, [u8; 6]) {
+    let mut bytes = [0; 6];
+    match address {
+        IpAddr::V4(address) => bytes[..3].copy_from_slice(&address.octets()[..3]),
+        IpAddr::V6(address) => bytes.copy_from_slice(&address.octets()[..6]),
+    }
+    (address.is_ipv4(), bytes)
+}
+
+/// RFC 1918, RFC 6598 and RFC 4193.
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let [first, second, ..] = address.octets();
+            address.is_private() || first == 100 && (64..128).contains(&second)
+        }
+        IpAddr::V6(address) => address.is_unique_local(),
+    }
+}
+
+fn answer_words(asked: &Asked, addresses: &[IpAddr], case: &Case) -> String {
+    let took = asked.took.map_or(String::new(), |took| format!(" in {}", milliseconds(took)));
+    let what = match (addresses, records(asked).as_slice()) {
+        ([], []) => "without an address".to_owned(),
+        ([], [one]) => format!("with `{one}`"),
+        ([], many) => format!("with {} records", many.len()),
+        (addresses, _) => format!("with {}", list(addresses)),
+    };
+    format!("{} answered {} {what}{took}", case.server, case.name)
+}
+
+fn brief(word: &Word) -> String {
+    match word {
+        Word::Answer(answer) if !answer.addresses.is_empty() => list(&answer.addresses),
+        Word::Answer(answer) => answer.rcode.clone(),
+        _ => "nothing".to_owned(),
+    }
+}
+
+/// At most two addresses, and how many more there are.
+fn list(addresses: &[IpAddr]) -> String {
+    let shown: Vec<String> = addresses.iter().take(2).map(IpAddr::to_string).collect();
+    match addresses.len().saturating_sub(2) {
+        0 => shown.join(" and "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// A time for people: whole milliseconds, or tenths where it is short.
+pub(super) fn milliseconds(took: Duration) -> String {
+    let took = took.as_secs_f64() * 1000.0;
+    if took < 10.0 { format!("{took:.1} ms") } else { format!("{took:.0} ms") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ask::Sibling;
+    use super::*;
+
+    fn answer(rcode: &str, addresses: &[&str]) -> Word {
+        Word::Answer(Answer {
+            rcode: rcode.to_owned(),
+            addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
+            cname: Vec::new(),
+            records: Vec::new(),
+            ttl_s: Some(60),
+            authoritative: false,
+            truncated: false,
+            recursion_available: true,
+        })
+    }
+
+    fn asked(word: Word) -> Asked {
+        Asked {
+            word,
+            second: None,
+            others: vec![("AAAA".to_owned(), answer("NOERROR", &[]))],
+            silent: None,
+            queries: 4,
+            answered: 4,
+            took: Some(Duration::from_millis(12)),
+            quickest: Some(Duration::from_millis(9)),
+            tcp: Tcp::NotAsked,
+            tcp_answer: None,
+            control: None,
+            random: None,
+            without_edns: false,
+        }
+    }
+
+    fn case() -> Case {
+        Case { server: "10.0.0.53".to_owned(), name: "crm.example".to_owned(), ..Case::default() }
+    }
+
+    fn other(rcode: &str, addresses: &[&str]) -> Option<Other> {
+        Some(Other {
+            server: "9.9.9.9".to_owned(),
+            rcode: rcode.to_owned(),
+            addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
+            cname: Vec::new(),
+        })
+    }
+
+    fn code(judgement: &Judgement) -> Option<(Code, bool)> {
+        match &judgement.finding {
+            Finding::Wrong { code, confirmed, .. } => Some((*code, *confirmed)),
+            Finding::Works | Finding::Unknown => None,
+        }
+    }
+
+    #[test]
+    fn answers_mean_what_they_mean() {
+        let good = || answer("NOERROR", &["10.0.0.7"]);
+        type Change = fn(&mut Asked, &mut Case);
+        type Row = (Word, Change, Option<(Code, bool)>);
+        let table: &[Row] = &[
+            (good(), |_, _| {}, None),
+            (good(), |asked, _| asked.quickest = Some(SLOW * 2), Some((Code::DnsSlow, true))),
+            (good(), |asked, _| asked.answered = 3, None),
+            (good(), |asked, _| (asked.queries, asked.answered) = (10, 8), Some((Code::DnsFlapping, false))),
+            (good(), |asked, _| (asked.queries, asked.answered) = (10, 7), Some((Code::DnsFlapping, true))),
+            (good(), |asked, _| asked.others[0].1 = Word::Silence, Some((Code::DnsFlapping, true))),
+            (good(), |asked, _| asked.others[0].1 = answer("SERVFAIL", &[]), None),
+            (good(), |asked, _| asked.tcp = Tcp::Timeout, Some((Code::DnsTcpBlocked, true))),
+            (
+                good(),
+                |asked, _| asked.random = Some(answer("NOERROR", &["203.0.113.9"])),
+                Some((Code::DnsRewritten, true)),
+            ),
+            (good(), |asked, _| asked.random = Some(answer("NXDOMAIN", &[])), None),
+            (good(), |_, case| case.other = other("NOERROR", &["203.0.113.9"]), Some((Code::DnsAnswerDiffers, false))),
+            (good(), |_, case| case.other = other("NOERROR", &["10.0.0.99"]), None),
+            (good(), |_, case| case.other = other("NXDOMAIN", &[]), None),
+            (good(), |_, case| case.foreign_suffix = Some("corp".to_owned()), Some((Code::DnsSearchList, true))),
+            (
+                answer("NOERROR", &["8.8.4.4"]),
+                |_, case| case.other = other("NXDOMAIN", &[]),
+                Some((Code::DnsAnswerDiffers, true)),
+            ),
+            (answer("NOERROR", &["127.0.0.1"]), |_, _| {}, Some((Code::DnsBogon, true))),
+            (answer("NOERROR", &["127.0.1.1"]), |_, case| case.is_own_name = true, None),
+            (answer("NOERROR", &[]), |_, _| {}, Some((Code::DnsNodata, true))),
+            (answer("NOERROR", &[]), |asked, _| asked.others[0].1 = answer("NOERROR", &["2001:db8::1"]), None),
+            (answer("NXDOMAIN", &[]), |_, _| {}, Some((Code::DnsNxdomain, true))),
+            (answer("NXDOMAIN", &[]), |_, case| case.not_for_dns = Some("mDNS"), None),
+            (
+                answer("SERVFAIL", &[]),
+                |asked, _| asked.second = Some(answer("SERVFAIL", &[])),
+                Some((Code::DnsServfail, true)),
+            ),
+            (answer("SERVFAIL", &[]), |asked, _| asked.second = Some(Word::Silence), Some((Code::DnsServfail, false))),
+            (
+                answer("SERVFAIL", &[]),
+                |asked, _| asked.second = Some(answer("NOERROR", &["10.0.0.7"])),
+                Some((Code::DnsFlapping, false)),
+            ),
+            (
+                answer("REFUSED", &[]),
+                |asked, _| asked.second = Some(answer("REFUSED", &[])),
+                Some((Code::DnsRefused, true)),
+            ),
+            (
+                answer("FORMERR", &[]),
+                |asked, _| asked.second = Some(answer("FORMERR", &[])),
+                Some((Code::DnsFormerr, true)),
+            ),
+            (
+                Word::Garbage("an answer with another id".to_owned()),
+                |asked, _| asked.second = Some(Word::Garbage(String::new())),
+                Some((Code::DnsFormerr, true)),
+            ),
+            (
+                Word::Failure(Failure::Refused),
+                |asked, _| asked.second = Some(Word::Failure(Failure::Refused)),
+                Some((Code::DnsPortClosed, true)),
+            ),
+            (
+                Word::Failure(Failure::NetworkUnreachable),
+                |asked, _| asked.second = Some(Word::Failure(Failure::NetworkUnreachable)),
+                Some((Code::DnsUnreachable, true)),
+            ),
+            (
+                Word::Failure(Failure::LocalDenied),
+                |asked, _| asked.second = Some(Word::Failure(Failure::LocalDenied)),
+                Some((Code::HostFilterDrops, true)),
+            ),
+        ];
+        for (index, (word, change, wanted)) in table.iter().enumerate() {
+            let (mut asked, mut case) = (asked(word.clone()), case());
+            change(&mut asked, &mut case);
+            let judgement = judge(&asked, &case);
+            assert_eq!(code(&judgement), *wanted, "row {index}: {judgement:?}");
+            assert_ne!(judgement.finding, Finding::Unknown, "row {index}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_judged_is_unknown() {
+        for word in [Word::Cut, Word::Failure(Failure::Other("no buffer space".to_owned()))] {
+            let mut asked = asked(word);
+            asked.second = Some(Word::Silence).filter(|_| asked.word != Word::Cut);
+            assert_eq!(judge(&asked, &case()).finding, Finding::Unknown);
+        }
+    }
+
+    #[test]
+    fn silence_names_counts_time_and_control() {
+        let mut asked = asked(Word::Silence);
+        let sibling = Sibling { server: "10.0.0.2:53".parse().unwrap(), took: Duration::from_millis(12) };
+        asked.silent =
+            Some(Silent { queries: 4, waited: Duration::from_millis(1900), sibling: Some(sibling), confirmed: true });
+        asked.tcp = Tcp::Timeout;
+        let judgement = judge(&asked, &case());
+        assert_eq!(code(&judgement), Some((Code::DnsTimeout, true)));
+        assert_eq!(
+            judgement.summary,
+            "10.0.0.53 did not answer 4 queries for crm.example in 1.9 s, while 10.0.0.2 answered in 12 ms; neither over TCP"
+        );
+    }
+
+    #[test]
+    fn an_invented_address_outranks_its_other_faults() {
+        let mut asked = asked(answer("NOERROR", &["203.0.113.9"]));
+        asked.random = Some(answer("NOERROR", &["203.0.113.9"]));
+        asked.quickest = Some(SLOW * 2);
+        let Finding::Wrong { code, also, .. } = judge(&asked, &case()).finding else { panic!() };
+        assert_eq!((code, also), (Code::DnsRewritten, vec![Code::DnsSlow]));
+    }
+
+    #[test]
+    fn bogons() {
+        let table = [
+            ("0.0.0.0", true),
+            ("127.0.0.1", true),
+            ("240.0.0.1", true),
+            ("255.255.255.255", true),
+            ("224.0.0.1", true),
+            ("169.254.1.1", true),
+            ("::", true),
+            ("::1", true),
+            ("fe80::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("10.0.0.1", false),
+            ("192.168.1.1", false),
+            ("100.64.0.1", false),
+            ("203.0.113.1", false),
+            ("fd00::1", false),
+            ("2001:db8::1", false),
+        ];
+        for (text, wanted) in table {
+            assert_eq!(is_bogon(text.parse().unwrap()), wanted, "{text}");
+        }
+    }
+}

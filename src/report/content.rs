@@ -1,0 +1,294 @@
+//! What a report says, whatever it looks like: the packet's verdict in words and lists. The formats add only their
+//! dress. Nothing here is escaped yet; that is each format's own duty.
+
+use crate::diagnosis::verdict::{Finding, FindingStatus, NotTested, RuledOut, Status};
+use crate::layer::Layer;
+use crate::observation::Certainty;
+use crate::packet::Packet;
+
+/// Instructions are taken in three at a time.
+pub const STEPS_AT_A_TIME: usize = 3;
+/// A list of names longer than this is no longer read; all of them are in the packet.
+const NAMES_AT_A_TIME: usize = 6;
+/// Halvings shown on the board.
+const BOARD_STEPS: usize = 8;
+/// Changes shown beside the verdict.
+const CHANGES_AT_A_TIME: usize = 3;
+
+/// One rung of the ladder.
+pub struct Rung {
+    pub layer: Layer,
+    pub status: FindingStatus,
+    /// `ok`, `FAULT`, `unknown`, `not tested`.
+    pub word: &'static str,
+    pub reason: String,
+}
+
+/// Everything that a report says.
+pub struct Content {
+    pub status: Status,
+    /// `FAULT in dns, confirmed`.
+    pub heading: String,
+    pub title: String,
+    pub summary: String,
+    pub plain: String,
+    pub culprit: Option<String>,
+    /// Ticket, symptom and target, where somebody gave them.
+    pub case: Vec<String>,
+    /// `34 -> 12 -> 3 -> 1 (16 of 31 checks in 2.9 s)`.
+    pub board: String,
+    pub board_label: &'static str,
+    /// Why the run is not complete.
+    pub cut_short: Option<String>,
+    pub ladder: Vec<Rung>,
+    pub suspects: Vec<String>,
+    pub because: Vec<String>,
+    pub ruled_out: Vec<String>,
+    pub not_tested: Vec<String>,
+    pub notes: Vec<String>,
+    pub also: Vec<String>,
+    pub changes: Vec<String>,
+    pub steps: Vec<String>,
+    /// What comes after the steps: more of them, the check that proves it, whom to hand it to.
+    pub then: Vec<String>,
+    pub warnings: Vec<String>,
+    pub packet: Option<String>,
+}
+
+impl Content {
+    /// Puts the packet into words.
+    pub fn of(packet: &Packet) -> Self {
+        let verdict = &packet.verdict;
+        let mut also: Vec<String> = Vec::new();
+        also.extend(verdict.also.iter().map(|also| format!("{}: {}", also.layer, also.summary)));
+        Content {
+            status: verdict.status,
+            heading: heading(packet),
+            title: verdict.title.clone(),
+            summary: verdict.summary.clone(),
+            plain: verdict.plain.clone(),
+            culprit: verdict.culprit.clone().filter(|culprit| !verdict.summary.contains(culprit.as_str())),
+            case: case(packet),
+            board: board(packet),
+            board_label: if verdict.status == Status::Healthy { "Checks" } else { "Suspects" },
+            cut_short: cut_short(packet),
+            ladder: ladder(&verdict.findings),
+            suspects: suspects(packet),
+            because: because(packet),
+            ruled_out: if verdict.status == Status::Healthy { Vec::new() } else { ruled_out(&verdict.ruled_out) },
+            not_tested: not_tested(&verdict.not_tested),
+            notes: verdict.notes.clone(),
+            also,
+            changes: changes(packet),
+            steps: packet.next.workaround.iter().take(STEPS_AT_A_TIME).cloned().collect(),
+            then: then(packet),
+            warnings: packet.run.warnings.clone(),
+            packet: packet.run.packet_path.clone(),
+        }
+    }
+}
+
+/// The word that the report begins with.
+pub fn status_word(status: Status) -> &'static str {
+    match status {
+        Status::Healthy => "HEALTHY",
+        Status::Degraded => "DEGRADED",
+        Status::Fault => "FAULT",
+        Status::Undecided => "UNDECIDED",
+    }
+}
+
+fn heading(packet: &Packet) -> String {
+    let verdict = &packet.verdict;
+    let word = status_word(verdict.status);
+    let certainty = match verdict.certainty {
+        Certainty::Suspected => "suspected",
+        Certainty::Confirmed => "confirmed",
+    };
+    match (verdict.status, verdict.layer) {
+        (Status::Healthy, _) => word.to_owned(),
+        (Status::Undecided, Some(layer)) => format!("{word}, perhaps {layer}"),
+        (Status::Undecided, None) if verdict.layers.is_empty() => word.to_owned(),
+        (_, Some(layer)) => format!("{word} in {layer}, {certainty}"),
+        (Status::Undecided, None) => format!("{word} between {}", layers(&verdict.layers)),
+        (_, None) if verdict.layers.is_empty() => format!("{word}, {certainty}"),
+        (_, None) => format!("{word} in one of {}, {certainty}", layers(&verdict.layers)),
+    }
+}
+
+fn layers(layers: &[Layer]) -> String {
+    names(layers.iter().map(|layer| layer.name()))
+}
+
+/// Names in a row, the first few of them where there are many.
+fn names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.into_iter().collect();
+    if names.len() <= NAMES_AT_A_TIME {
+        return names.join(", ");
+    }
+    let shown = &names[..NAMES_AT_A_TIME - 1];
+    format!("{} and {} more", shown.join(", "), names.len() - shown.len())
+}
+
+fn case(packet: &Packet) -> Vec<String> {
+    let case = &packet.case;
+    let symptom = case.symptom.as_ref().map(|symptom| format!("\"{symptom}\""));
+    [case.ticket.clone(), symptom, case.target.clone()].into_iter().flatten().collect()
+}
+
+fn board(packet: &Packet) -> String {
+    let mut numbers: Vec<usize> = packet.board.iter().map(|step| step.suspects).collect();
+    numbers.dedup();
+    let mut words: Vec<String> = numbers.iter().map(usize::to_string).collect();
+    if words.len() > BOARD_STEPS {
+        let tail = words.split_off(words.len() - (BOARD_STEPS - 2));
+        words.truncate(1);
+        words.push("...".to_owned());
+        words.extend(tail);
+    }
+    let run = &packet.run;
+    let checks = format!("{} of {} checks in {}", run.checks_used, run.checks_available, seconds(run.took_ms));
+    // Where nothing is wrong, nobody asks how the suspects fell.
+    match (words.is_empty() || packet.verdict.status == Status::Healthy, run.suspected_ms) {
+        (true, _) => checks,
+        (false, None) => format!("{} ({checks})", words.join(" -> ")),
+        (false, Some(first)) => format!("{} ({checks}, first suspected after {})", words.join(" -> "), seconds(first)),
+    }
+}
+
+/// Milliseconds as people say them.
+pub fn seconds(milliseconds: u64) -> String {
+    match milliseconds {
+        0..1_000 => format!("{milliseconds} ms"),
+        1_000..60_000 => format!("{:.1} s", milliseconds as f64 / 1_000.0),
+        _ => format!("{} min {} s", milliseconds / 60_000, milliseconds % 60_000 / 1_000),
+    }
+}
+
+fn cut_short(packet: &Packet) -> Option<String> {
+    match packet.run.ended.as_str() {
+        "deadline" => Some(format!(
+            "the deadline of {} came first; what was not tested by then is named below",
+            seconds(packet.run.deadline_ms)
+        )),
+        "interrupted" => Some("the run was interrupted; what was not tested by then is named below".to_owned()),
+        _ => None,
+    }
+}
+
+fn ladder(findings: &[Finding]) -> Vec<Rung> {
+    let mut rungs: Vec<Rung> = findings
+        .iter()
+        .map(|finding| Rung {
+            layer: finding.layer,
+            status: finding.status,
+            word: match finding.status {
+                FindingStatus::Ok => "ok",
+                FindingStatus::Problem => "FAULT",
+                FindingStatus::Unknown => "unknown",
+                FindingStatus::Skipped => "not tested",
+            },
+            reason: finding.summary.clone(),
+        })
+        .collect();
+    rungs.sort_by_key(|rung| rung.layer);
+    rungs
+}
+
+/// Suspects are news only where more than one is left.
+fn suspects(packet: &Packet) -> Vec<String> {
+    let suspects = &packet.verdict.suspects;
+    if packet.verdict.status == Status::Healthy || suspects.len() < 2 {
+        return Vec::new();
+    }
+    let mut titles: Vec<String> =
+        suspects.iter().take(NAMES_AT_A_TIME).map(|suspect| format!("{} ({})", suspect.title, suspect.layer)).collect();
+    if suspects.len() > NAMES_AT_A_TIME {
+        titles.push(format!("and {} more", suspects.len() - NAMES_AT_A_TIME));
+    }
+    titles
+}
+
+/// What the cited observations say, with their ids.
+fn because(packet: &Packet) -> Vec<String> {
+    if packet.verdict.status == Status::Healthy {
+        return Vec::new();
+    }
+    let said = |id: &String| {
+        let observation = packet.observations.iter().find(|observation| observation.id == *id);
+        observation.map_or_else(|| id.clone(), |observation| format!("{} [{id}]", observation.summary))
+    };
+    packet.verdict.because.iter().map(said).collect()
+}
+
+/// Layers that the same observations clear stand together.
+fn ruled_out(ruled_out: &[RuledOut]) -> Vec<String> {
+    let mut groups: Vec<(Vec<&str>, &[String])> = Vec::new();
+    for entry in ruled_out {
+        match groups.iter_mut().find(|(_, by)| *by == entry.by.as_slice()) {
+            Some((layers, _)) => layers.push(entry.layer.name()),
+            None => groups.push((vec![entry.layer.name()], &entry.by)),
+        }
+    }
+    groups
+        .into_iter()
+        .map(|(layers, by)| format!("{} by {}", layers.join(", "), names(by.iter().map(String::as_str))))
+        .collect()
+}
+
+/// Checks that were left out for the same reason stand together.
+fn not_tested(not_tested: &[NotTested]) -> Vec<String> {
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for entry in not_tested {
+        match groups.iter_mut().find(|(why, _)| *why == entry.why) {
+            Some((_, checks)) => checks.push(&entry.check),
+            None => groups.push((&entry.why, vec![&entry.check])),
+        }
+    }
+    groups.into_iter().map(|(why, checks)| format!("{} ({why})", names(checks))).collect()
+}
+
+/// Change is the prime suspect: what touches the blamed layer first.
+fn changes(packet: &Packet) -> Vec<String> {
+    if packet.verdict.status == Status::Healthy {
+        return Vec::new();
+    }
+    let blamed = packet.verdict.layer;
+    let mut changes: Vec<_> = packet.changes.iter().collect();
+    changes.sort_by_key(|change| !(blamed.is_some() && change.layer == blamed));
+    changes.into_iter().take(CHANGES_AT_A_TIME).map(|change| format!("{} {}", change.time, change.what)).collect()
+}
+
+fn then(packet: &Packet) -> Vec<String> {
+    let next = &packet.next;
+    let mut then = Vec::new();
+    let left = next.workaround.len().saturating_sub(STEPS_AT_A_TIME);
+    if left > 0 {
+        let steps = if left == 1 { "step is" } else { "steps are" };
+        then.push(format!("{left} more {steps} in the packet"));
+    }
+    if next.verify.is_some() && !next.workaround.is_empty() {
+        then.push(format!("check again: {}", again(packet)));
+    }
+    if let Some(escalate) = next.escalate.as_ref().filter(|escalate| !escalate.to.is_empty()) {
+        let when = if escalate.when.is_empty() { String::new() } else { format!(" ({})", escalate.when) };
+        then.push(format!("escalate to {}{when}, with the packet", escalate.to));
+    }
+    if let Some(command) = &next.command {
+        then.push(format!("next: {command}"));
+    }
+    then
+}
+
+fn again(packet: &Packet) -> String {
+    match &packet.case.target {
+        Some(target) => format!("firstline run {} {}", packet.playbook.id, quoted(target)),
+        None => format!("firstline run {}", packet.playbook.id),
+    }
+}
+
+/// A word for a shell: quoted where it holds more than letters, digits and what is plain in a URL.
+fn quoted(word: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || ":/.-_%,+@".contains(character);
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}

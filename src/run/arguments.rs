@@ -1,0 +1,63 @@
+//! Filling a check's arguments from inputs, settings and what other checks saw.
+
+use crate::diagnosis::evidence::CASE_CHECK;
+use crate::observation::{Facts, Observation};
+use crate::playbook::template::{self, Scope};
+use crate::playbook::{Check, Playbook};
+use crate::request::Request;
+
+/// What came of filling.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Filled {
+    /// All arguments, ready.
+    Ready(Facts),
+    /// A check that it uses has not said enough yet.
+    Wait,
+    /// It will never be ready, because this check does not work.
+    Because(String),
+}
+
+/// The checks whose facts the arguments of this one use.
+pub fn references(check: &Check, playbook: &Playbook) -> Vec<String> {
+    template::references(&check.args)
+        .into_iter()
+        .filter(|root| *root != check.id && *root != CASE_CHECK && playbook.check(root).is_some())
+        .collect()
+}
+
+/// What templates may name now.
+pub fn scope(request: &Request, observations: &[&Observation]) -> Scope {
+    Scope::new(&request.inputs, request.target.as_ref(), &request.settings)
+        .with_observations(observations.iter().copied(), &|_| false)
+}
+
+/// Fills the arguments of a check. `working` says whether a check has a subject that works, `finished` whether it will
+/// say nothing more.
+pub fn fill(
+    check: &Check,
+    playbook: &Playbook,
+    scope: &Scope,
+    working: &dyn Fn(&str) -> bool,
+    finished: &dyn Fn(&str) -> bool,
+) -> Filled {
+    let needed = references(check, playbook);
+    let open = needed.iter().filter(|other| !working(other) && !finished(other)).count();
+    if open > 0 && open == needed.len() {
+        return Filled::Wait;
+    }
+    let (args, empty) = template::fill(&check.args, scope);
+    if empty.is_empty() {
+        // One of several sources is enough where the template takes whichever is there; but what is optional is
+        // waited for, because it will not be asked again.
+        let complete =
+            open == 0 || !check.args.values().any(|value| value.as_str().is_some_and(|t| t.contains("or none")));
+        return if complete { Filled::Ready(args) } else { Filled::Wait };
+    }
+    if open > 0 {
+        return Filled::Wait;
+    }
+    match needed.iter().find(|other| !working(other)).or(needed.first()) {
+        Some(broken) => Filled::Because(broken.clone()),
+        None => Filled::Because(CASE_CHECK.to_owned()),
+    }
+}

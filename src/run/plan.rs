@@ -1,0 +1,125 @@
+//! What to start next: a pure function of the playbook and of what was seen so far.
+
+use super::arguments::{Filled, fill, references, scope};
+use crate::diagnosis::evaluate::{Truth, evaluate};
+use crate::diagnosis::evidence::{CASE_CHECK, Evidence};
+use crate::diagnosis::suspects::{Reach, standing};
+use crate::observation::{Facts, Skip};
+use crate::playbook::{Check, Condition};
+use crate::probe::Cost;
+use crate::request::{Mode, Request};
+use std::collections::HashSet;
+
+/// At most this many questions in a run before anything was shown: three instructions at a time.
+const QUESTIONS: usize = 3;
+
+/// What should happen now.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// Checks to start, with their arguments.
+    pub start: Vec<(String, Facts)>,
+    /// Checks that will not be made, and why.
+    pub skip: Vec<(String, Skip)>,
+}
+
+/// The state of the run that planning needs.
+pub struct Progress<'a> {
+    pub started: &'a HashSet<String>,
+    pub finished: &'a HashSet<String>,
+    pub running: usize,
+    pub questions_asked: usize,
+    /// The verdict is confirmed and names one cause, or the goal works: a person need not be asked.
+    pub settled: bool,
+}
+
+/// Decides what to start next.
+pub fn next(request: &Request, evidence: &Evidence<'_>, reach: &Reach, progress: &Progress<'_>) -> Step {
+    let mut step = Step::default();
+    let scope = scope(request, &evidence.observations);
+    let working = |check: &str| evidence.works(check);
+    let finished = |check: &str| progress.finished.contains(check);
+    for check in request.playbook.checks.iter().filter(|check| !progress.started.contains(&check.id)) {
+        match wanted(check, request.mode, evidence, &finished) {
+            Wanted::Wait => continue,
+            Wanted::No => {
+                step.skip.push((check.id.clone(), Skip::NotNeeded));
+                continue;
+            }
+            Wanted::Yes => {}
+        }
+        match fill(check, &request.playbook, &scope, &working, &finished) {
+            Filled::Ready(args) => step.start.push((check.id.clone(), args)),
+            Filled::Because(lower) => step.skip.push((check.id.clone(), Skip::Because(lower))),
+            Filled::Wait => {}
+        }
+    }
+    hold_back(&mut step, request, evidence, reach, progress);
+    step
+}
+
+enum Wanted {
+    Yes,
+    No,
+    Wait,
+}
+
+fn wanted(check: &Check, mode: Mode, evidence: &Evidence<'_>, finished: &dyn Fn(&str) -> bool) -> Wanted {
+    let Some(condition) = &check.when else { return Wanted::Yes };
+    let mut mentioned = Vec::new();
+    condition.checks(&mut mentioned);
+    if mode == Mode::Full && !mentioned.contains(&CASE_CHECK) && check.cost != Cost::Person {
+        return Wanted::Yes;
+    }
+    match evaluate(condition, evidence) {
+        Truth::Yes(_) => Wanted::Yes,
+        Truth::No => Wanted::No,
+        Truth::Maybe if mentioned.iter().all(|other| *other == CASE_CHECK || finished(other)) => Wanted::No,
+        Truth::Maybe => Wanted::Wait,
+    }
+}
+
+/// Questions wait until nothing else can answer and only while they still split the suspects; the pure binary search
+/// takes one check at a time.
+fn hold_back(step: &mut Step, request: &Request, evidence: &Evidence<'_>, reach: &Reach, progress: &Progress<'_>) {
+    let cost = |id: &str| request.playbook.check(id).map_or(Cost::Local, |check| check.cost);
+    let one_by_one = request.mode == Mode::OneByOne;
+    let has_question = step.start.iter().any(|(id, _)| cost(id) == Cost::Person);
+    if !has_question && !one_by_one {
+        return;
+    }
+    let suspects: HashSet<usize> = standing(evidence).into_iter().collect();
+    let (mut questions, mut others): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut step.start).into_iter().partition(|(id, _)| cost(id) == Cost::Person);
+    if one_by_one {
+        if progress.running > 0 {
+            return;
+        }
+        let candidates: Vec<&str> = others.iter().map(|(id, _)| id.as_str()).collect();
+        if let Some(best) = reach.best(&request.playbook, &evidence.graph, &candidates, &suspects) {
+            let best = best.to_owned();
+            others.retain(|(id, _)| *id == best);
+        }
+        others.truncate(1);
+    }
+    if !others.is_empty() || progress.running > 0 || progress.settled || progress.questions_asked >= QUESTIONS {
+        questions.clear();
+    }
+    questions
+        .retain(|(id, _)| request.case.answers.contains_key(id) || (suspects.len() > 1 && reach.splits(id, &suspects)));
+    questions.truncate(1);
+    step.start = others;
+    step.start.append(&mut questions);
+}
+
+/// The checks that this one's condition or arguments wait for, for `firstline plan`.
+pub fn waits_for(check: &Check, request: &Request) -> Vec<String> {
+    let mut names: Vec<String> = references(check, &request.playbook);
+    if let Some(condition) = &check.when {
+        let mut mentioned = Vec::new();
+        Condition::checks(condition, &mut mentioned);
+        names.extend(mentioned.into_iter().filter(|name| *name != CASE_CHECK).map(str::to_owned));
+    }
+    names.sort();
+    names.dedup();
+    names
+}

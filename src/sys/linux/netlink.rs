@@ -1,0 +1,71 @@
+//! The one rtnetlink socket of a machine. It belongs to the network namespace that the thread was in when it was
+//! opened, so it lives in `LocalMachine` and not in a global.
+
+use crate::sys::{Known, Unknown};
+use futures_util::stream::{Stream, TryStreamExt};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
+use rtnetlink::{Error, Handle};
+use std::collections::HashMap;
+use tokio::sync::OnceCell;
+
+/// Opened at the first question, then reused.
+#[derive(Debug, Default)]
+pub(super) struct Netlink {
+    handle: OnceCell<Handle>,
+}
+
+impl Netlink {
+    /// The handle; opens the socket at the first call.
+    pub(super) async fn handle(&self) -> Known<Handle> {
+        self.handle
+            .get_or_try_init(|| async {
+                let (connection, handle, _) = rtnetlink::new_connection()
+                    .map_err(|error| Unknown::Failed(format!("no netlink socket: {error}")))?;
+                tokio::spawn(connection);
+                Ok(handle)
+            })
+            .await
+            .cloned()
+    }
+
+    /// All links as the kernel sends them.
+    pub(super) async fn link_messages(&self) -> Known<Vec<LinkMessage>> {
+        all("links", self.handle().await?.link().get().execute()).await
+    }
+
+    /// Interface names by index: every other table names interfaces by number.
+    pub(super) async fn names(&self) -> Known<HashMap<u32, String>> {
+        let messages = self.link_messages().await?;
+        Ok(messages
+            .into_iter()
+            .filter_map(|message| {
+                let index = message.header.index;
+                message.attributes.into_iter().find_map(|attribute| match attribute {
+                    LinkAttribute::IfName(name) => Some((index, name)),
+                    _ => None,
+                })
+            })
+            .collect())
+    }
+}
+
+/// Collects a dump; `what` names it if it fails.
+pub(super) async fn all<T>(what: &str, stream: impl Stream<Item = Result<T, Error>>) -> Known<Vec<T>> {
+    stream
+        .try_collect()
+        .await
+        .map_err(|error| Unknown::Failed(format!("the kernel did not list its {what}: {}", words(&error))))
+}
+
+/// The error in the system's words.
+pub(super) fn words(error: &Error) -> String {
+    match error {
+        Error::NetlinkError(message) => message.to_io().to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// A hardware address as people write it; nothing where there is none (tunnels).
+pub(super) fn hardware_address(bytes: &[u8]) -> Option<String> {
+    (bytes.len() == 6).then(|| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":"))
+}

@@ -1,0 +1,34 @@
+//! What this program itself needs of the system: a private folder, where state lives without a home, and the signals
+//! that ask it to end.
+
+use nix::sys::stat::Mode;
+use std::io;
+use std::path::{Path, PathBuf};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Makes a folder that only the owner can look into. The folder must not exist yet, so that nobody else can have
+/// prepared it.
+///
+/// # Errors
+/// Where it exists or cannot be made.
+pub fn make_private_folder(path: &Path) -> io::Result<()> {
+    nix::unistd::mkdir(path, Mode::S_IRWXU).map_err(io::Error::from)
+}
+
+/// Where services keep state, for a run without a home folder.
+pub fn system_state_folder() -> Option<PathBuf> {
+    Some(PathBuf::from("/var/lib"))
+}
+
+/// Waits until somebody asks the program to end: Ctrl-C, the terminal going away, or a remote agent's SIGTERM.
+pub async fn interrupted() {
+    let (Ok(mut terminate), Ok(mut hang_up)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+        _ = hang_up.recv() => {}
+    }
+}

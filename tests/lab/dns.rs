@@ -1,0 +1,149 @@
+//! The resolvers of a world.
+
+use crate::scene::{Name, Resolver, ResolverMood};
+use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::rdata::{A, AAAA, SOA};
+use hickory_proto::rr::{Name as DnsName, RData, Record, RecordType};
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+
+/// How long an answer may be cached.
+const TTL_S: u32 = 300;
+
+/// What a resolver knows.
+struct Zone {
+    mood: ResolverMood,
+    names: HashMap<String, Name>,
+    count: AtomicU32,
+}
+
+/// Whether an answer goes back over UDP or TCP.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Over {
+    Udp,
+    Tcp,
+}
+
+/// Opens the sockets of a resolver; to be called on the host that has its address.
+pub async fn serve(resolver: Resolver, shared: Vec<(String, Name)>) -> std::io::Result<()> {
+    if resolver.mood == ResolverMood::Closed {
+        return Ok(());
+    }
+    let mut names: HashMap<String, Name> = shared.into_iter().collect();
+    names.extend(resolver.names);
+    let zone = Arc::new(Zone { mood: resolver.mood, names, count: AtomicU32::new(0) });
+    let at = SocketAddr::new(resolver.address, 53);
+    let (udp, tcp) = (UdpSocket::bind(at).await?, TcpListener::bind(at).await?);
+    tokio::spawn(datagrams(udp, zone.clone()));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = tcp.accept().await {
+            tokio::spawn(connection(stream, zone.clone()));
+        }
+    });
+    Ok(())
+}
+
+async fn datagrams(socket: UdpSocket, zone: Arc<Zone>) {
+    let socket = Arc::new(socket);
+    let mut buffer = [0; 4096];
+    loop {
+        let Ok((length, peer)) = socket.recv_from(&mut buffer).await else { continue };
+        let (query, zone, socket) = (buffer[..length].to_vec(), zone.clone(), socket.clone());
+        tokio::spawn(async move {
+            if let Some(answer) = zone.answer(&query, Over::Udp).await {
+                let _ = socket.send_to(&answer, peer).await;
+            }
+        });
+    }
+}
+
+async fn connection(mut stream: TcpStream, zone: Arc<Zone>) {
+    while let Ok(length) = stream.read_u16().await {
+        let mut query = vec![0; usize::from(length)];
+        if stream.read_exact(&mut query).await.is_err() {
+            return;
+        }
+        let Some(answer) = zone.answer(&query, Over::Tcp).await else {
+            // Silence over TCP: the connection stays open and nothing comes.
+            return std::future::pending().await;
+        };
+        let mut framed = (answer.len() as u16).to_be_bytes().to_vec();
+        framed.extend(answer);
+        if stream.write_all(&framed).await.is_err() {
+            return;
+        }
+    }
+}
+
+impl Zone {
+    /// The bytes to send back; none where the resolver keeps silent.
+    async fn answer(&self, query: &[u8], over: Over) -> Option<Vec<u8>> {
+        let query = Message::from_vec(query).ok()?;
+        let mut answer = Message::response(query.metadata.id, query.metadata.op_code);
+        answer.metadata.recursion_desired = query.metadata.recursion_desired;
+        answer.metadata.recursion_available = true;
+        answer.add_queries(query.queries.iter().cloned());
+        match &self.mood {
+            ResolverMood::Silent => return None,
+            ResolverMood::UdpOnly if over == Over::Tcp => return None,
+            ResolverMood::SilentEvery(n) => {
+                if (self.count.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(*n) {
+                    return None;
+                }
+            }
+            ResolverMood::Garbage => return Some(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()),
+            ResolverMood::Refuses => answer.metadata.response_code = ResponseCode::Refused,
+            ResolverMood::Fails => answer.metadata.response_code = ResponseCode::ServFail,
+            ResolverMood::Truncates if over == Over::Udp => answer.metadata.truncation = true,
+            _ => {}
+        }
+        if let ResolverMood::Slow(wait) = self.mood {
+            tokio::time::sleep(Duration::from_millis(wait)).await;
+        }
+        if answer.metadata.response_code == ResponseCode::NoError && !answer.metadata.truncation {
+            self.fill(&query, &mut answer)?;
+        }
+        answer.to_vec().ok()
+    }
+
+    /// Adds records or the reason why there are none; `None` where this name gets no answer at all.
+    fn fill(&self, query: &Message, answer: &mut Message) -> Option<()> {
+        let question = query.queries.first()?;
+        let name = question.name().to_ascii().trim_end_matches('.').to_ascii_lowercase();
+        let known = match (&self.mood, self.names.get(&name)) {
+            (ResolverMood::Hijacks(address), _) => Name::Addresses(vec![*address]),
+            (ResolverMood::Rewrites(address), None | Some(Name::Missing)) => Name::Addresses(vec![*address]),
+            (_, Some(known)) => known.clone(),
+            (_, None) => Name::Missing,
+        };
+        match known {
+            Name::Silent => return None,
+            Name::Missing => answer.metadata.response_code = ResponseCode::NXDomain,
+            Name::Fails => answer.metadata.response_code = ResponseCode::ServFail,
+            Name::Refused => answer.metadata.response_code = ResponseCode::Refused,
+            Name::Addresses(addresses) => {
+                let records = addresses.iter().filter_map(|address| match (address, question.query_type()) {
+                    (IpAddr::V4(four), RecordType::A) => Some(RData::A(A(*four))),
+                    (IpAddr::V6(six), RecordType::AAAA) => Some(RData::AAAA(AAAA(*six))),
+                    _ => None,
+                });
+                answer.add_answers(records.map(|data| Record::from_rdata(question.name().clone(), TTL_S, data)));
+            }
+        }
+        if answer.answers.is_empty() && answer.metadata.response_code != ResponseCode::ServFail {
+            answer.add_authority(start_of_authority());
+        }
+        Some(())
+    }
+}
+
+fn start_of_authority() -> Record {
+    let name = |text: &str| DnsName::from_ascii(text).expect("the name is well-formed");
+    let soa = SOA::new(name("ns.example.test."), name("admin.example.test."), 1, 3_600, 600, 86_400, 60);
+    Record::from_rdata(name("example.test."), 60, RData::SOA(soa))
+}

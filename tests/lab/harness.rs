@@ -1,0 +1,293 @@
+//! The outer part: reads the command line, runs worlds as child processes with a bounded number of workers, and reports.
+
+use crate::world::World;
+use crate::{inside, machine, namespace, worlds};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::io::Read;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// What a world may take beyond its own limit: set-up, proof, and a machine that other worlds keep busy.
+const GRACE: Duration = Duration::from_secs(40);
+
+/// How a world ended, as the child tells its parent on its standard output.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Report {
+    pub end: End,
+    /// Lines for a person: differences, observations, reasons.
+    pub text: String,
+    /// Seconds that the program under test took.
+    pub seconds: f64,
+}
+
+/// The three ends of a world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum End {
+    Passed,
+    Failed,
+    Skipped,
+}
+
+impl Report {
+    /// A world that could not be built here, and why.
+    pub fn skipped(why: impl Into<String>) -> Report {
+        Report { end: End::Skipped, text: why.into(), seconds: 0.0 }
+    }
+
+    /// A world that went wrong.
+    pub fn failed(text: impl Into<String>, seconds: f64) -> Report {
+        Report { end: End::Failed, text: text.into(), seconds }
+    }
+}
+
+/// What is done with worlds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Diagnose, compare, prove.
+    Judge,
+    /// Prove only.
+    Prove,
+    /// Diagnose and print the text report.
+    Show,
+    /// A shell on the client.
+    Shell,
+}
+
+impl Mode {
+    const ALL: [(&'static str, Mode); 4] =
+        [("judge", Mode::Judge), ("--prove", Mode::Prove), ("--show", Mode::Show), ("--shell", Mode::Shell)];
+
+    fn word(self) -> &'static str {
+        Mode::ALL.iter().find(|(_, mode)| *mode == self).map_or("judge", |(word, _)| word)
+    }
+
+    fn from_word(word: &str) -> Mode {
+        Mode::ALL.iter().find(|(other, _)| *other == word).map_or(Mode::Judge, |(_, mode)| *mode)
+    }
+}
+
+/// The command line. What the standard test harness also takes and the lab does not need is accepted and ignored, so
+/// that `cargo test -- --nocapture` works.
+struct Options {
+    mode: Mode,
+    list: bool,
+    exact: bool,
+    ignored: bool,
+    filters: Vec<String>,
+    skips: Vec<String>,
+}
+
+impl Options {
+    fn read(arguments: &[String]) -> Options {
+        let mut options = Options {
+            mode: Mode::Judge,
+            list: false,
+            exact: false,
+            ignored: false,
+            filters: Vec::new(),
+            skips: Vec::new(),
+        };
+        let mut words = arguments.iter();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "--list" => options.list = true,
+                "--exact" => options.exact = true,
+                "--ignored" => options.ignored = true,
+                "--prove" | "--show" | "--shell" => options.mode = Mode::from_word(word),
+                "--skip" => options.skips.extend(words.next().cloned()),
+                "--test-threads" | "--format" | "--color" | "--logfile" | "-Z" => drop(words.next()),
+                flag if flag.starts_with('-') => {}
+                name => options.filters.push(name.to_owned()),
+            }
+        }
+        options
+    }
+
+    fn wants(&self, world: &World) -> bool {
+        let fits = |text: &String| if self.exact { world.name == text } else { world.name.contains(text.as_str()) };
+        !self.ignored
+            && (self.filters.is_empty() || self.filters.iter().any(fits))
+            && !self.skips.iter().any(|text| world.name.contains(text.as_str()))
+    }
+}
+
+/// Does what the command line says.
+pub fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
+        // The three inner stages: a program on a client, the step into namespaces, process 1 of a world.
+        Some("--helper") => return finish(machine::help(&arguments[1..])),
+        Some("--world") => return enter(&arguments[1..]),
+        Some("--inside") => return inside::main(&arguments[1], Mode::from_word(&arguments[2])),
+        _ => {}
+    }
+    let options = Options::read(&arguments);
+    let chosen: Vec<World> = worlds::all().into_iter().filter(|world| options.wants(world)).collect();
+    if options.list {
+        chosen.iter().for_each(|world| println!("{}: test", world.name));
+        return ExitCode::SUCCESS;
+    }
+    match (options.mode, chosen.as_slice()) {
+        (Mode::Judge | Mode::Prove, _) => run_all(chosen, options.mode),
+        (mode, [world]) => attend(world, mode),
+        (mode, _) => {
+            eprintln!("{} wants the name of one world; {} fit", mode.word(), chosen.len());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn finish(result: Result<(), String>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Steps into namespaces and starts process 1 of the world there.
+fn enter(arguments: &[String]) -> ExitCode {
+    // The world must not outlive the harness, however that ends.
+    let _ = nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL);
+    if let Err(why) = namespace::enter() {
+        return inside::tell(&Report::skipped(why));
+    }
+    // By its path and not by `/proc/self/exe`, which would lead out of the new mount namespace.
+    let status = own_program().arg("--inside").args(arguments).status();
+    match status {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        Ok(status) => {
+            eprintln!("the world ended with {status}");
+            ExitCode::FAILURE
+        }
+        Err(error) => inside::tell(&Report::skipped(format!("no process in the new namespaces ({error})"))),
+    }
+}
+
+fn own_program() -> Command {
+    Command::new(std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into()))
+}
+
+fn child(world: &World, mode: Mode) -> Command {
+    let mut command = own_program();
+    command.args(["--world", world.name, mode.word()]);
+    command
+}
+
+/// Runs one world with the terminal attached.
+fn attend(world: &World, mode: Mode) -> ExitCode {
+    match child(world, mode).status() {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => finish(Err(error.to_string())),
+    }
+}
+
+fn workers() -> usize {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    // Worlds mostly wait, so twice the processors keeps these busy without starving anybody.
+    std::env::var("FIRSTLINE_LAB_WORKERS").ok().and_then(|text| text.parse().ok()).unwrap_or(cores * 2)
+}
+
+/// Runs worlds, the sociable ones in parallel first, then each that must be alone.
+fn run_all(chosen: Vec<World>, mode: Mode) -> ExitCode {
+    let began = Instant::now();
+    let (workers, count) = (workers(), chosen.len());
+    println!("running {count} worlds, {workers} at a time");
+    let (alone, sociable): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|world| world.alone && mode == Mode::Judge);
+    let mut ends = run_with(workers, sociable, mode);
+    ends.extend(run_with(1, alone, mode));
+    conclude(&ends, began.elapsed())
+}
+
+fn run_with(workers: usize, worlds: Vec<World>, mode: Mode) -> Vec<(&'static str, Report)> {
+    let (queue, ends) = (Mutex::new(VecDeque::from(worlds)), Mutex::new(Vec::new()));
+    let next = || queue.lock().map_or(None, |mut queue| queue.pop_front());
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some(world) = next() {
+                    let report = watch(&world, mode);
+                    announce(&world, &report);
+                    if let Ok(mut ends) = ends.lock() {
+                        ends.push((world.name, report));
+                    }
+                }
+            });
+        }
+    });
+    ends.into_inner().unwrap_or_default()
+}
+
+fn announce(world: &World, report: &Report) {
+    let end = match report.end {
+        End::Passed => format!("ok ({:.2} s)", report.seconds),
+        End::Failed => format!("FAILED ({:.2} s)", report.seconds),
+        End::Skipped => format!("SKIPPED: {}", report.text),
+    };
+    println!("world {} ... {end}", world.name);
+}
+
+/// Runs one world as a child and reads its report.
+fn watch(world: &World, mode: Mode) -> Report {
+    let spawned = child(world, mode).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut process = match spawned {
+        Ok(process) => process,
+        Err(error) => return Report::failed(format!("cannot be started: {error}"), 0.0),
+    };
+    let (stdout, stderr) = (listen(process.stdout.take()), listen(process.stderr.take()));
+    let ended = wait(&mut process, world.expect.limit() + GRACE);
+    let text = |thread: std::thread::JoinHandle<String>| thread.join().unwrap_or_default();
+    let (stdout, stderr) = (text(stdout), text(stderr));
+    let report = stdout.lines().last().and_then(|line| serde_json::from_str::<Report>(line).ok());
+    match report {
+        Some(report) if ended => report,
+        _ if ended => Report::failed(format!("no report\n{stdout}{stderr}"), 0.0),
+        _ => Report::failed(format!("killed because it did not end\n{stdout}{stderr}"), 0.0),
+    }
+}
+
+fn listen(pipe: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        if let Some(mut pipe) = pipe {
+            let _ = pipe.read_to_string(&mut text);
+        }
+        text
+    })
+}
+
+/// Whether the process ended by itself within the limit.
+fn wait(process: &mut Child, limit: Duration) -> bool {
+    let began = Instant::now();
+    loop {
+        match process.try_wait() {
+            Ok(None) if began.elapsed() < limit => std::thread::sleep(Duration::from_millis(10)),
+            Ok(None) => {
+                let _ = process.kill();
+                let _ = process.wait();
+                return false;
+            }
+            _ => return true,
+        }
+    }
+}
+
+/// Prints the failures and the last line.
+fn conclude(ends: &[(&'static str, Report)], took: Duration) -> ExitCode {
+    let with = |end: End| ends.iter().filter(move |(_, report)| report.end == end);
+    for (name, report) in with(End::Failed) {
+        println!("\n---- {name} ----\n{}", report.text.trim_end());
+    }
+    let (passed, failed, skipped) = (with(End::Passed).count(), with(End::Failed).count(), with(End::Skipped).count());
+    if skipped > 0 {
+        println!("\nSKIPPED {skipped} of {} worlds, see the reasons above", ends.len());
+    }
+    println!("\nthe lab took {:.1} s\n{passed} passed, {failed} failed, {skipped} skipped", took.as_secs_f64());
+    let strict = std::env::var_os("FIRSTLINE_LAB_NO_SKIP").is_some_and(|value| value != "0");
+    if failed == 0 && (skipped == 0 || !strict) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

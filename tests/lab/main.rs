@@ -1,0 +1,55 @@
+//! The lab: the program under test runs on a client in a small network made of real kernel namespaces, real sockets and
+//! real servers, with one fault (or two) injected, and must name the right layer, cause and culprit. It needs no rights
+//! beyond user namespaces and nothing installed; what the kernel cannot do here is skipped loudly.
+//!
+//! ```text
+//! cargo test --test lab                    all worlds
+//! cargo test --test lab -- resolver        those with `resolver` in their name
+//! cargo test --test lab -- --list
+//! cargo test --test lab -- --prove         only what plain sockets must see; the program under test is not started
+//! cargo test --test lab -- --show NAME     the text report of one world
+//! cargo test --test lab -- --shell NAME    a shell on the client of one world
+//! ```
+//!
+//! `FIRSTLINE_LAB_NO_SKIP=1` makes a skip a failure, `FIRSTLINE_LAB_WORKERS` sets how many worlds run at once, and
+//! `FIRSTLINE_LAB_BINARY` names another binary to put under test. A world is one value in `worlds/`.
+
+#[cfg(target_os = "linux")]
+mod certificates;
+#[cfg(target_os = "linux")]
+mod dns;
+#[cfg(target_os = "linux")]
+mod harness;
+#[cfg(target_os = "linux")]
+mod inside;
+#[cfg(target_os = "linux")]
+mod machine;
+#[cfg(target_os = "linux")]
+mod namespace;
+#[cfg(target_os = "linux")]
+mod network;
+#[cfg(target_os = "linux")]
+mod proof;
+#[cfg(target_os = "linux")]
+mod scene;
+#[cfg(target_os = "linux")]
+mod servers;
+#[cfg(target_os = "linux")]
+mod wire;
+#[cfg(target_os = "linux")]
+mod world;
+#[cfg(target_os = "linux")]
+mod worlds;
+
+#[cfg(target_os = "linux")]
+fn main() -> std::process::ExitCode {
+    harness::main()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    println!("the lab needs the namespaces of Linux\n0 passed, 0 failed, 1 skipped");
+    if std::env::var_os("FIRSTLINE_LAB_NO_SKIP").is_some() {
+        std::process::exit(1);
+    }
+}

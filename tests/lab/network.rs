@@ -1,0 +1,293 @@
+//! Builds the network of a scene out of namespaces and virtual cables, by netlink, so that a bare machine needs nothing
+//! installed for it.
+
+use crate::namespace::{Host, Space};
+use crate::scene::{ExtraLink, GATEWAY, GATEWAY_FAR, GATEWAY_SIX, Route, Scene, WEB_SIX, Way, ip};
+use crate::wire::{self, Wire};
+use nix::libc;
+use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkMessage};
+use rtnetlink::packet_route::route::RouteType;
+use rtnetlink::{LinkBridge, LinkDummy, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::time::Instant;
+
+/// The hosts of a world. The client's namespace is that of the process's first thread.
+pub struct Lab {
+    pub client: Host,
+    pub gateway: Host,
+    pub sibling: Host,
+    pub far: Host,
+    switch: Host,
+    /// When the program under test was started; faults that begin during the run count from it.
+    pub started: Arc<OnceLock<Instant>>,
+}
+
+/// Hosts and cables, addresses and routes, healthy in all but what the scene changes on the way. Cuts to the client's
+/// own link come last (`Lab::cut`), because interfaces that are down take no routes.
+pub fn build(scene: &mut Scene) -> Result<Lab, String> {
+    let lab = Lab {
+        client: Host::new("client", Space::Same)?,
+        switch: Host::new("switch", Space::Fresh)?,
+        gateway: Host::new("gateway", Space::Fresh)?,
+        sibling: Host::new("sibling", Space::Fresh)?,
+        far: Host::new("far", Space::Fresh)?,
+        started: Arc::new(OnceLock::new()),
+    };
+    for host in [&lab.client, &lab.switch, &lab.gateway, &lab.sibling, &lab.far] {
+        quiet(host, scene.six);
+        up(host, "lo")?;
+    }
+    lab.local_network(scene)?;
+    lab.far_side(scene)?;
+    lab.client_side(scene)?;
+    Ok(lab)
+}
+
+/// Kernel settings that keep worlds exact: no address checks that take a second, no router advertisements, no limit on
+/// ICMP errors, no redirects.
+fn quiet(host: &Host, six: bool) {
+    for name in ["all", "default"] {
+        host.set(&format!("ipv6/conf/{name}/accept_dad"), "0");
+        host.set(&format!("ipv6/conf/{name}/accept_ra"), "0");
+        host.set(&format!("ipv4/conf/{name}/send_redirects"), "0");
+        host.set(&format!("ipv4/conf/{name}/accept_redirects"), "0");
+        host.set(&format!("ipv4/conf/{name}/rp_filter"), "0");
+        if !six && host.name != "client" {
+            host.set(&format!("ipv6/conf/{name}/disable_ipv6"), "1");
+        }
+    }
+    host.set("ipv4/icmp_ratelimit", "0");
+    host.set("ipv6/icmp/ratelimit", "0");
+    host.set("ipv4/ping_group_range", "0 0");
+}
+
+impl Lab {
+    /// The LAN: a switch with client, gateway and sibling.
+    fn local_network(&self, scene: &Scene) -> Result<(), String> {
+        let netlink = self.switch.netlink();
+        let bridge = LinkBridge::new("lan").up().build();
+        self.switch.call(async move { netlink.link().add(bridge).execute().await }).map_err(failed("the switch"))?;
+        let lan = index(&self.switch, "lan")?;
+        for (port, host, name) in
+            [("port1", &self.client, "eth0"), ("port2", &self.gateway, "lan0"), ("port3", &self.sibling, "eth0")]
+        {
+            cable(&self.switch, port, host, name)?;
+            let plug = LinkUnspec::new_with_name(port).controller(lan).up().build();
+            change(&self.switch, plug)?;
+            up(host, name)?;
+        }
+        add_address(&self.gateway, "lan0", ip(GATEWAY), 24)?;
+        for address in &scene.sibling {
+            add_address(&self.sibling, "eth0", *address, 24)?;
+        }
+        add_route(&self.sibling, &crate::scene::route("0.0.0.0", 0, Way::Via(ip(GATEWAY))))?;
+        if scene.six {
+            add_address(&self.gateway, "lan0", ip(GATEWAY_SIX), 64)?;
+        }
+        Ok(())
+    }
+
+    /// The gateway's other side, the line, and all addresses of the servers.
+    fn far_side(&self, scene: &mut Scene) -> Result<(), String> {
+        let wire = std::mem::take(&mut scene.wire);
+        if wire.is_plain() {
+            cable(&self.gateway, "wan0", &self.far, "srv0")?;
+        } else {
+            self.line(wire)?;
+        }
+        if let Some(mtu) = scene.gateway.mtu {
+            change(&self.gateway, LinkUnspec::new_with_name("wan0").mtu(mtu).build())?;
+        }
+        up(&self.gateway, "wan0")?;
+        up(&self.far, "srv0")?;
+        add_address(&self.gateway, "wan0", ip(GATEWAY_FAR), 24)?;
+        let mut addresses: BTreeSet<IpAddr> = scene.services.iter().map(|service| service.at.ip()).collect();
+        addresses.extend(scene.resolvers.iter().map(|resolver| resolver.address));
+        // A port that nobody serves is closed, not silent: the web server's addresses exist in any case.
+        addresses.extend([crate::scene::WEB, crate::scene::SECOND_WEB, crate::scene::PROXY].map(ip));
+        for address in addresses.iter().filter(|address| address.is_ipv4() && far_away(address)) {
+            add_address(&self.far, "srv0", *address, 24)?;
+        }
+        add_route(&self.far, &crate::scene::route("0.0.0.0", 0, Way::Via(ip(GATEWAY_FAR))))?;
+        if scene.six {
+            add_address(&self.gateway, "wan0", ip("2001:db8:2::1"), 64)?;
+            add_address(&self.far, "srv0", ip(WEB_SIX), 64)?;
+            add_route(&self.far, &crate::scene::route("::", 0, Way::Via(ip("2001:db8:2::1"))))?;
+        }
+        for route in &scene.far_routes {
+            add_route(&self.far, route)?;
+        }
+        self.far.set("ipv4/ip_forward", "1");
+        self.gateway.set("ipv4/ip_forward", if scene.gateway.forwards { "1" } else { "0" });
+        self.gateway.set("ipv6/conf/all/forwarding", if scene.gateway.forwards { "1" } else { "0" });
+        self.gateway.set("ipv4/icmp_echo_ignore_all", if scene.gateway.answers_echo { "0" } else { "1" });
+        for route in &scene.gateway.routes {
+            add_route(&self.gateway, route)?;
+        }
+        if !scene.gateway.alive {
+            change(&self.gateway, LinkUnspec::new_with_name("lan0").down().build())?;
+        }
+        Ok(())
+    }
+
+    /// A line with faults between gateway and far side.
+    fn line(&self, wire: Wire) -> Result<(), String> {
+        let line = Host::new("line", Space::Fresh)?;
+        quiet(&line, false);
+        cable(&self.gateway, "wan0", &line, "near")?;
+        cable(&self.far, "srv0", &line, "away")?;
+        for (host, name) in [(&self.gateway, "wan0"), (&self.far, "srv0"), (&line, "near"), (&line, "away")] {
+            host.call(async move { wire::make_plain(name) }).map_err(failed("the offload switches of the line"))?;
+        }
+        up(&line, "near")?;
+        up(&line, "away")?;
+        let ends = [index(&line, "near")?, index(&line, "away")?];
+        let started = self.started.clone();
+        // The carrying loop takes the thread of this host for itself.
+        line.start(async move {
+            if let Err(error) = wire::carry(wire, ends, &started) {
+                eprintln!("the line broke: {error}");
+            }
+        });
+        // The namespace must outlive this function; it ends with the world.
+        std::mem::forget(line);
+        Ok(())
+    }
+
+    /// The client's addresses, routes and virtual interfaces.
+    fn client_side(&self, scene: &Scene) -> Result<(), String> {
+        for (address, prefix) in &scene.client.addresses {
+            add_address(&self.client, "eth0", *address, *prefix)?;
+        }
+        for link in &scene.client.links {
+            self.add_link(link)?;
+        }
+        for route in &scene.client.routes {
+            add_route(&self.client, route)?;
+        }
+        for (name, value) in &scene.client.kernel {
+            self.client.set(name, value);
+        }
+        Ok(())
+    }
+
+    fn add_link(&self, link: &ExtraLink) -> Result<(), String> {
+        let message = match link {
+            ExtraLink::Bridge(name) => LinkBridge::new(name).up().build(),
+            ExtraLink::DummyDown(name) => LinkDummy::new(name).build(),
+            ExtraLink::Tunnel(name, address, prefix) => {
+                let device = name.to_string();
+                self.client.call(async move { tunnel(&device) })?;
+                up(&self.client, name)?;
+                return add_address(&self.client, name, ip(address), *prefix);
+            }
+        };
+        let netlink = self.client.netlink();
+        self.client.call(async move { netlink.link().add(message).execute().await }).map_err(failed("an interface"))
+    }
+
+    /// Cuts the client's own link where the scene wants it cut.
+    pub fn cut(&self, scene: &Scene) -> Result<(), String> {
+        if !scene.client.carrier {
+            change(&self.switch, LinkUnspec::new_with_name("port1").down().build())?;
+        }
+        if !scene.client.up {
+            change(&self.client, LinkUnspec::new_with_name("eth0").down().build())?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether an address belongs to the far side (and not to the LAN or to the client itself).
+fn far_away(address: &IpAddr) -> bool {
+    matches!(address, IpAddr::V4(four) if four.octets()[..3] == [198, 51, 100])
+}
+
+fn failed<E: std::fmt::Display>(what: &str) -> impl Fn(E) -> String {
+    let what = what.to_owned();
+    move |error| format!("{what}: {error}")
+}
+
+/// The interface's index in this host.
+fn index(host: &Host, name: &'static str) -> Result<u32, String> {
+    host.call(async move { nix::net::if_::if_nametoindex(name) })
+        .map_err(|error| format!("{} has no interface {name}: {error}", host.name))
+}
+
+fn change(host: &Host, message: LinkMessage) -> Result<(), String> {
+    let netlink = host.netlink();
+    host.call(async move { netlink.link().set(message).execute().await })
+        .map_err(|error| format!("an interface of {} cannot be changed: {error}", host.name))
+}
+
+fn up(host: &Host, name: &str) -> Result<(), String> {
+    change(host, LinkUnspec::new_with_name(name).up().build())
+}
+
+/// A virtual cable: both ends are made where they belong, in one request.
+fn cable(here: &Host, name: &str, there: &Host, other: &str) -> Result<(), String> {
+    let end = LinkMessageBuilder::<LinkUnspec>::new()
+        .name(other)
+        .append_extra_attribute(LinkAttribute::NetNsFd(there.space()))
+        .build();
+    let pair = LinkVeth::new(name, other).set_info_data(InfoData::Veth(InfoVeth::Peer(end))).build();
+    let netlink = here.netlink();
+    here.call(async move { netlink.link().add(pair).execute().await })
+        .map_err(|error| format!("no cable from {} to {}: {error}", here.name, there.name))
+}
+
+fn add_address(host: &Host, name: &'static str, address: IpAddr, prefix: u8) -> Result<(), String> {
+    let index = index(host, name)?;
+    let netlink = host.netlink();
+    host.call(async move { netlink.address().add(index, address, prefix).execute().await })
+        .map_err(|error| format!("{} does not take the address {address}: {error}", host.name))
+}
+
+fn add_route(host: &Host, route: &Route) -> Result<(), String> {
+    let wrong =
+        |error: String| format!("{} does not take a route to {}/{}: {error}", host.name, route.to.0, route.to.1);
+    let mut builder = RouteMessageBuilder::<IpAddr>::new()
+        .destination_prefix(route.to.0, route.to.1)
+        .map_err(|error| wrong(format!("{error:?}")))?;
+    if let Some(metric) = route.metric {
+        builder = builder.priority(metric);
+    }
+    let via = |builder: RouteMessageBuilder<IpAddr>, hop: IpAddr| {
+        builder.gateway(hop).map_err(|error| wrong(format!("{error:?}")))
+    };
+    builder = match &route.way {
+        Way::Via(hop) => via(builder, *hop)?,
+        Way::Device(name) => builder.output_interface(index(host, name)?),
+        Way::OnLink(hop, name) => via(builder.onlink().output_interface(index(host, name)?), *hop)?,
+        Way::Blackhole => builder.kind(RouteType::BlackHole),
+        Way::Prohibit => builder.kind(RouteType::Prohibit),
+        Way::Unreachable => builder.kind(RouteType::Unreachable),
+    };
+    let (netlink, message) = (host.netlink(), builder.build());
+    host.call(async move { netlink.route().add(message).execute().await }).map_err(|error| wrong(error.to_string()))
+}
+
+/// A tunnel device that stays though no program holds it any more.
+fn tunnel(name: &str) -> Result<(), String> {
+    const TUNSETIFF: libc::c_ulong = 0x4004_54ca;
+    const TUNSETPERSIST: libc::c_ulong = 0x4004_54cb;
+    let device = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/net/tun")
+        .map_err(|error| format!("no tunnel device: `/dev/net/tun`: {error}"))?;
+    // SAFETY: the request structure lives through the calls and has the layout of `struct ifreq`.
+    let made = unsafe {
+        let mut request: libc::ifreq = std::mem::zeroed();
+        for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
+            *to = from as libc::c_char;
+        }
+        request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI) as libc::c_short;
+        let device = std::os::fd::AsRawFd::as_raw_fd(&device);
+        libc::ioctl(device, TUNSETIFF as _, &raw mut request) >= 0 && libc::ioctl(device, TUNSETPERSIST as _, 1) >= 0
+    };
+    if made { Ok(()) } else { Err(format!("no tunnel device {name}: {}", std::io::Error::last_os_error())) }
+}

@@ -1,0 +1,471 @@
+//! What a world is made of, as values. `Scene::healthy` is a network in which everything works; a fault is a change to
+//! it, usually of one line.
+//!
+//! ```text
+//! client 192.0.2.10 --- switch --- gateway 192.0.2.1 | 198.51.100.1 ---[wire]--- far side 198.51.100.0/24
+//!                         |                                             .53 .54 resolvers     .10 .11 web
+//!             sibling 192.0.2.20                                        .80 control page      .90 proxy
+//!                                                                       .123 time
+//! ```
+
+use crate::wire::Wire;
+use std::net::{IpAddr, SocketAddr};
+
+/// The client's own address.
+pub const CLIENT: &str = "192.0.2.10";
+/// The gateway on the LAN.
+pub const GATEWAY: &str = "192.0.2.1";
+/// A second machine on the LAN.
+pub const SIBLING: &str = "192.0.2.20";
+/// The gateway towards the far side.
+pub const GATEWAY_FAR: &str = "198.51.100.1";
+/// The first resolver.
+pub const RESOLVER: &str = "198.51.100.53";
+/// The second resolver.
+pub const SECOND_RESOLVER: &str = "198.51.100.54";
+/// The web server.
+pub const WEB: &str = "198.51.100.10";
+/// Its second address.
+pub const SECOND_WEB: &str = "198.51.100.11";
+/// The host of the control page.
+pub const CONTROL: &str = "198.51.100.80";
+/// The forward proxy; it listens on port 3128.
+pub const PROXY: &str = "198.51.100.90";
+/// The time server.
+pub const TIME: &str = "198.51.100.123";
+/// The web server over IPv6.
+pub const WEB_SIX: &str = "2001:db8:2::10";
+/// The client's IPv6 address, where the world has IPv6.
+pub const CLIENT_SIX: &str = "2001:db8:1::10";
+/// The gateway's IPv6 address on the LAN.
+pub const GATEWAY_SIX: &str = "2001:db8:1::1";
+/// An address that no machine of any world has, though the gateway would route it.
+pub const NOBODY: &str = "198.51.100.200";
+/// What the control page says.
+pub const CONTROL_TEXT: &str = "lab control ok";
+
+/// An address that a world's source names.
+pub fn ip(text: &str) -> IpAddr {
+    text.parse().expect("addresses in the lab's source are well-formed")
+}
+
+/// An `address:port` that a world's source names.
+pub fn at(text: &str) -> SocketAddr {
+    text.parse().expect("addresses in the lab's source are well-formed")
+}
+
+/// A whole world.
+pub struct Scene {
+    pub client: Client,
+    pub gateway: Gateway,
+    /// The line between the gateway and the far side.
+    pub wire: Wire,
+    /// The resolvers beyond the gateway: `.53` and `.54`.
+    pub resolvers: Vec<Resolver>,
+    /// What names answer with, at every resolver that answers.
+    pub names: Vec<(String, Name)>,
+    /// The servers beyond the gateway.
+    pub services: Vec<Service>,
+    /// Routes of the far side, beside the one back to the LAN.
+    pub far_routes: Vec<Route>,
+    /// Addresses of the second machine on the LAN.
+    pub sibling: Vec<IpAddr>,
+    /// Whether LAN and far side have IPv6.
+    pub six: bool,
+    /// Seconds by which every clock but the client's is ahead.
+    pub clock_ahead_s: i64,
+}
+
+/// The machine that has the problem.
+pub struct Client {
+    /// Its cable.
+    pub carrier: bool,
+    /// Whether `eth0` is switched on.
+    pub up: bool,
+    /// Addresses of `eth0` with their prefix lengths.
+    pub addresses: Vec<(IpAddr, u8)>,
+    /// Routes beside those of the addresses.
+    pub routes: Vec<Route>,
+    /// `/etc/resolv.conf`.
+    pub nameservers: Vec<String>,
+    /// Further lines of `/etc/resolv.conf`.
+    pub resolver_lines: Vec<String>,
+    /// Further lines of `/etc/hosts`.
+    pub hosts: Vec<String>,
+    /// `/etc/nsswitch.conf`, the hosts line.
+    pub nsswitch: String,
+    /// Packet-filter rules, as `nft -f` reads them; empty for none.
+    pub filter: String,
+    /// Virtual interfaces beside `eth0`.
+    pub links: Vec<ExtraLink>,
+    /// Environment variables beside the plain ones.
+    pub environment: Vec<(String, String)>,
+    /// Programs that run there.
+    pub programs: Vec<Program>,
+    /// File systems that are full: mount point and size in bytes.
+    pub full_disks: Vec<(String, usize)>,
+    /// Further lines of the settings file.
+    pub settings: Vec<String>,
+    /// Kernel settings beneath `net/`.
+    pub kernel: Vec<(String, String)>,
+}
+
+/// The router of the LAN.
+pub struct Gateway {
+    /// Whether its LAN port is on; off, it answers no ARP while the client keeps its carrier.
+    pub alive: bool,
+    /// Whether it forwards packets.
+    pub forwards: bool,
+    /// Whether it answers pings.
+    pub answers_echo: bool,
+    /// Routes beside those of its addresses.
+    pub routes: Vec<Route>,
+    /// MTU towards the far side.
+    pub mtu: Option<u32>,
+}
+
+/// A route.
+#[derive(Clone)]
+pub struct Route {
+    /// Destination, `0.0.0.0/0` for the default.
+    pub to: (IpAddr, u8),
+    pub way: Way,
+    pub metric: Option<u32>,
+}
+
+/// Where a route leads.
+#[derive(Clone)]
+pub enum Way {
+    Via(IpAddr),
+    /// Over an interface without a next hop.
+    Device(&'static str),
+    /// A next hop that is reached over the interface though it is in no subnet of it.
+    OnLink(IpAddr, &'static str),
+    /// Swallows packets without a word.
+    Blackhole,
+    /// Answers "administratively prohibited".
+    Prohibit,
+    /// Answers "host unreachable".
+    Unreachable,
+}
+
+/// A route to `to/prefix`.
+pub fn route(to: &str, prefix: u8, way: Way) -> Route {
+    Route { to: (ip(to), prefix), way, metric: None }
+}
+
+/// A virtual interface on the client.
+pub enum ExtraLink {
+    /// A bridge without ports.
+    Bridge(&'static str),
+    /// A dummy that is down.
+    DummyDown(&'static str),
+    /// A tunnel device whose program is gone, with the address that it had.
+    Tunnel(&'static str, &'static str, u8),
+}
+
+/// A program on the client: its name and what it does. It runs as a process of its own with that name.
+pub struct Program {
+    pub name: &'static str,
+    pub does: Does,
+}
+
+/// What a program on the client does.
+pub enum Does {
+    /// Serves a page over HTTP at this address.
+    Serves(&'static str),
+    /// Accepts connections there and never says a word.
+    AcceptsOnly(&'static str),
+    /// Listens there, speaks no HTTP.
+    Greets(&'static str, &'static str),
+    /// Listens there, but is stopped by a signal.
+    Stopped(&'static str),
+    /// Listens and never accepts, with the queue full.
+    NeverAccepts(&'static str),
+    /// Keeps a processor busy.
+    Spins,
+    /// Holds this many bytes of memory.
+    Holds(usize),
+}
+
+/// A resolver.
+pub struct Resolver {
+    pub address: IpAddr,
+    pub mood: ResolverMood,
+    /// Names that this one alone answers differently.
+    pub names: Vec<(String, Name)>,
+}
+
+/// How a resolver behaves.
+#[derive(Clone, PartialEq)]
+pub enum ResolverMood {
+    Answers,
+    Silent,
+    /// Nothing listens there.
+    Closed,
+    Refuses,
+    Fails,
+    /// Waits this many milliseconds before each answer.
+    Slow(u64),
+    /// Leaves every n-th query without an answer.
+    SilentEvery(u32),
+    /// Answers over UDP with the truncation bit and the whole over TCP.
+    Truncates,
+    /// Answers over UDP only; TCP gets no answer.
+    UdpOnly,
+    /// Answers names that do not exist with this address.
+    Rewrites(IpAddr),
+    /// Answers every name with this address.
+    Hijacks(IpAddr),
+    /// Answers with bytes that are no DNS message.
+    Garbage,
+}
+
+/// What a name answers with.
+#[derive(Clone)]
+pub enum Name {
+    Addresses(Vec<IpAddr>),
+    Missing,
+    Fails,
+    Refused,
+    Silent,
+}
+
+/// A server beyond the gateway.
+pub struct Service {
+    pub at: SocketAddr,
+    pub speaks: Speaks,
+}
+
+/// What a server speaks.
+#[derive(Clone)]
+pub enum Speaks {
+    Http(Page),
+    Https(Certificate, Handshake, Page),
+    Proxy(ProxyMood),
+    /// SNTP over UDP, by the far side's clock.
+    Time,
+    /// Accepts connections and never says a word.
+    Nothing,
+    /// Sends this text on connect and then echoes nothing.
+    Greeting(&'static str),
+    /// Resets every connection as soon as it stands.
+    Reset,
+    /// Answers each datagram with itself.
+    UdpEcho,
+}
+
+/// How a web server answers.
+#[derive(Clone)]
+pub enum Page {
+    /// 200 with this text.
+    Text(&'static str),
+    /// This status with a short page.
+    Status(u16),
+    /// 302 to this address.
+    Redirect(&'static str),
+    /// 302 between two addresses of its own for ever.
+    RedirectLoop,
+    /// 200, but the first byte comes after so many milliseconds.
+    Slow(u64),
+    /// Accepts the request and never answers.
+    Mute,
+    /// Announces 1 MiB, sends so many bytes and stops.
+    Stalls(usize),
+    /// Announces 1 MiB, sends so many bytes and closes.
+    Cuts(usize),
+    /// Sends so many bytes in all, whole.
+    Big(usize),
+    /// Answers with bytes that are no HTTP.
+    NotHttp,
+    /// A login page where another text was expected.
+    LoginPage,
+    /// A 302 to the login page of a captive portal.
+    Portal,
+}
+
+/// Which certificate a server shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Certificate {
+    Good,
+    Expired,
+    NotYetValid,
+    WrongName,
+    SelfSigned,
+    MissingIntermediate,
+    UnknownAuthority,
+    /// Signed by a security appliance whose authority this machine does not trust.
+    Intercepted,
+    /// The same, and the machine trusts it.
+    InterceptedTrusted,
+}
+
+/// How the handshake goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Handshake {
+    Normal,
+    /// Answers the hello in plain HTTP.
+    PlainText,
+    /// Reads the hello and says nothing.
+    Silent,
+    /// Resets the connection after the hello.
+    Reset,
+    /// Answers as a server that speaks nothing newer than TLS 1.0.
+    Old,
+    /// Answers with a fatal alert.
+    Alert,
+}
+
+/// How a forward proxy behaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum ProxyMood {
+    Works,
+    /// 407 offering these schemes.
+    Demands(&'static [&'static str]),
+    Forbids,
+    BadGateway,
+    /// Accepts and never answers.
+    Mute,
+    /// Answers like an ordinary web server.
+    NotAProxy,
+}
+
+impl Scene {
+    /// A network in which everything works.
+    pub fn healthy() -> Scene {
+        let good = || Speaks::Https(Certificate::Good, Handshake::Normal, Page::Text("welcome to the lab"));
+        let service = |address: &str, port: u16, speaks| Service { at: SocketAddr::new(ip(address), port), speaks };
+        let name = |name: &str, addresses: &[&str]| {
+            (name.to_owned(), Name::Addresses(addresses.iter().map(|address| ip(address)).collect()))
+        };
+        let resolver = |address| Resolver { address: ip(address), mood: ResolverMood::Answers, names: Vec::new() };
+        Scene {
+            client: Client::healthy(),
+            gateway: Gateway { alive: true, forwards: true, answers_echo: true, routes: Vec::new(), mtu: None },
+            wire: Wire::default(),
+            resolvers: vec![resolver(RESOLVER), resolver(SECOND_RESOLVER)],
+            names: vec![
+                name("www.example.test", &[WEB]),
+                name("both.example.test", &[WEB, SECOND_WEB]),
+                name("control.example.test", &[CONTROL]),
+                name("proxy.example.test", &[PROXY]),
+                name("time.example.test", &[TIME]),
+                name("nobody.example.test", &[NOBODY]),
+                name("far.example.test", &["203.0.113.10"]),
+                name("six.example.test", &[WEB, WEB_SIX]),
+            ],
+            services: vec![
+                service(WEB, 443, good()),
+                service(WEB, 80, Speaks::Http(Page::Redirect("https://www.example.test/"))),
+                service(SECOND_WEB, 443, good()),
+                service(CONTROL, 80, Speaks::Http(Page::Text(CONTROL_TEXT))),
+                service(PROXY, 3128, Speaks::Proxy(ProxyMood::Works)),
+                service(TIME, 123, Speaks::Time),
+            ],
+            far_routes: Vec::new(),
+            sibling: vec![ip(SIBLING)],
+            six: false,
+            clock_ahead_s: 0,
+        }
+    }
+
+    /// The web server's port 443 at its first address speaks otherwise.
+    pub fn web(&mut self, certificate: Certificate, handshake: Handshake, page: Page) {
+        self.serve("198.51.100.10:443", Speaks::Https(certificate, handshake, page));
+    }
+
+    /// Both addresses of the web server show this certificate.
+    pub fn certificate(&mut self, certificate: Certificate) {
+        self.web(certificate, Handshake::Normal, Page::Text("welcome to the lab"));
+    }
+
+    /// The web server's page is this.
+    pub fn page(&mut self, page: Page) {
+        self.web(Certificate::Good, Handshake::Normal, page);
+    }
+
+    /// The web server's handshake goes like this.
+    pub fn handshake(&mut self, handshake: Handshake) {
+        self.web(Certificate::Good, handshake, Page::Text("welcome to the lab"));
+    }
+
+    /// The server at this address speaks this, in the place of what was there.
+    pub fn serve(&mut self, at_address: &str, speaks: Speaks) {
+        self.close(at_address);
+        self.services.push(Service { at: at(at_address), speaks });
+    }
+
+    /// Nothing listens at this address.
+    pub fn close(&mut self, at_address: &str) {
+        self.services.retain(|service| service.at != at(at_address));
+    }
+
+    /// Every resolver behaves like this.
+    pub fn resolvers(&mut self, mood: ResolverMood) {
+        for resolver in &mut self.resolvers {
+            resolver.mood = mood.clone();
+        }
+    }
+
+    /// The name answers like this at every resolver.
+    pub fn name(&mut self, name: &str, answer: Name) {
+        self.names.retain(|(other, _)| other != name);
+        self.names.push((name.to_owned(), answer));
+    }
+
+    /// The client's environment names this proxy for http and https.
+    pub fn proxy_in_environment(&mut self, url: &str) {
+        for variable in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"] {
+            self.client.environment.push((variable.to_owned(), url.to_owned()));
+        }
+    }
+
+    /// The lab's proxy behaves like this, and the client's environment names it.
+    pub fn behind_proxy(&mut self, mood: ProxyMood) {
+        self.serve("198.51.100.90:3128", Speaks::Proxy(mood));
+        self.proxy_in_environment("http://proxy.example.test:3128");
+    }
+
+    /// Nothing gets past the gateway except to and from the proxy and the resolvers, as in many offices.
+    pub fn only_proxy_and_names(&mut self) {
+        self.wire.drop(|packet| ![PROXY, RESOLVER, SECOND_RESOLVER].iter().any(|host| packet.touches(host)));
+    }
+
+    /// LAN and far side have IPv6, the client an address and a default route in it.
+    pub fn with_six(&mut self) {
+        self.six = true;
+        self.client.addresses.push((ip(CLIENT_SIX), 64));
+        self.client.routes.push(route("::", 0, Way::Via(ip(GATEWAY_SIX))));
+        self.services.push(Service {
+            at: SocketAddr::new(ip(WEB_SIX), 443),
+            speaks: Speaks::Https(Certificate::Good, Handshake::Normal, Page::Text("welcome to the lab")),
+        });
+    }
+
+    /// A program runs on the client.
+    pub fn program(&mut self, name: &'static str, does: Does) {
+        self.client.programs.push(Program { name, does });
+    }
+}
+
+impl Client {
+    fn healthy() -> Client {
+        Client {
+            carrier: true,
+            up: true,
+            addresses: vec![(ip(CLIENT), 24)],
+            routes: vec![route("0.0.0.0", 0, Way::Via(ip(GATEWAY)))],
+            nameservers: vec![RESOLVER.to_owned(), SECOND_RESOLVER.to_owned()],
+            resolver_lines: Vec::new(),
+            hosts: Vec::new(),
+            nsswitch: "files dns".to_owned(),
+            filter: String::new(),
+            links: Vec::new(),
+            environment: Vec::new(),
+            programs: Vec::new(),
+            full_disks: Vec::new(),
+            settings: Vec::new(),
+            kernel: Vec::new(),
+        }
+    }
+}
