@@ -15,10 +15,20 @@ macro_rules! built_in {
 
 /// Id and text of each playbook in the binary. Adding one is its file and its id here.
 pub const BUILTIN: &[(&str, &str)] = built_in!("playbooks":
+    "no-internet"
+    "one-site-fails"
+    "dns"
+    "proxy"
+    "vpn"
+    "slow"
+    "local-service"
+    "this-machine"
 );
 
 /// Name and text of each fragment that playbooks can include.
 pub const FRAGMENTS: &[(&str, &str)] = built_in!("playbooks/common":
+    "path"
+    "service"
 );
 
 /// The text of a built-in playbook.

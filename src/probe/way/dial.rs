@@ -178,7 +178,7 @@ pub fn trouble(host: &str, failure: &NotDialled) -> Trouble {
         Failure::Refused => Code::TcpRefused,
         Failure::Reset | Failure::Closed => Code::TcpReset,
         Failure::NetworkUnreachable => Code::TcpNetUnreachable,
-        Failure::HostUnreachable => Code::TcpHostUnreachable,
+        Failure::HostUnreachable | Failure::TimeExceeded => Code::TcpHostUnreachable,
         Failure::Prohibited => Code::TcpProhibited,
         Failure::LocalDenied => Code::TcpLocalDenied,
         Failure::NoSource => Code::TcpNoAddress,
