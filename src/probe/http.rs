@@ -151,6 +151,8 @@ struct Params {
     addresses: Vec<IpAddr>,
     /// Addresses to go on with where the lookup gets no answer.
     fallback_addresses: Vec<IpAddr>,
+    /// A `dns` check whose addresses are used likewise, as far as it has any by then.
+    fallback_from: String,
     /// Only addresses of this family.
     family: Option<Family>,
     /// `GET` or `HEAD`.
@@ -176,6 +178,7 @@ impl Default for Params {
             proxy: "auto".to_owned(),
             addresses: Vec::new(),
             fallback_addresses: Vec::new(),
+            fallback_from: String::new(),
             family: None,
             method: "GET".to_owned(),
             follow: true,
@@ -206,6 +209,8 @@ struct Facts {
     url: String,
     /// Where the redirects ended.
     final_url: Option<String>,
+    /// The redirects ended on another host than the one that was asked.
+    left_host: Option<bool>,
     /// What this page stands for.
     label: Option<String>,
     /// Status of the last answer.
@@ -377,6 +382,8 @@ impl Walk<'_> {
                 Ok(arrived) => arrived,
                 Err(trouble) => return way::observe(self.look, None, &trouble),
             };
+            let first_host = visited.first().map_or(url.host_str(), |(first, _)| first.host_str());
+            self.facts.left_host = (first_host != url.host_str()).then_some(true);
             let next = (300..400).contains(&arrived.status).then_some(()).and(arrived.location.as_deref());
             let Some(next) = next.filter(|_| self.params.follow).and_then(|location| url.join(location).ok()) else {
                 return self.judge(&url, &arrived);
@@ -556,6 +563,16 @@ impl Walk<'_> {
         Ok(wanted)
     }
 
+    /// Addresses to go on with where programs get none.
+    fn fallback(&self) -> Vec<IpAddr> {
+        if !self.params.fallback_addresses.is_empty() || self.params.fallback_from.is_empty() {
+            return self.params.fallback_addresses.clone();
+        }
+        let seen = (self.look.seen)(&self.params.fallback_from);
+        let addresses = seen.iter().filter_map(|facts| facts.get("addresses")?.as_array());
+        addresses.flatten().filter_map(|address| address.as_str()?.parse().ok()).collect()
+    }
+
     async fn looked_up(&mut self, host: &str) -> Result<Vec<IpAddr>, Trouble> {
         let start = Instant::now();
         let result = name::addresses(self.look.world.network.as_ref(), host, self.until).await;
@@ -568,14 +585,15 @@ impl Walk<'_> {
             }
             Err(failure) => {
                 let usable = matches!(failure, LookupFailure::Timeout | LookupFailure::Unsupported(_));
-                if !usable || self.params.fallback_addresses.is_empty() || !self.facts.redirects.is_empty() {
+                let fallback = self.fallback();
+                if !usable || fallback.is_empty() || !self.facts.redirects.is_empty() {
                     return Err(name::trouble(host, &failure, took));
                 }
                 if failure == LookupFailure::Timeout {
                     self.facts.lookup_failed = Some(true);
                     self.suspect(name::trouble(host, &failure, took).suspected(true));
                 }
-                Ok(self.params.fallback_addresses.clone())
+                Ok(fallback)
             }
         }
     }
@@ -1108,6 +1126,7 @@ mod tests {
                 args: args.as_object().unwrap().clone(),
                 deadline: Instant::now() + Duration::from_secs(20),
                 emit: &|_| {},
+                seen: &|_| Vec::new(),
             };
             let seen = run(&look, Some(Arc::clone(&trust))).await.remove(0);
             assert_eq!(seen.outcome, Outcome::Ok, "{}", seen.summary);

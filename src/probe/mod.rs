@@ -133,6 +133,9 @@ pub struct Look<'a> {
     /// Takes observations before the end: a first subject that is done, or a suspicion (it is replaced by the later
     /// observation with the same id). The returned list must hold the final form of all of them.
     pub emit: &'a dyn Fn(Observation),
+    /// What another check saw so far: the facts of its subjects that work. For a fallback that is worth having and not
+    /// worth waiting for.
+    pub seen: &'a dyn Fn(&str) -> Vec<Facts>,
 }
 
 impl Look<'_> {

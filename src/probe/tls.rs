@@ -232,8 +232,7 @@ mod tests {
             layer: PROBE.layer,
             args: args.as_object().unwrap().clone(),
             deadline: Instant::now() + Duration::from_secs(30),
-            emit: &|observation| emitted.borrow_mut().push(observation),
-        };
+            emit: &|observation| emitted.borrow_mut().push(observation), seen: &|_| Vec::new() };
         let mut observations = run(&look, Some(Arc::clone(trust))).await;
         assert_eq!(observations.len(), 1);
         (observations.remove(0), emitted.into_inner())

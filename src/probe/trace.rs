@@ -8,7 +8,7 @@ use super::{Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Certainty, Observation, Via};
 use crate::problem::Code;
-use crate::world::{Dial, Failure, Hop};
+use crate::world::{Dial, Failure, Hop, loop_in};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use schemars::JsonSchema;
@@ -45,9 +45,6 @@ const PINGS: (u16, Duration) = (2, Duration::from_millis(250));
 const PING_BYTES: usize = 56;
 /// How long the target itself may take to answer after a router has refused a datagram.
 const AFTER_REFUSAL: Duration = Duration::from_millis(500);
-/// So often must an address come back, with another one between, before it is called a loop: paths of different
-/// length side by side show one address twice.
-const LOOP_TIMES: usize = 3;
 
 /// Arguments of the `trace` probe.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -95,6 +92,8 @@ pub struct TraceFacts {
     reached_by: Option<&'static str>,
     /// Number of the hop after which nothing more was heard, where the target did not answer.
     silent_after: Option<u8>,
+    /// Whether the target or any hop behind the first answered: packets get past the gateway and back.
+    beyond_gateway: bool,
     /// Who said that the packet goes no further.
     from: Option<String>,
 }
@@ -225,6 +224,7 @@ fn conclude(look: &Look<'_>, address: IpAddr, hops: &[Hop], reached: Option<&'st
         last_address: last.and_then(|hop| hop.address).map(|address| address.to_string()),
         last_ttl: last.map(|hop| hop.ttl),
         reached: reached.is_some(),
+        beyond_gateway: reached.is_some() || hops.iter().any(|hop| hop.ttl > 1 && hop.address.is_some()),
         reached_by: reached,
         ..TraceFacts::default()
     };
@@ -249,7 +249,7 @@ fn conclude(look: &Look<'_>, address: IpAddr, hops: &[Hop], reached: Option<&'st
             return look.problem(Some(&subject), code, summary).facts(&facts);
         }
     }
-    if let Some(round) = round_trip_of_a_loop(hops) {
+    if let Some(round) = loop_in(hops) {
         let names: Vec<String> = round.iter().map(IpAddr::to_string).collect();
         let summary = format!("packets to {subject} go round between {}", names.join(" and "));
         return look.problem(Some(&subject), Code::PathLoop, summary).facts(&facts);
@@ -272,19 +272,6 @@ fn shown(hop: &Hop) -> HopFacts {
         ms: hop.took.map(|took| round(took.as_secs_f64() * 1000.0)),
         said: hop.said.as_ref().map(Failure::word),
     }
-}
-
-/// The addresses of a routing loop: one that comes back several times with another one between, and what is between.
-fn round_trip_of_a_loop(hops: &[Hop]) -> Option<Vec<IpAddr>> {
-    let heard: Vec<IpAddr> = hops.iter().filter_map(|hop| hop.address).collect();
-    let start = heard.iter().enumerate().find_map(|(place, address)| {
-        let later = heard.iter().enumerate().skip(place + 1).filter(|(_, other)| *other == address);
-        let apart = later.clone().next().is_some_and(|(next, _)| next > place + 1);
-        (apart && later.count() + 1 >= LOOP_TIMES).then_some(place)
-    })?;
-    let mut members = vec![heard[start]];
-    members.extend(heard[start + 1..].iter().take_while(|address| **address != heard[start]));
-    Some(members)
 }
 
 #[cfg(test)]
@@ -361,13 +348,5 @@ mod tests {
         let (seen, _) = follow(Stage { trace, ..Stage::default() }, 0).await;
         assert_eq!(seen.code, Some(Code::PathLoop));
         assert!(seen.summary.contains("10.0.0.1 and 10.1.0.1"), "{}", seen.summary);
-    }
-
-    #[test]
-    fn one_address_twice_is_no_loop() {
-        let hops = [hop(1, "10.0.0.1"), hop(2, "10.1.0.1"), hop(3, "10.1.0.1"), hop(4, "10.1.0.1"), hop(5, "10.2.0.1")];
-        assert_eq!(round_trip_of_a_loop(&hops), None);
-        let twice = [hop(1, "10.0.0.1"), hop(2, "10.1.0.1"), hop(3, "10.0.0.1")];
-        assert_eq!(round_trip_of_a_loop(&twice), None);
     }
 }

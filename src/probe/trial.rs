@@ -29,7 +29,6 @@ pub async fn look_with(
         layer: probe.layer,
         args: args.as_object().cloned().unwrap_or_default(),
         deadline: Instant::now() + Duration::from_secs(30),
-        emit: &|_| {},
-    };
+        emit: &|_| {}, seen: &|_| Vec::new() };
     (probe.run)(&look).await
 }

@@ -1,6 +1,5 @@
 //! Servers, a network and a machine for the tests of this folder and of the probes made of it.
 
-use crate::layer::Layer;
 use crate::observation::{Facts, Observation};
 use crate::probe::{Look, Probe};
 use crate::sys::{Known, Machine, ProxySettings};
@@ -136,15 +135,9 @@ pub async fn look_for(
         layer: probe.layer,
         args,
         deadline: tokio::time::Instant::now() + wait,
-        emit: &|observation| emitted.borrow_mut().push(observation),
-    };
+        emit: &|observation| emitted.borrow_mut().push(observation), seen: &|_| Vec::new() };
     let observations = (probe.run)(&look).await;
     (observations, emitted.into_inner())
-}
-
-/// The layer of a probe's own, for tests that compare it.
-pub fn layer_of(observation: &Observation) -> Layer {
-    observation.layer
 }
 
 /// A server in this process.
