@@ -149,13 +149,15 @@ fn with_others(mut observations: Vec<Observation>) -> Vec<Observation> {
 async fn one(look: &Look<'_>, params: &Params, to: SocketAddr) -> Observation {
     let repeat = params.repeat.max(params.attempts).clamp(1, MOST_REPEATS);
     let start = Instant::now();
-    let via = look.world.via(to.ip());
+    let mut via = look.world.via(to.ip()).await;
+    via.peer = Some(to.to_string());
+    let here = via.source.as_ref().and_then(|source| source.parse().ok());
     let said = RefCell::new(None);
     // Where the attempt itself did not hear who refuses, that is asked meanwhile.
     let (asked, question) = tokio::sync::oneshot::channel();
     let asked = RefCell::new(Some(asked));
     let shown = |failure: &Failure, made: u32| {
-        let judged = judge(to, failure, said.borrow().as_ref(), None);
+        let judged = judge(to, failure, said.borrow().as_ref(), here);
         if let Some(code) = judged {
             let facts = facts(params, to, made, failure);
             let summary = format!("{to} {} so far ({})", predicate(failure), counted(made, "attempt"));
@@ -186,10 +188,8 @@ async fn one(look: &Look<'_>, params: &Params, to: SocketAddr) -> Observation {
         question.await.ok()?;
         look.world.network.who_refuses(to, look.within(patience(start.elapsed()))).await
     };
-    let ((attempts, who), via) = join(join(connecting, who), via).await;
+    let (attempts, who) = join(connecting, who).await;
     let who = said.take().or(who);
-    let mut via = via;
-    via.peer = Some(to.to_string());
     conclude(look, params, to, &attempts, who, via).await
 }
 
