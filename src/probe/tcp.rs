@@ -8,7 +8,7 @@ use crate::observation::{Certainty, Observation, Outcome};
 use crate::problem::Code;
 use crate::world::{Connection, Dial, Failure};
 use futures_util::FutureExt;
-use futures_util::future::{join, join_all};
+use futures_util::future::join;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
@@ -120,17 +120,11 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
         Ok(params) => params,
         Err(unknown) => return unknown,
     };
-    let addresses = params.addresses.each();
-    if addresses.is_empty() {
+    if params.addresses.0.is_empty() {
         return vec![look.unknown(None, "there is no address to connect to")];
     }
-    let looks = addresses.into_iter().map(|address| async {
-        match address {
-            Ok(address) => one(look, &params, SocketAddr::new(address, params.port)).await,
-            Err(text) => look.unknown(Some(&text), "it is not an IP address"),
-        }
-    });
-    with_others(join_all(looks).await)
+    let one = |address| one(look, &params, SocketAddr::new(address, params.port));
+    with_others(argument::each_address(look, &params.addresses, one).await)
 }
 
 /// Notes on dead addresses that others of the same target do answer: programs fall back, and that takes time.

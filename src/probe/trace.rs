@@ -10,7 +10,6 @@ use crate::observation::{Observation, Outcome, Via};
 use crate::problem::Code;
 use crate::world::{Dial, Failure, Hop, Refusal, loop_in};
 use futures_util::FutureExt;
-use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
@@ -105,17 +104,11 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
         Ok(params) => params,
         Err(unknown) => return unknown,
     };
-    let all = Addresses([&params.address.0[..], &params.addresses.0[..]].concat()).each();
-    if all.is_empty() {
+    let all = Addresses([&params.address.0[..], &params.addresses.0[..]].concat());
+    if all.0.is_empty() {
         return vec![look.unknown(None, "there is no address to trace")];
     }
-    let looks = all.into_iter().map(|address| async {
-        match address {
-            Ok(address) => one(look, address, params.port).await,
-            Err(text) => look.unknown(Some(&text), "it is not an IP address"),
-        }
-    });
-    join_all(looks).await
+    argument::each_address(look, &all, |address| one(look, address, params.port)).await
 }
 
 async fn one(look: &Look<'_>, address: IpAddr, port: u16) -> Observation {

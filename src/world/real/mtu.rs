@@ -74,7 +74,7 @@ pub(super) async fn path_mtu(to: IpAddr, wait: Duration) -> Result<PathMtu, Stri
             Some(echo) => or_whole(by_datagram.await, echo),
             None => by_datagram.await,
         },
-        datagram = &mut by_datagram => match by_echo.await {
+        datagram = &mut by_datagram => match if is_whole(&datagram) { None } else { by_echo.await } {
             Some(echo) => or_whole(datagram, echo),
             None => datagram,
         },
@@ -85,7 +85,12 @@ pub(super) async fn path_mtu(to: IpAddr, wait: Duration) -> Result<PathMtu, Stri
 
 /// The first where it shows that everything passes, else the second.
 fn or_whole(first: PathMtu, second: PathMtu) -> PathMtu {
-    if first.answers && first.fails.is_none() { first } else { second }
+    if is_whole(&first) { first } else { second }
+}
+
+/// Whether packets of every size pass.
+fn is_whole(found: &PathMtu) -> bool {
+    found.answers && found.fails.is_none()
 }
 
 /// Pairs of datagrams to a closed port: a full-size one, and shortly after it a small one as its control. Hosts limit
