@@ -39,6 +39,8 @@ const MOST_SERVERS: usize = 8;
 const MOST_SUFFIXES: usize = 6;
 /// How long a router's own word is waited for, where a server is unreachable: it has come once already.
 const WHO_WAIT: Duration = Duration::from_millis(500);
+/// Rounds of repeats at most: a playbook's number must not become a flood.
+const MOST_REPEATS: u32 = 10;
 /// Length of the label that cannot exist; long enough that nobody has registered or cached it.
 const RANDOM_LABEL: usize = 20;
 
@@ -102,7 +104,8 @@ pub struct Params {
     pub random_name: bool,
     /// Suffixes to try behind a name without a dot, after this machine's own search list.
     pub search: Words,
-    /// Rounds of two more queries after a first answer, to notice a server that answers only some; 0 for none.
+    /// Rounds of two more queries after a first answer, to notice a server that answers only some; 0 for none, 10 at
+    /// most.
     pub repeat: u32,
 }
 
@@ -473,7 +476,7 @@ fn candidate(params: &Params, name: String, foreign_suffix: Option<String>) -> R
     };
     let random = if params.random_name { Some(Question::new(&random_name(), "A")?) } else { None };
     Ok(Candidate {
-        asking: Asking { questions, control, random, repeat: params.repeat, tcp: params.tcp },
+        asking: Asking { questions, control, random, repeat: params.repeat.min(MOST_REPEATS), tcp: params.tcp },
         name,
         foreign_suffix,
     })

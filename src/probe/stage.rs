@@ -147,8 +147,7 @@ pub async fn play(probe: &'static Probe, stage: Stage, args: Value) -> (Vec<Obse
         layer: probe.layer,
         args: args.as_object().cloned().unwrap_or_default(),
         deadline: start + Duration::from_secs(30),
-        emit: &emit,
-    };
+        emit: &emit, seen: &|_| Vec::new() };
     let observations = (probe.run)(&look).await;
     drop(look);
     (observations, emitted.into_inner())

@@ -95,6 +95,8 @@ pub struct TraceFacts {
     reached_by: Option<&'static str>,
     /// Number of the hop after which nothing more was heard, where the target did not answer.
     silent_after: Option<u8>,
+    /// Whether the target or any hop behind the first answered: packets get past the gateway and back.
+    beyond_gateway: bool,
     /// Who said that the packet goes no further.
     from: Option<String>,
 }
@@ -238,6 +240,7 @@ fn conclude(look: &Look<'_>, address: IpAddr, seen: &Seen, via: &Via) -> Observa
         last_address: last.and_then(|hop| hop.address).map(|address| address.to_string()),
         last_ttl: last.map(|hop| hop.ttl),
         reached: reached.is_some(),
+        beyond_gateway: reached.is_some() || hops.iter().any(|hop| hop.ttl > 1 && hop.address.is_some()),
         reached_by: reached,
         ..TraceFacts::default()
     };

@@ -1,6 +1,7 @@
 //! The one door to the outside, handed in: this machine's facts, the network and the clock. Probes get it as an
 //! argument and there is no global. `real` is the live one, `fake` plays a scenario back.
 
+pub mod fake;
 pub mod real;
 
 use crate::observation::Via;

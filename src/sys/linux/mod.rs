@@ -2,6 +2,7 @@
 
 mod account;
 mod address;
+mod arp;
 mod bounded;
 mod change;
 mod clock;
@@ -68,6 +69,16 @@ impl Machine for LocalMachine {
         neighbour::neighbours(&self.netlink).await
     }
 
+    async fn who_has(
+        &self,
+        interface: &str,
+        address: IpAddr,
+        source: Option<IpAddr>,
+        wait: Duration,
+    ) -> Known<Option<String>> {
+        arp::who_has(&self.netlink, interface, address, source, wait).await
+    }
+
     async fn radio(&self, interface: &str) -> Known<Option<Radio>> {
         radio::radio(&self.netlink, interface).await
     }
@@ -94,6 +105,10 @@ impl Machine for LocalMachine {
 
     async fn kernel_setting(&self, name: &str) -> Known<String> {
         setting::kernel_setting(name).await
+    }
+
+    async fn kernel_counter(&self, name: &str) -> Known<u64> {
+        setting::kernel_counter(name).await
     }
 
     async fn account(&self) -> Known<Account> {
