@@ -166,7 +166,7 @@ struct Params {
     /// Bytes of the body that are read at most.
     body_limit_bytes: u64,
     /// Milliseconds by which this machine's clock is behind, where it was measured.
-    clock_offset_ms: Option<i64>,
+    clock_offset_ms: Option<f64>,
     /// What this page stands for, such as `control`.
     label: Option<String>,
 }
@@ -641,7 +641,7 @@ impl Walk<'_> {
     ) -> Result<Box<dyn Stream>, Trouble> {
         let host = host_of(url);
         let port = url.port_or_known_default().unwrap_or(443);
-        let (clock_offset_ms, until) = (self.params.clock_offset_ms, self.until);
+        let (clock_offset_ms, until) = (self.params.clock_offset_ms.map(|offset| offset.round() as i64), self.until);
         let wish = Wish { host: &host, alpn: &["http/1.1"], trust, clock_offset_ms, round_trip, until };
         let network = self.look.world.network.as_ref();
         let direct = again(network, peer);
