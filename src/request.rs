@@ -59,14 +59,21 @@ impl Request {
         }
         let mut inputs = BTreeMap::new();
         let mut target = None;
+        let mut pointed_at = None;
         for (name, input) in &playbook.inputs {
-            let value = match given.remove(name) {
+            let value = given.remove(name);
+            // A default is what the playbook looks at, not what somebody complained about.
+            let is_said = value.is_some() || input.default.is_none();
+            let value = match value {
                 Some(value) => value,
                 None => missing(&playbook, name, input, &settings, ask)?,
             };
             let value = match read_input(name, input, value)? {
                 Value::Target(read) => {
                     let text = read.text.clone();
+                    if is_said {
+                        pointed_at.get_or_insert(text.clone());
+                    }
                     target.get_or_insert(read);
                     text
                 }
@@ -77,7 +84,7 @@ impl Request {
         let case = Case {
             ticket: flags.ticket.clone(),
             symptom: flags.symptom.clone().or(said.symptom),
-            target: target.as_ref().map(|target| target.text.clone()),
+            target: pointed_at,
             answers: answers(&playbook, &flags.answer)?,
         };
         let deadline = flags.deadline.unwrap_or(DEFAULT_DEADLINE);
@@ -278,5 +285,6 @@ mod tests {
         playbook.inputs.get_mut("target").unwrap().default = Some("{{ settings.control_url }}".into());
         let request = build(playbook, &what("one-site-fails", None, &[]), &RunFlags::default()).unwrap();
         assert_eq!(request.inputs["target"], Settings::default().control_url);
+        assert_eq!(request.case.target, None, "nobody complained about it");
     }
 }

@@ -119,6 +119,22 @@ fn probe_page(page: &mut Page, probe: &Probe) {
     page.table(&rows);
 }
 
+/// A text with templates, for people: `{{ link.interface }}` reads `<interface>`.
+pub(super) fn readable(template: &str) -> String {
+    let mut out = String::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let Some((inside, after)) = after.split_once("}}") else { break };
+        // Of `a.b or c.d` and `a.b | filter` the first name tells enough.
+        let name = inside.split_whitespace().next().unwrap_or_default();
+        let name = name.rsplit('.').next().unwrap_or_default();
+        out.push_str(&format!("{before}<{name}>"));
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
 /// What a check costs, in words.
 pub(super) fn cost(cost: crate::probe::Cost) -> &'static str {
     use crate::probe::Cost;
@@ -163,15 +179,17 @@ fn layer_page(page: &mut Page, layer: Layer, playbooks: &[Playbook]) {
         .collect();
     page.gap();
     page.table(&codes);
-    let mut causes: Vec<([&str; 2], Paint)> = Vec::new();
+    let mut causes: Vec<[String; 2]> = Vec::new();
     for cause in playbooks.iter().flat_map(|playbook| &playbook.causes).filter(|cause| cause.layer == layer) {
-        let row = ([cause.id.as_str(), cause.title.as_str()], Paint::Plain);
+        let row = [cause.id.clone(), readable(&cause.title)];
         if !causes.contains(&row) {
             causes.push(row);
         }
     }
     page.gap();
-    page.table(&causes);
+    let rows: Vec<([&str; 2], Paint)> =
+        causes.iter().map(|row| (row.each_ref().map(String::as_str), Paint::Plain)).collect();
+    page.table(&rows);
 }
 
 /// A layer's own documentation, from its schema.
@@ -212,8 +230,9 @@ fn code_page(page: &mut Page, code: Code, playbooks: &[Playbook]) {
         .iter()
         .flat_map(|playbook| &playbook.causes)
         .filter(|cause| mentions(&cause.when, code))
-        .map(|cause| format!("{}: {}", cause.id, cause.title))
+        .map(|cause| format!("{}: {}", cause.id, readable(&cause.title)))
         .collect();
+    causes.sort();
     causes.dedup();
     page.labelled("Causes", causes.iter().map(String::as_str));
 }
@@ -232,12 +251,12 @@ fn mentions(condition: &Condition, code: Code) -> bool {
 }
 
 fn cause_page(page: &mut Page, playbook: &Playbook, cause: &Cause) {
-    page.headline(&format!("cause {}", cause.id), Paint::Strong, &cause.title);
+    page.headline(&format!("cause {}", cause.id), Paint::Strong, &readable(&cause.title));
     page.gap();
     page.labelled("Layer", [cause.layer.name()]);
     page.labelled("Playbook", [playbook.id.as_str()]);
-    page.labelled("For the user", [cause.plain.as_str()]);
-    page.labelled("For a ticket", cause.technical.as_deref());
+    page.labelled("For the user", [readable(&cause.plain).as_str()]);
+    page.labelled("For a ticket", cause.technical.as_deref().map(readable).as_deref());
     page.labelled("Verify", cause.verify.as_deref());
     if let Some(escalate) = &cause.escalate {
         page.labelled("Escalate", [format!("{} {}", escalate.to, escalate.when).trim()]);
@@ -247,7 +266,7 @@ fn cause_page(page: &mut Page, playbook: &Playbook, cause: &Cause) {
     }
     page.gap();
     for (index, step) in cause.workaround.iter().enumerate() {
-        page.step(index + 1, step);
+        page.step(index + 1, &readable(step));
     }
 }
 
@@ -274,10 +293,12 @@ pub(super) fn playbook_page(page: &mut Page, playbook: &Playbook) {
     page.table(&rows);
     page.gap();
     page.paragraph("Causes", Paint::Strong);
+    let titles: Vec<String> = playbook.causes.iter().map(|cause| readable(&cause.title)).collect();
     let rows: Vec<([&str; 3], Paint)> = playbook
         .causes
         .iter()
-        .map(|cause| ([cause.id.as_str(), cause.layer.name(), cause.title.as_str()], Paint::Plain))
+        .zip(&titles)
+        .map(|(cause, title)| ([cause.id.as_str(), cause.layer.name(), title.as_str()], Paint::Plain))
         .collect();
     page.table(&rows);
 }
@@ -297,4 +318,21 @@ fn check_row(check: &crate::playbook::Check) -> [String; 4] {
         notes.push(format!("after {}", check.after.join(", ")));
     }
     [check.id.clone(), check.probe.clone(), check.layer.to_string(), notes.join("; ")]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_read_as_placeholders() {
+        let cases = [
+            ("No carrier on {{ link.interface }}", "No carrier on <interface>"),
+            ("{{ a.b or none }} and {{ target }}", "<b> and <target>"),
+            ("plain {{ unclosed", "plain {{ unclosed"),
+        ];
+        for (template, expected) in cases {
+            assert_eq!(readable(template), expected);
+        }
+    }
 }

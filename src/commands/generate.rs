@@ -1,5 +1,6 @@
 //! `firstline generate`: completions, the man page, schemas and the reference pages, all from the binary itself.
 
+use super::explain::readable;
 use super::schema::{Field, fields};
 use super::{Context, explain, library};
 use crate::cli::{Cli, GenerateCommand};
@@ -168,7 +169,7 @@ fn playbooks_page(playbooks: &[Playbook]) -> String {
         }
         out.push_str("\n| Cause | Layer | |\n|---|---|---|\n");
         for cause in &playbook.causes {
-            let _ = writeln!(out, "| `{}` | {} | {} |", cause.id, cause.layer, cell(&cause.title));
+            let _ = writeln!(out, "| `{}` | {} | {} |", cause.id, cause.layer, cell(&readable(&cause.title)));
         }
     }
     out

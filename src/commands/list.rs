@@ -1,5 +1,6 @@
 //! `firstline list`: what the binary knows, from the lists that the program itself uses.
 
+use super::explain::readable;
 use super::{Context, library};
 use crate::cli::Listing;
 use crate::error::Result;
@@ -8,6 +9,9 @@ use crate::probe::PROBES;
 use crate::problem::PROBLEMS;
 use crate::report::{Page, Paint};
 use serde_json::{Value, json};
+
+/// In a pipe every entry stays on one line, so that `grep` finds it whole.
+const UNBROKEN: usize = 1_000;
 
 /// One list: its title, and rows of id, a second word, and what it is.
 struct List {
@@ -30,7 +34,11 @@ pub(super) fn list(context: &Context, what: Option<Listing>) -> Result<Exit> {
         context.print_json(&document)?;
         return Ok(Exit::Good);
     }
-    let mut page = Page::new(&context.terminal.style(context.common.verbose));
+    let mut style = context.terminal.style(context.common.verbose);
+    if !context.terminal.stdout {
+        style.width = UNBROKEN;
+    }
+    let mut page = Page::new(&style);
     for list in &lists {
         page.gap();
         if lists.len() > 1 {
@@ -65,7 +73,7 @@ fn causes() -> Result<List> {
     let mut rows: Vec<[String; 3]> = Vec::new();
     for playbook in library::builtin()? {
         for cause in &playbook.causes {
-            let row = [cause.id.clone(), cause.layer.to_string(), cause.title.clone()];
+            let row = [cause.id.clone(), cause.layer.to_string(), readable(&cause.title)];
             // Playbooks share what they include.
             if !rows.contains(&row) {
                 rows.push(row);

@@ -15,6 +15,23 @@ use crate::settings::Settings;
 use serde::Serialize;
 use serde_json::Value;
 
+/// Parameters that name whom a check talks to, or what it asks them for; the rest are numbers and choices.
+const NAMING: [&str; 13] = [
+    "url",
+    "target",
+    "host",
+    "port",
+    "address",
+    "addresses",
+    "server",
+    "servers",
+    "compare",
+    "proxy",
+    "to",
+    "name",
+    "control_name",
+];
+
 /// One check as it is planned.
 #[derive(Debug, Serialize)]
 struct Planned {
@@ -86,7 +103,7 @@ fn connects(check: &Check, playbook: &Playbook, scope: &Scope) -> Vec<String> {
     }
     let found_by = references(check, playbook);
     let mut connects = Vec::new();
-    for (name, value) in &check.args {
+    for (name, value) in check.args.iter().filter(|(name, _)| NAMING.contains(&name.as_str())) {
         visit(value, &mut |argument| {
             let source = found_by.iter().find(|other| argument.contains(&variable(other)));
             let shown = match source {
@@ -98,7 +115,9 @@ fn connects(check: &Check, playbook: &Playbook, scope: &Scope) -> Vec<String> {
             }
         });
     }
-    connects.extend(class(&check.probe).map(str::to_owned));
+    // Servers that are named take the place of the configured ones.
+    let all_named = check.args.keys().any(|name| name.starts_with("server"));
+    connects.extend(class(&check.probe).filter(|_| !all_named).map(str::to_owned));
     connects
 }
 
@@ -158,7 +177,7 @@ fn row(check: &Planned) -> [String; 4] {
         words.push(format!("waits for {}", check.waits_for.join(", ")));
     }
     if !check.connects.is_empty() {
-        words.push(format!("connects to {}", check.connects.join(", ")));
+        words.push(format!("network: {}", check.connects.join(", ")));
     }
     [check.check.clone(), check.probe.clone(), check.layer.clone(), words.join("; ")]
 }

@@ -34,10 +34,10 @@ fn set_current(folder: Option<PathBuf>) {
 /// The folders that may hold state, best first: the user's, the machine's for a run without a home, and one of this
 /// run's own among the temporary files: its name cannot be guessed, so nobody can have prepared it.
 pub fn state_folders(run: &str) -> Vec<PathBuf> {
-    let home_is_known = std::env::var_os("HOME").is_some_and(|home| !home.is_empty());
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let home_is_known = is_set("HOME") || is_set("XDG_STATE_HOME");
     let user = choose_base_strategy().ok().and_then(|base| base.state_dir().or_else(|| Some(base.data_dir())));
-    let system = sys::system_state_folder();
-    let ordered = if home_is_known { [user, system] } else { [system, user] };
+    let ordered = if home_is_known { [user, None] } else { [sys::system_state_folder(), user] };
     ordered
         .into_iter()
         .flatten()

@@ -54,7 +54,10 @@ pub(super) fn check(draft: &Draft, head: &Head, registry: Registry, mistakes: &m
     for cause in &draft.causes {
         lint.cause(cause);
     }
-    lint.twins();
+    // A condition of which a part could not be read may look like another one.
+    if lint.mistakes.errors() == 0 {
+        lint.twins();
+    }
     lint.tests();
 }
 
@@ -534,7 +537,7 @@ impl<'d> Lint<'d> {
                 self.part("settings", name, known.iter().map(String::as_str).collect(), &at);
             }
             "target" => self.target(name, &at),
-            _ => self.root(root, name, &at),
+            _ => self.root(root, name, text, &at),
         }
     }
 
@@ -556,7 +559,7 @@ impl<'d> Lint<'d> {
         self.part("target", name, TARGET_NAMES.to_vec(), at);
     }
 
-    fn root(&mut self, root: &str, name: Option<&str>, at: &At) {
+    fn root(&mut self, root: &str, name: Option<&str>, text: &PlacedText, at: &At) {
         if self.draft.inputs.iter().any(|input| variable(&input.name) == root) {
             return;
         }
@@ -565,6 +568,10 @@ impl<'d> Lint<'d> {
         }
         let id = template::check_of(root);
         let Some(check) = self.checks.get(id.as_str()).copied() else {
+            // The rest of an id with a hyphen, whose beginning is reported.
+            if self.checks.keys().any(|id| id.ends_with(&format!("-{root}")) && text.text.contains(id)) {
+                return;
+            }
             let message = format!("there is no check or input `{}`", shown(root));
             let known: Vec<String> = self.checks.keys().map(|id| variable(id)).collect();
             let inputs: Vec<String> = self.draft.inputs.iter().map(|input| variable(&input.name)).collect();
@@ -744,4 +751,58 @@ fn wrong_word(compare: &Compare, words: Option<&[String]>) -> Option<String> {
     };
     let known = words?;
     values.into_iter().filter_map(Value::as_str).find(|word| !known.iter().any(|it| it == word)).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::PROBES;
+
+    #[test]
+    fn no_probe_takes_an_argument_that_checks_use_themselves() {
+        for probe in PROBES {
+            let params = (probe.params)().to_value();
+            let hidden: Vec<&str> = properties(&params).into_iter().filter(|name| CHECK_KEYS.contains(name)).collect();
+            assert!(hidden.is_empty(), "{}: a playbook cannot set {hidden:?}", probe.name);
+        }
+    }
+
+    #[test]
+    fn every_probe_names_its_facts_so_that_a_template_can() {
+        for probe in PROBES {
+            let facts = (probe.facts)().to_value();
+            for name in properties(&facts) {
+                let word = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+                assert!(word, "{}: `{name}` is no snake_case word", probe.name);
+                assert!(!["ok", "all", "outcome"].contains(&name), "{}: `{name}` hides something else", probe.name);
+            }
+        }
+    }
+
+    #[test]
+    fn knows_what_a_fact_can_be() {
+        let root = serde_json::json!({ "$defs": { "P": { "oneOf": [{ "const": "udp" }, { "const": "tcp", "type": "string" }] } } });
+        let cases = [
+            (serde_json::json!({ "type": ["number", "null"] }), Compare::Above(1.0), true),
+            (serde_json::json!({ "type": "string" }), Compare::Below(1.0), false),
+            (
+                serde_json::json!({ "anyOf": [{ "$ref": "#/$defs/P" }, { "type": "null" }] }),
+                Compare::Is("tcp".into()),
+                true,
+            ),
+            (
+                serde_json::json!({ "anyOf": [{ "$ref": "#/$defs/P" }, { "type": "null" }] }),
+                Compare::Is("tpc".into()),
+                false,
+            ),
+            (serde_json::json!({ "type": "array", "items": {} }), Compare::Contains("x".into()), true),
+            (serde_json::json!({ "type": "array", "items": {} }), Compare::Not("x".into()), false),
+            (serde_json::json!({}), Compare::Above(1.0), true),
+            (serde_json::json!({ "type": "boolean" }), Compare::Known(true), true),
+        ];
+        for (schema, compare, fits) in cases {
+            let mismatch = FactType::of(&schema, &root).mismatch("x", &compare);
+            assert_eq!(mismatch.is_none(), fits, "{schema} {compare:?}: {mismatch:?}");
+        }
+    }
 }

@@ -195,6 +195,11 @@ impl Mistakes {
         }
     }
 
+    /// Drops the warnings about included files: the author of the including one cannot heed them.
+    pub(super) fn drop_foreign_warnings(&mut self) {
+        self.list.retain(|mistake| mistake.at.source == 0 || mistake.kind.severity() == Severity::Error);
+    }
+
     /// In the order of the files and lines, which is how people mend them.
     pub(super) fn sort(&mut self) {
         self.list.sort_by_key(|mistake| (mistake.at.source, mistake.at.span.start, mistake.kind as usize));
@@ -346,7 +351,11 @@ pub fn nearest<'a>(wrong: &str, known: &[&'a str]) -> Option<&'a str> {
         .filter(|(distance, _)| length > 0 && *distance <= (length / 3).max(1) && *distance < length)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
-        .or_else(|| known.iter().find(|name| length >= 3 && fold(name).starts_with(&wrong)).copied())
+        .or_else(|| {
+            let begins = |name: &str| length >= 3 && fold(name).starts_with(&wrong);
+            let goes_on = |name: &str| name.len() >= 4 && wrong.starts_with(&fold(name));
+            known.iter().find(|name| begins(name) || goes_on(name)).copied()
+        })
 }
 
 #[cfg(test)]

@@ -139,11 +139,13 @@ fn read(
         draft: Draft::default(),
         open: Vec::new(),
         hasher: Sha256::new(),
+        lost: false,
     };
     let head = reading.file(name, text, true);
-    let Reading { mut mistakes, draft, hasher, .. } = reading;
-    if mistakes.errors() == 0 && thorough {
+    let Reading { mut mistakes, draft, hasher, lost, .. } = reading;
+    if thorough && !lost {
         lint::check(&draft, &head, registry, &mut mistakes);
+        mistakes.drop_foreign_warnings();
     }
     mistakes.sort();
     let playbook = (mistakes.errors() == 0).then(|| draft.finish(head, name, hasher));
@@ -257,6 +259,9 @@ struct Reading<'a> {
     /// Names of the files that are being read, outermost first.
     open: Vec<String>,
     hasher: Sha256,
+    /// Whether something could not be read at all: then a name that is not there may only be lost, and the cross-checks
+    /// would blame the wrong line.
+    lost: bool,
 }
 
 impl Reading<'_> {
@@ -270,6 +275,7 @@ impl Reading<'_> {
         if text.len() > LARGEST {
             let message = format!("the text has {} bytes; the most that is read is {LARGEST}", text.len());
             self.mistakes.add(Mistake::new(Kind::TooLarge, &head.at, message));
+            self.lost = true;
             return head;
         }
         let (table, errors) = DeTable::parse_recoverable(text);
@@ -277,6 +283,7 @@ impl Reading<'_> {
             let at = At { source, span: error.span().unwrap_or(0..0) };
             self.mistakes.add(Mistake::new(Kind::Syntax, &at, format!("not valid TOML: {}", error.message())));
         }
+        self.lost |= !errors.is_empty();
         if errors.is_empty() {
             self.open.push(name.to_owned());
             let fields = Fields::new("a playbook", table.get_ref(), head.at.clone());
@@ -299,27 +306,43 @@ impl Reading<'_> {
             [reach(0, self.draft.inputs.len()), reach(1, self.draft.checks.len()), reach(2, self.draft.causes.len())];
         let mut reader = Reader { mistakes: &mut self.mistakes, source };
         let draft = &mut self.draft;
-        if let Some(inputs) = fields.get("inputs").and_then(|value| reader.table("[inputs]", "inputs", value)) {
-            for (name, value) in inputs.all() {
+        let (mut lost, registry) = (false, self.registry);
+        if let Some(value) = fields.get("inputs") {
+            let inputs = reader.table("[inputs]", "inputs", value);
+            lost |= inputs.is_none();
+            for (name, value) in inputs.iter().flat_map(Fields::all) {
                 let at = reader.at(name);
-                if let Some(input) = read_input(&mut reader, name.get_ref(), &at, value) {
-                    put(&mut reader, &mut draft.inputs, input, reaches[0], "input", |it| (&it.name, &it.at));
+                match read_input(&mut reader, name.get_ref(), &at, value) {
+                    Some(input) => {
+                        put(&mut reader, &mut draft.inputs, input, reaches[0], "input", |it| (&it.name, &it.at));
+                    }
+                    None => lost = true,
                 }
             }
         }
-        for fields in section(&mut reader, &mut fields, "[[check]]", "check") {
-            if let Some(check) = read_check(&mut reader, fields, self.registry) {
-                put(&mut reader, &mut draft.checks, check, reaches[1], "check", |it| (&it.check.id, &it.at));
+        for fields in section(&mut reader, &mut fields, "[[check]]", "check", &mut lost) {
+            match read_check(&mut reader, fields, registry) {
+                Some(check) => {
+                    put(&mut reader, &mut draft.checks, check, reaches[1], "check", |it| (&it.check.id, &it.at));
+                }
+                None => lost = true,
             }
         }
-        for fields in section(&mut reader, &mut fields, "[[cause]]", "cause") {
-            if let Some(cause) = read_cause(&mut reader, fields) {
-                put(&mut reader, &mut draft.causes, cause, reaches[2], "cause", |it| (&it.cause.id, &it.at));
+        for fields in section(&mut reader, &mut fields, "[[cause]]", "cause", &mut lost) {
+            match read_cause(&mut reader, fields) {
+                Some(cause) => {
+                    put(&mut reader, &mut draft.causes, cause, reaches[2], "cause", |it| (&it.cause.id, &it.at));
+                }
+                None => lost = true,
             }
         }
-        for fields in section(&mut reader, &mut fields, "[[test]]", "test") {
-            draft.tests.extend(given::read(&mut reader, fields));
+        for fields in section(&mut reader, &mut fields, "[[test]]", "test", &mut lost) {
+            match given::read(&mut reader, fields) {
+                Some(test) => draft.tests.push(test),
+                None => lost = true,
+            }
         }
+        self.lost |= lost;
         fields.deny_rest(&mut reader);
     }
 
@@ -338,6 +361,7 @@ impl Reading<'_> {
                 self.file(&name.value, &text, false);
             }
             None => {
+                self.lost = true;
                 let message = format!("there is no file or built-in fragment `{}`", shown(&name.value));
                 self.mistakes.add(
                     Mistake::new(Kind::IncludeMissing, &name.at, message)
@@ -377,8 +401,12 @@ fn section<'t>(
     fields: &mut Fields<'t>,
     what: &'static str,
     key: &'static str,
+    lost: &mut bool,
 ) -> Vec<Fields<'t>> {
-    fields.get(key).map(|value| reader.tables(what, key, value)).unwrap_or_default()
+    let Some(value) = fields.get(key) else { return Vec::new() };
+    let tables = reader.tables(what, key, value);
+    *lost |= value.get_ref().as_array().is_none_or(|items| items.len() != tables.len());
+    tables
 }
 
 /// A fragment is read with its playbook and needs no version of its own.

@@ -55,7 +55,19 @@ impl Reader<'_> {
             self.wrong_type(&at, key, "a list of texts", value.get_ref());
             return Vec::new();
         };
-        items.iter().filter_map(|item| self.text(key, item)).collect()
+        let mut texts = Vec::with_capacity(items.len());
+        for item in items {
+            let at = self.at(item);
+            match item.get_ref().as_str() {
+                Some(text) => texts.push(Placed { value: text.to_owned(), at }),
+                None => {
+                    let message = format!("every item of `{}` must be a text", shown(key));
+                    let found = format!("this is {}", kind_of(item.get_ref()));
+                    self.add(Mistake::new(Kind::WrongType, &at, message).label(found));
+                }
+            }
+        }
+        texts
     }
 
     /// `true` or `false`.

@@ -61,8 +61,7 @@ fn invalid_playbooks_say_exactly_what_is_wrong() {
 
 #[test]
 fn every_kind_of_mistake_is_shown_by_a_file() {
-    let shown: String =
-        files("invalid").iter().map(|path| fs::read_to_string(path.with_extension("txt")).unwrap()).collect();
+    let shown: String = files("invalid").iter().map(|path| check(path).1.render(false)).collect();
     for (_, code, ..) in mistake::KINDS {
         // A file of that size does not belong into a repository; a test of its own shows it.
         assert!(shown.contains(&format!("[{code}]")) || *code == "P029", "no file under invalid/ shows {code}");

@@ -246,7 +246,11 @@ fn code_or_family(reader: &mut Reader<'_>, text: &Placed<String>) -> Option<Test
             families.dedup();
             if !families.contains(&family) {
                 let message = format!("there is no family of problem codes `{}`", shown(&text.value));
-                reader.add(Mistake::new(Kind::UnknownCode, &text.at, message).suggest(family, families));
+                let written: Vec<String> = families.iter().map(|family| format!("{family}.*")).collect();
+                reader.add(
+                    Mistake::new(Kind::UnknownCode, &text.at, message)
+                        .suggest(&text.value, written.iter().map(String::as_str)),
+                );
                 return None;
             }
             Some(Test::Family(family.to_owned()))
@@ -259,10 +263,12 @@ pub(super) fn code(reader: &mut Reader<'_>, text: &Placed<String>) -> Option<Cod
     let code = Code::from_word(&text.value);
     if code.is_none() {
         let message = format!("there is no problem code `{}`", shown(&text.value));
-        reader.add(
-            Mistake::new(Kind::UnknownCode, &text.at, message)
-                .suggest(&text.value, PROBLEMS.iter().map(|(_, problem)| problem.code)),
-        );
+        let mut mistake = Mistake::new(Kind::UnknownCode, &text.at, message)
+            .suggest(&text.value, PROBLEMS.iter().map(|(_, problem)| problem.code));
+        if mistake.help.is_none() {
+            mistake = mistake.help("`firstline list codes` shows all of them");
+        }
+        reader.add(mistake);
     }
     code
 }

@@ -19,6 +19,9 @@ pub const SUSPECTED: Duration = Duration::from_millis(1_500);
 /// Silence is confirmed after this: another attempt, made at the suspicion, has been waited for too. A little over
 /// three seconds, so that the kernel's own word about a neighbour that does not answer (3.07 s) still comes in.
 pub const CONFIRMED: Duration = Duration::from_millis(3_150);
+/// How long the second try may take after an explicit answer: the kernel repeats a SYN after one second, and routers
+/// send one error a second when they have sent several.
+const SECOND_TRY: Duration = Duration::from_millis(1_500);
 /// How long one of several repeated attempts is waited for: its round trip is unknown.
 const PATIENCE: Duration = Duration::from_millis(1_500);
 
@@ -65,7 +68,7 @@ where
     let many = repeat > 1;
     let planned = if many { repeat } else { TRIES };
     let over = start + CONFIRMED.max(if many { SPACING * (repeat - 1) + PATIENCE } else { Duration::ZERO });
-    let end = over.min(deadline);
+    let mut end = over.min(deadline);
     let mut due: VecDeque<Instant> = (0..planned).map(|place| start + SPACING * place).collect();
     let mut waiting = FuturesUnordered::new();
     let mut seen =
@@ -94,6 +97,7 @@ where
                             doubt(&failure, seen.made);
                             doubted = true;
                             due = VecDeque::from([Instant::now()]);
+                            end = end.min(Instant::now() + SECOND_TRY);
                         }
                     }
                     seen.failures.push(failure);
@@ -176,6 +180,14 @@ mod tests {
         assert_eq!(doubts, [20]);
         assert_eq!((attempts.made, attempts.certain, attempts.failure()), (2, true, Failure::Refused));
         assert_eq!(attempts.took, Duration::from_millis(40));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_explicit_answer_that_is_not_repeated_stays_a_suspicion() {
+        let (attempts, _) =
+            run(1, |number| if number == 0 { (20, Err(Failure::HostUnreachable)) } else { (60_000, Ok(0)) }).await;
+        assert!(!attempts.certain && attempts.failure() == Failure::HostUnreachable);
+        assert_eq!(attempts.took, Duration::from_millis(1_520));
     }
 
     #[tokio::test(start_paused = true)]

@@ -146,7 +146,8 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
     let looks = all.into_iter().map(|address| async {
         match address {
             Ok(address) => {
-                let (observation, mut via) = join(one(look, &params, address), look.world.via(address)).await;
+                let mut via = look.world.via(address).await;
+                let observation = one(look, &params, address, via.source.as_deref()).await;
                 via.peer = (params.role == Role::Target).then(|| address.to_string());
                 observation.via(via)
             }
@@ -156,15 +157,25 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
     join_all(looks).await
 }
 
-async fn one(look: &Look<'_>, params: &Params, address: IpAddr) -> Observation {
-    match measure(look, params, address).await {
+async fn one(look: &Look<'_>, params: &Params, address: IpAddr, here: Option<&str>) -> Observation {
+    match measure(look, params, address, here).await {
         Ok((series, certain)) => conclude(look, params, address, &series, certain),
         Err(reason) => look.unknown(Some(&address.to_string()), &reason),
     }
 }
 
 /// All requests that were sent, and whether silence lasted long enough to be certain.
-async fn measure(look: &Look<'_>, params: &Params, address: IpAddr) -> Result<(EchoSeries, bool), String> {
+async fn measure(
+    look: &Look<'_>,
+    params: &Params,
+    address: IpAddr,
+    here: Option<&str>,
+) -> Result<(EchoSeries, bool), String> {
+    let heard = |mut series: EchoSeries| {
+        // That this machine itself gave up looking for the neighbour is no word of anybody on the way.
+        series.error.take_if(|(_, from)| from.is_some_and(|from| Some(from.to_string().as_str()) == here));
+        series
+    };
     let start = Instant::now();
     let ask = |count: u16, spacing: Duration, wait: Duration| {
         look.world.network.echo(address, count, spacing, look.within(wait), PAYLOAD_BYTES)
@@ -174,12 +185,12 @@ async fn measure(look: &Look<'_>, params: &Params, address: IpAddr) -> Result<(E
     } else {
         (params.count.clamp(1, MOST), Duration::from_millis(params.spacing_ms))
     };
-    let mut series = first_round(count, spacing, ask).await?;
+    let mut series = heard(first_round(count, spacing, ask).await?);
     if answers(&series) == 0 {
         let suspicion = conclude(look, params, address, &series, false);
         (look.emit)(suspicion.suspected());
         let wait = CONFIRMED.saturating_sub(start.elapsed()).saturating_sub(SPACING).max(SPACING);
-        let again = ask(ROUND, SPACING, wait).await?;
+        let again = heard(ask(ROUND, SPACING, wait).await?);
         let certain = again.replies.len() == usize::from(ROUND) && look.deadline > Instant::now();
         extend(&mut series, again);
         return Ok((series, certain));

@@ -1,1 +1,442 @@
+//! Does a rule of the local packet filter drop it? Walks the chains as the kernel would, for a new connection and for
+//! the answers to it. A rule that is not wholly understood blames nobody: it is listed as possible.
 
+use super::{Cost, Look, Probe, accepts, schema_of};
+use crate::layer::Layer;
+use crate::observation::{Observation, Via};
+use crate::problem::Code;
+use crate::sys::FilterRule;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, SocketAddr};
+
+/// The probe.
+pub const PROBE: Probe = Probe {
+    name: "filter",
+    layer: Layer::Host,
+    cost: Cost::Local,
+    summary: "whether a rule of the local packet filter drops the traffic",
+    about: "Reads the rules of nftables (or iptables) and follows a new connection to each address through the output \
+            chains, and its answers through the input chains: rules, sets, jumps and policies. Needs root to read the \
+            rules. Rules with matches that it does not understand are listed as possible and blame nobody.",
+    codes: &[Code::HostFilterDrops],
+    params: schema_of::<Params>,
+    facts: schema_of::<FilterFacts>,
+    accepts: accepts::<Params>,
+    run: |look| Box::pin(run(look)),
+};
+
+/// Chains may jump into chains; the kernel allows 16 levels (NFT_JUMP_STACK_SIZE).
+const DEEPEST_JUMP: usize = 16;
+
+/// Possible rules that are listed; more would be a ruleset, not a hint.
+const POSSIBLE_SHOWN: usize = 8;
+
+/// Ports below this are never given to the near end of a connection (ip_local_port_range starts far above).
+const FIRST_OWN_PORT: u16 = 1024;
+
+const DNS_PORT: u16 = 53;
+
+/// What should get through.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Params {
+    /// Addresses of the target.
+    pub addresses: Vec<IpAddr>,
+    /// Its port; without one, rules that name ports are only possible.
+    pub port: Option<u16>,
+    /// `tcp` (the default), `udp` or `icmp`.
+    pub protocol: Option<String>,
+    /// Resolvers, which are checked for UDP port 53.
+    pub resolvers: Vec<IpAddr>,
+}
+
+/// What is known about one destination.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub struct FilterFacts {
+    /// How many rules that decide over packets there are.
+    pub rules: usize,
+    /// Where to.
+    pub destination: Option<String>,
+    /// Port.
+    pub port: Option<u16>,
+    /// `tcp`, `udp` or `icmp`.
+    pub protocol: Option<String>,
+    /// `out` for what this machine sends, `answers` for what comes back.
+    pub direction: Option<String>,
+    /// The rule that drops it, in the tool's words.
+    pub rule: Option<String>,
+    /// Table and chain.
+    pub chain: Option<String>,
+    /// The kernel's handle of the rule.
+    pub handle: Option<u64>,
+    /// `drop`, `reject` or `policy drop`.
+    pub verdict: Option<String>,
+    /// Packets that the rule has counted.
+    pub packets: Option<u64>,
+    /// Rules that may drop it: they have matches that are not understood, or are for another user.
+    pub possible_rules: Vec<String>,
+}
+
+/// A packet as far as rules look at it.
+#[derive(Debug, Clone)]
+struct Packet {
+    /// The far end.
+    peer: IpAddr,
+    port: Option<u16>,
+    protocol: String,
+    interface: Option<String>,
+    source: Option<IpAddr>,
+    uid: Option<u32>,
+    is_answer: bool,
+    is_dns: bool,
+}
+
+async fn run(look: &Look<'_>) -> Vec<Observation> {
+    let params: Params = match look.params() {
+        Ok(params) => params,
+        Err(observations) => return observations,
+    };
+    let rules = match look.world.machine.filter_rules().await {
+        Ok(rules) => rules,
+        Err(why) => return vec![look.unknown(None, &why.to_string())],
+    };
+    let wanted = wanted(&params);
+    if wanted.is_empty() {
+        let facts = FilterFacts { rules: rules.len(), ..FilterFacts::default() };
+        let words = format!("the local packet filter has {} rules that decide over packets", rules.len());
+        return vec![look.ok(None, words).facts(&facts)];
+    }
+    let uid = look.world.machine.account().await.ok().map(|account| account.uid);
+    let mut observations = Vec::new();
+    for (peer, port, protocol, is_dns) in wanted {
+        let route = look.world.machine.route_to(peer).await.unwrap_or_default();
+        let (interface, source) = (route.interface, route.source);
+        let packet = Packet { peer, port, protocol, interface, source, uid, is_answer: false, is_dns };
+        observations.push(judge(look, &rules, &packet));
+    }
+    observations
+}
+
+fn wanted(params: &Params) -> Vec<(IpAddr, Option<u16>, String, bool)> {
+    let protocol = params.protocol.as_deref().unwrap_or("tcp").to_lowercase();
+    let targets = params.addresses.iter().map(|address| {
+        let protocol = match (protocol.as_str(), address) {
+            ("icmp", IpAddr::V6(_)) => "icmpv6".to_owned(),
+            _ => protocol.clone(),
+        };
+        (*address, params.port, protocol, false)
+    });
+    let resolvers = params.resolvers.iter().map(|address| (*address, Some(DNS_PORT), "udp".to_owned(), true));
+    targets.chain(resolvers).collect()
+}
+
+fn judge(look: &Look<'_>, rules: &[FilterRule], packet: &Packet) -> Observation {
+    let subject = match packet.port {
+        Some(port) => SocketAddr::new(packet.peer, port).to_string(),
+        None => packet.peer.to_string(),
+    };
+    let mut facts = FilterFacts {
+        rules: rules.len(),
+        destination: Some(packet.peer.to_string()),
+        port: packet.port,
+        protocol: Some(packet.protocol.clone()),
+        ..FilterFacts::default()
+    };
+    let via = Via {
+        family: Some(if packet.peer.is_ipv4() { "ipv4" } else { "ipv6" }.to_owned()),
+        resolver: packet.is_dns.then(|| packet.peer.to_string()),
+        peer: (!packet.is_dns).then(|| subject.clone()),
+        ..Via::default()
+    };
+    let answer = Packet { is_answer: true, ..packet.clone() };
+    let mut possible = Vec::new();
+    for (direction, hooks, packet) in [("out", OUT, packet), ("answers", BACK, &answer)] {
+        let mut walk = Walk { rules, packet, possible: Vec::new() };
+        let dropped = walk.hooks(hooks);
+        possible.extend(walk.possible.iter().map(|rule| format!("{}: {}", rule.chain, rule.text)));
+        if let Some(rule) = dropped {
+            facts.direction = Some(direction.to_owned());
+            facts.rule = Some(rule.text.clone());
+            facts.chain = Some(rule.chain.clone());
+            facts.handle = rule.handle;
+            facts.verdict = Some(rule.verdict.clone());
+            facts.packets = rule.packets;
+            let handle = rule.handle.map_or(String::new(), |handle| format!(" (handle {handle})"));
+            let what = if direction == "out" { "packets to" } else { "answers from" };
+            let words = format!("`{}` in {}{handle} drops {what} {subject}", rule.text, rule.chain);
+            return look.problem(Some(&subject), Code::HostFilterDrops, words).facts(&facts).via(via);
+        }
+    }
+    possible.dedup();
+    let more = match possible.len() {
+        0 => String::new(),
+        count => format!("; {count} rules may, but are not wholly understood"),
+    };
+    possible.truncate(POSSIBLE_SHOWN);
+    facts.possible_rules = possible;
+    look.ok(Some(&subject), format!("no rule here drops packets to {subject} for certain{more}")).facts(&facts).via(via)
+}
+
+/// Hooks that what we send passes, and those that the answers pass.
+const OUT: &[&str] = &["output", "postrouting"];
+const BACK: &[&str] = &["prerouting", "input"];
+
+/// How a rule meets a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Match {
+    Yes,
+    No,
+    Maybe,
+}
+
+/// Where a packet stands after a chain.
+enum Flow<'a> {
+    /// It goes on in the chain that jumped here, or to the policy.
+    Goes,
+    Accepted,
+    Dropped(&'a FilterRule),
+}
+
+struct Walk<'a> {
+    rules: &'a [FilterRule],
+    packet: &'a Packet,
+    possible: Vec<&'a FilterRule>,
+}
+
+impl<'a> Walk<'a> {
+    /// The first rule that drops the packet for certain, in any base chain of these hooks: an `accept` ends only its own
+    /// base chain.
+    fn hooks(&mut self, hooks: &[&str]) -> Option<&'a FilterRule> {
+        let mut chains: Vec<&str> = Vec::new();
+        for rule in self.rules {
+            if rule.hook.as_deref().is_some_and(|hook| hooks.contains(&hook)) && !chains.contains(&rule.chain.as_str())
+            {
+                chains.push(&rule.chain);
+            }
+        }
+        chains.into_iter().find_map(|chain| match self.chain(chain, true, 0) {
+            Flow::Dropped(rule) => Some(rule),
+            Flow::Goes | Flow::Accepted => None,
+        })
+    }
+
+    fn chain(&mut self, chain: &str, mut certain: bool, depth: usize) -> Flow<'a> {
+        // Past a `return` or `goto` of a base chain only its policy counts.
+        let mut only_policy = false;
+        for rule in self.rules.iter().filter(|rule| rule.chain == chain) {
+            let is_policy = rule.verdict == "policy drop";
+            if only_policy && !is_policy {
+                continue;
+            }
+            let meets = self.meets(rule);
+            if meets == Match::No {
+                continue;
+            }
+            let sure = certain && meets == Match::Yes;
+            match rule.verdict.as_str() {
+                "drop" | "reject" | "policy drop" if sure => return Flow::Dropped(rule),
+                "drop" | "reject" | "policy drop" => self.possible.push(rule),
+                "return" if meets == Match::Yes => only_policy = true,
+                // A program decides, or it is not sure that the rule applies: nothing after it is certain.
+                "queue" | "return" => certain = false,
+                verdict => match self.jump(verdict, chain, sure, depth) {
+                    Flow::Dropped(rule) => return Flow::Dropped(rule),
+                    Flow::Accepted if meets == Match::Yes => return Flow::Accepted,
+                    Flow::Accepted => certain = false,
+                    Flow::Goes => only_policy |= verdict.starts_with("goto ") && meets == Match::Yes,
+                },
+            }
+        }
+        Flow::Goes
+    }
+
+    /// Follows a jump; every other verdict lets the packet through.
+    fn jump(&mut self, verdict: &str, from: &str, certain: bool, depth: usize) -> Flow<'a> {
+        let Some(target) = verdict.strip_prefix("jump ").or_else(|| verdict.strip_prefix("goto ")) else {
+            return Flow::Accepted;
+        };
+        let table = from.rsplit_once(' ').map_or("", |(table, _)| table);
+        if depth >= DEEPEST_JUMP { Flow::Goes } else { self.chain(&format!("{table} {target}"), certain, depth + 1) }
+    }
+
+    fn meets(&self, rule: &FilterRule) -> Match {
+        let packet = self.packet;
+        let family_fits = match rule.chain.split(' ').next() {
+            Some("ip") => packet.peer.is_ipv4(),
+            Some("ip6") => packet.peer.is_ipv6(),
+            _ => true,
+        };
+        let state = if packet.is_answer { "established" } else { "new" };
+        let state_fits = rule.states.is_empty() || rule.states.iter().any(|known| known == state);
+        let protocol_fits = rule.protocol.as_ref().is_none_or(|protocol| *protocol == packet.protocol);
+        if !family_fits || !state_fits || !protocol_fits {
+            return Match::No;
+        }
+        let mut meets = if rule.partial { Match::Maybe } else { Match::Yes };
+        for next in [self.destination(rule), self.ports(rule), self.interfaces(rule), self.user(rule)] {
+            meets = match (meets, next) {
+                (_, Match::No) => return Match::No,
+                (Match::Yes, Match::Yes) => Match::Yes,
+                _ => Match::Maybe,
+            };
+        }
+        meets
+    }
+
+    /// Answers go to our own address.
+    fn destination(&self, rule: &FilterRule) -> Match {
+        let Some(net) = rule.destination else { return Match::Yes };
+        let to = if self.packet.is_answer { self.packet.source } else { Some(self.packet.peer) };
+        // A whole family as destination only says which family.
+        match to {
+            Some(address) => yes_or_no(net.contains(&address)),
+            None if net.prefix_len() == 0 => yes_or_no(net.addr().is_ipv4() == self.packet.peer.is_ipv4()),
+            None => Match::Maybe,
+        }
+    }
+
+    fn ports(&self, rule: &FilterRule) -> Match {
+        if rule.ports.is_empty() {
+            return Match::Yes;
+        }
+        match self.packet.port {
+            // Answers go to a port that the kernel chose for us.
+            _ if self.packet.is_answer && rule.ports.iter().all(|(_, to)| *to < FIRST_OWN_PORT) => Match::No,
+            _ if self.packet.is_answer && rule.ports.contains(&(0, u16::MAX)) => Match::Yes,
+            _ if self.packet.is_answer => Match::Maybe,
+            Some(port) => yes_or_no(rule.ports.iter().any(|(from, to)| (*from..=*to).contains(&port))),
+            None => Match::Maybe,
+        }
+    }
+
+    fn interfaces(&self, rule: &FilterRule) -> Match {
+        let (here, other) = match self.packet.is_answer {
+            true => (&rule.input_interface, &rule.interface),
+            false => (&rule.interface, &rule.input_interface),
+        };
+        // What we send has no input interface, and what we receive no output one.
+        match (here, other, &self.packet.interface) {
+            (_, Some(_), _) => Match::No,
+            (None, ..) => Match::Yes,
+            (Some(pattern), _, Some(name)) => yes_or_no(match pattern.strip_suffix('*') {
+                Some(start) => name.starts_with(start),
+                None => name == pattern,
+            }),
+            (Some(_), _, None) => Match::Maybe,
+        }
+    }
+
+    /// The person who complains may be another user than the one who runs this.
+    fn user(&self, rule: &FilterRule) -> Match {
+        match (rule.uid, self.packet.uid) {
+            (None, _) => Match::Yes,
+            (Some(uid), Some(own)) if uid == own && !self.packet.is_answer => Match::Yes,
+            _ => Match::Maybe,
+        }
+    }
+}
+
+fn yes_or_no(yes: bool) -> Match {
+    if yes { Match::Yes } else { Match::No }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::told::{self, Told, route};
+    use super::*;
+    use crate::observation::Outcome;
+    use crate::sys::parse::{iptables, nft};
+    use serde_json::json;
+
+    async fn seen(rules: Vec<FilterRule>, args: serde_json::Value) -> Observation {
+        let chosen = |address: &str| {
+            let chosen = crate::sys::Route {
+                source: "10.0.0.5".parse().ok(),
+                ..route("default", Some("10.0.0.1"), "eth0", None)
+            };
+            (address.parse().expect("an address"), chosen)
+        };
+        let told = Told {
+            filter_rules: Some(rules),
+            route_to: vec![chosen("10.99.0.9"), chosen("203.0.113.5"), chosen("9.9.9.9")],
+            ..Told::default()
+        };
+        told::look(&PROBE, told, args).await.1.remove(0)
+    }
+
+    fn saved(lines: &str) -> Vec<FilterRule> {
+        iptables::save(&format!("*filter\n{lines}\nCOMMIT\n"), "ip")
+    }
+
+    fn web(address: &str) -> serde_json::Value {
+        json!({ "addresses": [address], "port": 443 })
+    }
+
+    #[tokio::test]
+    async fn a_dropping_rule_is_named() {
+        let rules = saved("-A OUTPUT -d 10.99.0.0/24 -p tcp -m tcp --dport 443 -j DROP");
+        let hit = seen(rules.clone(), web("10.99.0.9")).await;
+        assert_eq!(hit.code, Some(Code::HostFilterDrops));
+        assert_eq!(hit.subject.as_deref(), Some("10.99.0.9:443"));
+        assert_eq!(hit.facts["chain"], "ip filter OUTPUT");
+        assert_eq!((&hit.facts["direction"], &hit.facts["verdict"]), (&json!("out"), &json!("drop")));
+        assert_eq!(seen(rules.clone(), web("9.9.9.9")).await.code, None);
+        assert_eq!(seen(rules, json!({ "addresses": ["10.99.0.9"], "port": 80 })).await.code, None);
+    }
+
+    #[tokio::test]
+    async fn order_jumps_and_policies_count() {
+        let cases = [
+            ("-A OUTPUT -d 10.99.0.9/32 -j ACCEPT\n-A OUTPUT -j DROP", None),
+            ("-A OUTPUT -d 10.99.0.8/32 -j ACCEPT\n-A OUTPUT -j DROP", Some("drop")),
+            (":OUTPUT DROP [0:0]\n-A OUTPUT -o lo -j ACCEPT", Some("policy drop")),
+            (":OUTPUT DROP [0:0]\n-A OUTPUT -o eth+ -j ACCEPT", None),
+            ("-A OUTPUT -j EXTRA\n-A EXTRA -d 10.99.0.9/32 -j REJECT", Some("reject")),
+            ("-A OUTPUT -j EXTRA\n-A EXTRA -j RETURN\n-A EXTRA -j DROP", None),
+            ("-A OUTPUT -j A\n-A A -j B\n-A B -j A", None),
+            ("-A OUTPUT -m conntrack --ctstate INVALID -j DROP", None),
+            ("-A OUTPUT -m conntrack --ctstate NEW -j DROP", Some("drop")),
+            (":INPUT DROP [0:0]", Some("policy drop")),
+            (":INPUT DROP [0:0]\n-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT", None),
+            (":INPUT DROP [0:0]\n-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT", Some("policy drop")),
+            (":INPUT DROP [0:0]\n-A INPUT -p tcp -m tcp --sport 443 -j ACCEPT", None),
+            ("-A INPUT -p tcp -m tcp --dport 25 -j DROP", None),
+            (":FORWARD DROP [0:0]", None),
+        ];
+        for (lines, verdict) in cases {
+            let seen = seen(saved(lines), web("10.99.0.9")).await;
+            assert_eq!(seen.facts.get("verdict").and_then(|word| word.as_str()), verdict, "{lines}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_understood_is_only_possible() {
+        for lines in ["-A OUTPUT -m set --match-set bad dst -j DROP", "-A OUTPUT -m owner --uid-owner 1000 -j DROP"] {
+            let seen = seen(saved(lines), web("10.99.0.9")).await;
+            assert_eq!(seen.outcome, Outcome::Ok);
+            assert_eq!(seen.facts["possible_rules"].as_array().map(Vec::len), Some(1), "{lines}");
+        }
+        let uncertain = "-A OUTPUT -m set --match-set good dst -j ACCEPT\n-A OUTPUT -j DROP";
+        assert_eq!(seen(saved(uncertain), web("10.99.0.9")).await.code, None);
+    }
+
+    #[tokio::test]
+    async fn a_recorded_ruleset_of_nft() {
+        let text = include_str!("../../tests/fixtures/linux/nft-ruleset.json");
+        let rules = || nft::ruleset(text).expect("recorded");
+        let hit = seen(rules(), web("10.99.0.9")).await;
+        assert_eq!((&hit.facts["handle"], &hit.facts["chain"]), (&json!(8), &json!("inet filter output")));
+        let jumped = seen(rules(), web("203.0.113.5")).await;
+        assert_eq!(jumped.facts["handle"], 34, "a rule of a chain that is jumped to");
+        let resolver = seen(rules(), json!({ "resolvers": ["9.9.9.9"] })).await;
+        assert_eq!((&resolver.facts["handle"], resolver.via.resolver.as_deref()), (&json!(19), Some("9.9.9.9")));
+    }
+
+    #[tokio::test]
+    async fn without_root_it_is_unknown() {
+        let (_, seen) = told::look(&PROBE, Told::default(), web("10.99.0.9")).await;
+        assert_eq!(seen[0].outcome, Outcome::Unknown);
+        assert_eq!(seen[0].reason.as_deref(), Some("needs root to read the rules of the packet filter"));
+    }
+}

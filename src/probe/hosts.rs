@@ -187,8 +187,7 @@ mod tests {
             layer: Layer::Dns,
             args: args.as_object().expect("an object").clone(),
             deadline: Instant::now() + Duration::from_secs(5),
-            emit: &|_| (),
-        };
+            emit: &|_| (), seen: &|_| Vec::new() };
         (PROBE.run)(&look).await.remove(0)
     }
 

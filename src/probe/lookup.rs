@@ -88,8 +88,13 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
     if name.is_empty() {
         return vec![look.unknown(None, "there is no name to look up")];
     }
-    if name.parse::<IpAddr>().is_ok() {
-        return vec![look.ok(None, format!("{name} is an address and needs no lookup"))];
+    if let Ok(address) = name.parse::<IpAddr>() {
+        let facts = LookupFacts {
+            name: name.to_owned(),
+            addresses: Some(vec![address]),
+            ..LookupFacts::default()
+        };
+        return vec![look.ok(None, format!("{name} is an address and needs no lookup")).facts(&facts)];
     }
     let start = Instant::now();
     let wait = look.within(Duration::from_millis(params.wait_ms));
@@ -268,6 +273,7 @@ mod tests {
             args: json!({ "name": name }).as_object().expect("an object").clone(),
             deadline: Instant::now() + deadline,
             emit: &|observation| emitted.borrow_mut().push(observation),
+            seen: &|_| Vec::new(),
         };
         let last = (PROBE.run)(&look).await.remove(0);
         (last, emitted.into_inner())

@@ -14,6 +14,7 @@ pub mod dns;
 pub mod echo;
 pub mod exec;
 pub mod filter;
+mod given;
 pub mod hosts;
 pub mod http;
 pub mod link;
@@ -24,17 +25,21 @@ pub mod neighbour;
 pub mod portal;
 pub mod process;
 pub mod proxy;
-pub mod radio;
 pub mod resolver;
 pub mod resource;
 pub mod route;
+mod secret;
 pub mod service;
 pub mod socket;
 #[cfg(test)]
 mod stage;
 pub mod tcp;
 pub mod tls;
+#[cfg(test)]
+mod told;
 pub mod trace;
+#[cfg(test)]
+mod trial;
 pub mod udp;
 pub mod vpn;
 mod way;
@@ -128,6 +133,9 @@ pub struct Look<'a> {
     /// Takes observations before the end: a first subject that is done, or a suspicion (it is replaced by the later
     /// observation with the same id). The returned list must hold the final form of all of them.
     pub emit: &'a dyn Fn(Observation),
+    /// What another check saw so far: the facts of its subjects that work. For a fallback that is worth having and not
+    /// worth waiting for.
+    pub seen: &'a dyn Fn(&str) -> Vec<Facts>,
 }
 
 impl Look<'_> {
@@ -176,18 +184,39 @@ impl Look<'_> {
 /// Every kind of check. Adding one is its file and its line here.
 pub const PROBES: &[&Probe] = &[
     // this machine's network
+    &link::PROBE,
+    &address::PROBE,
+    &route::PROBE,
+    &neighbour::PROBE,
+    &vpn::PROBE,
+    &filter::PROBE,
+    &resolver::PROBE,
     // names
     &dns::PROBE,
     &hosts::PROBE,
     &lookup::PROBE,
     // this host
+    &process::PROBE,
+    &socket::PROBE,
+    &service::PROBE,
+    &resource::PROBE,
+    &disk::PROBE,
+    &log::PROBE,
     // the way out
     &echo::PROBE,
     &mtu::PROBE,
+    &trace::PROBE,
     &tcp::PROBE,
     &udp::PROBE,
+    &clock::PROBE,
     // what is spoken
+    &proxy::PROBE,
+    &tls::PROBE,
+    &http::PROBE,
+    &portal::PROBE,
     // people and commands
+    &ask::PROBE,
+    &exec::PROBE,
 ];
 
 /// The probe with this name.

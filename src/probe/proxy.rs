@@ -1,1 +1,666 @@
+//! Which proxy the programs of this machine use for a target, and whether it takes them there.
 
+use super::way::choice::{self, Choice, Used};
+use super::way::connect::{self, Answer, Proxy, Reach};
+use super::way::exchange::{self, Session};
+use super::way::{self, Trouble, bounded, host_of, milliseconds, script, shown};
+use super::{Cost, Look, Probe, accepts, schema_of};
+use crate::layer::Layer;
+use crate::observation::{Observation, Via};
+use crate::problem::Code;
+use crate::sys::ProxySettings;
+use crate::world::Stream;
+use futures_util::future::join_all;
+use hyper::Method;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+use tokio::time::Instant;
+use url::Url;
+
+/// Proxies that are looked at; more than the groups of programs on a machine can use.
+const PROXY_LIMIT: usize = 8;
+
+/// Settings and addresses that are listed in facts.
+const LIST_LIMIT: usize = 20;
+
+/// Which proxy is used, and whether it works.
+pub const PROBE: Probe = Probe {
+    name: "proxy",
+    layer: Layer::Proxy,
+    cost: Cost::Network,
+    summary: "which proxy programs use for a target, and whether it takes them there",
+    about: "Reads every proxy setting with its source (environment in both cases, GNOME, KDE, system files), applies \
+the exclusion lists, and fetches and evaluates a PAC script. Each proxy that some group of programs uses for the \
+target is looked up, connected to (three spaced attempts) and asked: CONNECT for an https target, the whole address \
+for an http one, a method offer and a connection for SOCKS. Credentials are never sent, so a proxy that wants them \
+answers 407 with the schemes that it takes; that is a finding where programs have none either. With no proxy the \
+check is ok and says `direct`. Whether a direct connection works is another check. Needs no rights; sees the settings \
+of the account that runs it. Sources: RFC 9110 section 9.3.6, RFC 9112 section 3.2, RFC 1928.",
+    codes: &[
+        Code::ProxyBadSetting,
+        Code::ProxyConflict,
+        Code::ProxyNameUnresolved,
+        Code::ProxyTimeout,
+        Code::ProxyRefused,
+        Code::ProxyReset,
+        Code::ProxyUnreachable,
+        Code::ProxyNoAnswer,
+        Code::ProxyAuthRequired,
+        Code::ProxyDenied,
+        Code::ProxyUpstream,
+        Code::ProxyNotAProxy,
+        Code::ProxyPacUnreachable,
+        Code::ProxyPacInvalid,
+    ],
+    params: schema_of::<Params>,
+    facts: schema_of::<Facts>,
+    accepts: accepts::<Params>,
+    run: |look| Box::pin(run(look)),
+};
+
+/// What the proxy is for.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct Params {
+    /// The target: a URL, or a host (taken as `https://`).
+    url: String,
+    /// Proxies to look at instead of those in use: URLs, `direct`, or `pac+URL` for a script.
+    settings: Option<Vec<String>>,
+    /// Whether a PAC script may look names up.
+    script_lookups: bool,
+}
+
+/// What was seen.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+struct Facts {
+    /// The target, without query and credentials.
+    target: String,
+    /// The proxy's URL without credentials, or `direct`.
+    used: String,
+    /// The settings that name it.
+    source: Option<String>,
+    /// `http`, `https`, `socks4`, `socks5`; `pac` or `wpad` where it went no further.
+    scheme: Option<String>,
+    /// The proxy's host.
+    host: Option<String>,
+    /// The proxy's port.
+    port: Option<u16>,
+    /// The addresses of that host.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    addresses: Vec<String>,
+    /// The address that was connected to.
+    address: Option<String>,
+    /// How long the lookup of the proxy's name took, in milliseconds.
+    lookup_ms: Option<f64>,
+    /// How long the connection to it took, in milliseconds.
+    connect_ms: Option<f64>,
+    /// From the request until its answer, in milliseconds.
+    answer_ms: Option<f64>,
+    /// Status of its answer.
+    connect_status: Option<u16>,
+    /// Authentication schemes that it offers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    schemes: Vec<String>,
+    /// The `Via` or `Server` header of its answer.
+    answered_by: Option<String>,
+    /// Whether the exclusion list sends the target past the proxy.
+    bypassed: bool,
+    /// The entry of the list that does.
+    bypass_entry: Option<String>,
+    /// The address of the PAC script that was asked.
+    script: Option<String>,
+    /// What the script answered, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    script_answer: Vec<String>,
+    /// Environment and desktop send the target different ways.
+    conflict: bool,
+    /// Upper- and lower-case variables of the same name say different things.
+    case_conflict: Option<String>,
+    /// Credentials are written in a setting that names this proxy.
+    credentials: bool,
+    /// Every setting there is, as `source: url`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    all: Vec<String>,
+    /// Sources that could not be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unread: Vec<String>,
+}
+
+/// One way that some programs take, with everything that leads to it.
+struct Road {
+    used: Used,
+    sources: Vec<String>,
+    bypassed: Option<String>,
+    script: Option<String>,
+    script_answer: Vec<String>,
+    trouble: Option<Trouble>,
+}
+
+async fn run(look: &Look<'_>) -> Vec<Observation> {
+    let params: Params = match look.params() {
+        Ok(params) => params,
+        Err(observations) => return observations,
+    };
+    let target = match target(&params.url) {
+        Ok(target) => target,
+        Err(why) => return vec![look.unknown(None, &why)],
+    };
+    let settings = match look.world.machine.proxies().await {
+        Ok(settings) => settings,
+        Err(_) if params.settings.is_some() => ProxySettings::default(),
+        Err(why) => return vec![look.unknown(None, &why.to_string())],
+    };
+    let choices: Vec<Choice> = match &params.settings {
+        Some(given) => given.iter().take(PROXY_LIMIT).map(|text| choice::given(text)).collect(),
+        None => choice::choices(&settings, &target),
+    };
+    let conflict = differ(&choices);
+    let roads = roads(look, &params, &target, choices).await;
+    let common = Facts { conflict, ..common_facts(&settings, &target) };
+    if roads.is_empty() {
+        return vec![direct(look, &common, None)];
+    }
+    join_all(roads.iter().take(PROXY_LIMIT).map(|road| walk(look, &target, road, &settings, &common))).await
+}
+
+/// A host is a target too: programs connect to it as to a page.
+fn target(text: &str) -> Result<Url, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("no target was given".to_owned());
+    }
+    let full = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
+    match Url::parse(&full) {
+        Ok(url) if url.has_host() => Ok(url),
+        Ok(_) => Err("the target names no host".to_owned()),
+        Err(error) => Err(format!("the target is no URL: {error}")),
+    }
+}
+
+fn differ(choices: &[Choice]) -> bool {
+    choices.windows(2).any(|pair| pair[0].used != pair[1].used)
+}
+
+fn common_facts(settings: &ProxySettings, target: &Url) -> Facts {
+    Facts {
+        target: shown(target),
+        case_conflict: choice::case_conflict(settings).map(|(one, other)| format!("{one}, but {other}")),
+        all: settings.settings.iter().take(LIST_LIMIT).map(choice::describe).collect(),
+        unread: settings.unread.iter().take(LIST_LIMIT).map(|source| bounded(source)).collect(),
+        ..Facts::default()
+    }
+}
+
+/// The distinct ways, scripts asked.
+async fn roads(look: &Look<'_>, params: &Params, target: &Url, choices: Vec<Choice>) -> Vec<Road> {
+    let mut roads: Vec<Road> = Vec::new();
+    for choice in choices {
+        let road = road(look, params, target, choice).await;
+        match roads.iter_mut().find(|known| known.used == road.used && known.script == road.script) {
+            Some(known) => known.sources.extend(road.sources),
+            None => roads.push(road),
+        }
+    }
+    roads
+}
+
+async fn road(look: &Look<'_>, params: &Params, target: &Url, choice: Choice) -> Road {
+    let mut road = Road {
+        used: choice.used,
+        sources: vec![choice.source],
+        bypassed: choice.bypassed,
+        script: None,
+        script_answer: Vec::new(),
+        trouble: None,
+    };
+    match &road.used {
+        Used::Script(address) => {
+            let address = address.clone();
+            let asked = script::ask(look.world, &address, target, params.script_lookups, look.deadline).await;
+            road.script = Some(Url::parse(&address).map_or_else(|_| bounded(&address), |url| shown(&url)));
+            match asked {
+                Ok(said) => {
+                    road.script_answer = said.candidates.iter().map(Used::shown).collect();
+                    road.used = said.candidates.into_iter().next().unwrap_or(Used::Direct);
+                }
+                Err(trouble) => road.trouble = Some(trouble),
+            }
+        }
+        Used::Discover => {
+            let why = "its settings are searched for on the network (WPAD), which is not done here";
+            road.trouble = Some(Trouble::unknown(why));
+        }
+        Used::Unusable(text, why) => {
+            let source = &road.sources[0];
+            let summary = format!("the proxy setting {source} (\"{text}\") cannot be used: {why}");
+            road.trouble = Some(Trouble::new(Code::ProxyBadSetting, summary));
+        }
+        Used::Direct | Used::Proxy(_) => {}
+    }
+    road
+}
+
+fn direct(look: &Look<'_>, common: &Facts, road: Option<&Road>) -> Observation {
+    let bypass = road.and_then(|road| road.bypassed.clone());
+    let source = road.map(|road| road.sources.join(", "));
+    let facts = Facts {
+        used: "direct".to_owned(),
+        bypassed: bypass.is_some(),
+        bypass_entry: bypass.clone(),
+        source: source.clone(),
+        script: road.and_then(|road| road.script.clone()),
+        script_answer: road.map(|road| road.script_answer.clone()).unwrap_or_default(),
+        ..common.clone()
+    };
+    let summary = match (&bypass, &source) {
+        (Some(entry), Some(source)) => {
+            format!("programs go direct to {}: the exclusion list names {entry} ({source})", facts.target)
+        }
+        (None, Some(source)) => format!("programs go direct to {} ({source})", facts.target),
+        _ => format!("programs go direct to {}: no proxy is set", facts.target),
+    };
+    conflicting(look, road.map(|_| "direct"), look.ok(road.map(|_| "direct"), summary), &facts).facts(&facts)
+}
+
+/// Variables that contradict each other are a problem even where the way works: which one a program reads is luck.
+fn conflicting(look: &Look<'_>, subject: Option<&str>, observation: Observation, facts: &Facts) -> Observation {
+    match &facts.case_conflict {
+        Some(conflict) if observation.code.is_none() && observation.reason.is_none() => look.problem(
+            subject,
+            Code::ProxyConflict,
+            format!("environment variables contradict each other: {conflict}"),
+        ),
+        Some(_) if observation.code.is_some() => observation.also([Code::ProxyConflict]),
+        _ => observation,
+    }
+}
+
+async fn walk(look: &Look<'_>, target: &Url, road: &Road, settings: &ProxySettings, common: &Facts) -> Observation {
+    let mut facts = Facts {
+        used: road.used.shown(),
+        source: Some(road.sources.join(", ")),
+        script: road.script.clone(),
+        script_answer: road.script_answer.clone(),
+        ..common.clone()
+    };
+    if let Some(trouble) = &road.trouble {
+        facts.scheme = match &road.used {
+            Used::Script(_) => Some("pac".to_owned()),
+            Used::Discover => Some("wpad".to_owned()),
+            _ => None,
+        };
+        let observation = way::observe(look, Some(&facts.used), trouble);
+        return conflicting(look, Some(&facts.used), observation, &facts).facts(&facts);
+    }
+    let Used::Proxy(proxy) = &road.used else { return direct(look, common, Some(road)) };
+    facts.scheme = Some(proxy.scheme().to_owned());
+    facts.host = Some(bounded(&proxy.host));
+    facts.port = Some(proxy.port);
+    facts.credentials = settings.settings.iter().any(|setting| setting.credentials && setting.url == facts.used);
+    let mut via = Via { proxy: Some(proxy.to_string()), ..Via::default() };
+    let result = through(look, target, proxy, &mut facts, &mut via).await;
+    let observation = match result {
+        Ok(summary) => look.ok(Some(&facts.used), summary),
+        Err(trouble) => way::observe(look, Some(&facts.used), &trouble),
+    };
+    let observation = conflicting(look, Some(&facts.used), observation, &facts).facts(&facts).via(via);
+    (look.emit)(observation.clone());
+    observation
+}
+
+/// Reaches the proxy and asks it for the target.
+async fn through(
+    look: &Look<'_>,
+    target: &Url,
+    proxy: &Proxy,
+    facts: &mut Facts,
+    via: &mut Via,
+) -> Result<String, Trouble> {
+    let used = facts.used.clone();
+    let early = facts.clone();
+    let suspect = |trouble: Trouble| {
+        let via = Via { proxy: Some(used.clone()), ..Via::default() };
+        (look.emit)(way::observe(look, Some(&used), &trouble).facts(&early).via(via));
+    };
+    let network = look.world.network.as_ref();
+    let (reach, reached) = connect::reach(network, proxy, look.deadline, &suspect).await;
+    note_reach(look, &reach, facts, via).await;
+    let stream = reached?;
+    let start = Instant::now();
+    let plain = target.scheme() == "http" && proxy.takes_absolute_form();
+    let (answer, result) = if plain {
+        ask_for_page(stream, proxy, target, look.deadline, &suspect).await
+    } else {
+        let (host, port) = (host_of(target), target.port_or_known_default().unwrap_or(443));
+        let (answer, result) = connect::tunnel(stream, proxy, &host, port, look.deadline, &suspect).await;
+        (answer, result.map(drop))
+    };
+    facts.answer_ms = Some(milliseconds(start.elapsed()));
+    facts.connect_status = answer.status;
+    facts.schemes = answer.schemes;
+    facts.answered_by = answer.answered_by;
+    result?;
+    let took = way::said(reach.connect.unwrap_or_default());
+    Ok(format!(
+        "the proxy {proxy} ({}) takes programs to {}, reached in {took}",
+        facts.source.as_deref().unwrap_or(""),
+        facts.target
+    ))
+}
+
+async fn note_reach(look: &Look<'_>, reach: &Reach, facts: &mut Facts, via: &mut Via) {
+    facts.addresses = reach.addresses.iter().take(LIST_LIMIT).map(IpAddr::to_string).collect();
+    facts.lookup_ms = reach.lookup.map(milliseconds);
+    facts.connect_ms = reach.connect.map(milliseconds);
+    let Some(peer) = reach.peer else { return };
+    facts.address = Some(peer.to_string());
+    *via = Via { proxy: via.proxy.take(), ..way::via(look, peer).await };
+}
+
+/// A plain page is asked of the proxy itself; what it passes on is the server's word and no fault of the proxy.
+async fn ask_for_page(
+    stream: Box<dyn Stream>,
+    proxy: &Proxy,
+    target: &Url,
+    until: Instant,
+    suspect: &dyn Fn(Trouble),
+) -> (Answer, Result<(), Trouble>) {
+    let silent = |took| suspect(connect::broken_proxy(proxy, exchange::Broken::Silent(took, 0)).suspected(true));
+    let asked = async {
+        let request = exchange::request(&Method::GET, target, true).map_err(exchange::Broken::Other)?;
+        let mut session = Session::open(stream).await?;
+        session.ask(request, until, &silent).await
+    };
+    let response = match asked.await {
+        Ok(response) => response,
+        Err(broken) => return (Answer::default(), Err(connect::broken_proxy(proxy, broken))),
+    };
+    let status = response.status().as_u16();
+    let answer = Answer::read(status, response.headers());
+    let code = match status {
+        407 => Code::ProxyAuthRequired,
+        403 => Code::ProxyDenied,
+        502..=504 => Code::ProxyUpstream,
+        400 | 405 | 501 if !connect::has_proxy_marks(response.headers()) => Code::ProxyNotAProxy,
+        _ => return (answer, Ok(())),
+    };
+    let summary = connect::status_words(proxy, &format!("GET {}", shown(target)), &answer, code);
+    (answer, Err(Trouble::new(code, summary)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observation::{Certainty, Outcome};
+    use crate::probe::way::testing::{Loopback, Served, answers, look, look_for, read_head, serve, world};
+    use crate::sys::ProxySetting;
+    use serde_json::json;
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    fn setting(source: &str, scheme: &str, url: &str) -> ProxySetting {
+        ProxySetting {
+            source: source.to_owned(),
+            scheme: scheme.to_owned(),
+            url: url.to_owned(),
+            credentials: false,
+            effective: true,
+            error: None,
+        }
+    }
+
+    fn using(url: &str) -> ProxySettings {
+        let settings =
+            vec![setting("environment http_proxy", "http", url), setting("environment https_proxy", "https", url)];
+        ProxySettings { settings, ..ProxySettings::default() }
+    }
+
+    fn at(scheme: &str, served: &Served) -> String {
+        format!("{scheme}://127.0.0.1:{}", served.address.port())
+    }
+
+    async fn seen(settings: ProxySettings, target: &str) -> Observation {
+        let world = world(Loopback::default(), settings);
+        let (mut seen, _) = look(&PROBE, &world, json!({"url": target})).await;
+        assert_eq!(seen.len(), 1, "{seen:?}");
+        seen.remove(0)
+    }
+
+    #[tokio::test]
+    async fn no_proxy_is_direct() {
+        let seen = seen(ProxySettings::default(), "https://crm.test/").await;
+        assert_eq!(seen.outcome, Outcome::Ok);
+        assert_eq!(seen.facts["used"], "direct");
+        assert!(seen.subject.is_none());
+    }
+
+    #[tokio::test]
+    async fn the_exclusion_list_is_honoured() {
+        let mut settings = using("http://proxy.test:3128");
+        settings.bypass = vec![(".test".to_owned(), "environment no_proxy".to_owned())];
+        let seen = seen(settings, "https://crm.test/").await;
+        assert_eq!((seen.outcome, &seen.facts["used"]), (Outcome::Ok, &json!("direct")));
+        assert_eq!((&seen.facts["bypassed"], &seen.facts["bypass_entry"]), (&json!(true), &json!(".test")));
+    }
+
+    #[tokio::test]
+    async fn answers_to_connect_are_told_apart() {
+        let table: [(&'static [u8], Option<Code>); 8] = [
+            (b"HTTP/1.1 200 Connection established\r\n\r\n", None),
+            (
+                b"HTTP/1.1 407 x\r\nProxy-Authenticate: NTLM\r\nProxy-Authenticate: Basic realm=x\r\n\r\n",
+                Some(Code::ProxyAuthRequired),
+            ),
+            (b"HTTP/1.1 403 Forbidden\r\nVia: 1.1 squid\r\n\r\n", Some(Code::ProxyDenied)),
+            (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", Some(Code::ProxyUpstream)),
+            (b"HTTP/1.1 405 x\r\nServer: nginx\r\n\r\n", Some(Code::ProxyNotAProxy)),
+            (b"SSH-2.0-OpenSSH_9.9\r\n", Some(Code::ProxyNotAProxy)),
+            (b"", Some(Code::ProxyReset)),
+            (b"\x00\x01\x02\x03\r\n\r\n", Some(Code::ProxyNotAProxy)),
+        ];
+        for (answer, code) in table {
+            let served = serve(answers(answer)).await;
+            let seen = seen(using(&at("http", &served)), "https://crm.test/x?token=secret").await;
+            assert_eq!(seen.code, code, "{}", seen.summary);
+            assert_eq!(seen.subject.as_deref(), Some(at("http", &served).as_str()));
+            assert_eq!(seen.facts["source"], "environment https_proxy");
+            assert_eq!(seen.via.proxy, seen.subject);
+            assert!(seen.via.peer.is_some());
+            if code == Some(Code::ProxyAuthRequired) {
+                assert_eq!(seen.facts["schemes"], json!(["NTLM", "Basic"]));
+                assert_eq!(seen.facts["connect_status"], 407);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_plain_page_is_asked_of_the_proxy() {
+        let table: [(&'static [u8], Option<Code>); 4] = [
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", None),
+            (b"HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n", None),
+            (
+                b"HTTP/1.1 407 x\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n",
+                Some(Code::ProxyAuthRequired),
+            ),
+            (b"HTTP/1.1 504 x\r\nContent-Length: 0\r\n\r\n", Some(Code::ProxyUpstream)),
+        ];
+        for (answer, code) in table {
+            let served = serve(answers(answer)).await;
+            let seen = seen(using(&at("http", &served)), "http://crm.test/").await;
+            assert_eq!(seen.code, code, "{}", seen.summary);
+        }
+    }
+
+    #[tokio::test]
+    async fn unreachable_proxies_are_told_apart() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let closed = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let closed = seen(using(&closed), "https://crm.test/").await;
+        assert_eq!(closed.code, Some(Code::ProxyRefused), "{}", closed.summary);
+        let unnamed = seen(using("http://proxy.test:3128"), "https://crm.test/").await;
+        assert_eq!(unnamed.code, Some(Code::ProxyNameUnresolved), "{}", unnamed.summary);
+        let mut bad = using("not a url");
+        bad.settings[1].error = Some("it is not a proxy address".to_owned());
+        let bad = seen(bad, "https://crm.test/").await;
+        assert_eq!(bad.code, Some(Code::ProxyBadSetting), "{}", bad.summary);
+    }
+
+    #[tokio::test]
+    async fn a_silent_proxy_is_suspected_and_then_confirmed() {
+        let network = Loopback::default().silent("192.0.2.9:3128");
+        let silent_port = world(network, using("http://192.0.2.9:3128"));
+        let holding = serve(|stream| async move {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            drop(stream);
+        })
+        .await;
+        let silent_answer = world(Loopback::default(), using(&at("http", &holding)));
+        let args = json!({"url": "https://crm.test/"});
+        let start = Instant::now();
+        let first = async {
+            let (seen, early) = look(&PROBE, &silent_port, args.clone()).await;
+            assert!(start.elapsed() < Duration::from_millis(3500));
+            assert_eq!((seen[0].code, seen[0].certainty), (Some(Code::ProxyTimeout), Some(Certainty::Confirmed)));
+            assert_eq!(early[0].certainty, Some(Certainty::Suspected));
+            assert_eq!(early[0].id, seen[0].id);
+        };
+        let second = async {
+            let (seen, early) = look_for(&PROBE, &silent_answer, args.clone(), Duration::from_secs(4)).await;
+            assert_eq!(seen[0].code, Some(Code::ProxyNoAnswer), "{}", seen[0].summary);
+            assert_eq!((early[0].code, early[0].certainty), (seen[0].code, Some(Certainty::Suspected)));
+        };
+        futures_util::future::join(first, second).await;
+    }
+
+    /// A SOCKS5 server that answers the method offer and the request with these bytes.
+    async fn socks(method: &'static [u8], reply: &'static [u8]) -> Served {
+        serve(move |mut stream| async move {
+            let mut buffer = [0; 512];
+            let _ = stream.read(&mut buffer).await;
+            let _ = stream.write_all(method).await;
+            let _ = stream.read(&mut buffer).await;
+            let _ = stream.write_all(reply).await;
+            let _ = stream.read(&mut buffer).await;
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn socks_servers_are_asked_too() {
+        let table: [(&'static [u8], &'static [u8], Option<Code>); 5] = [
+            (b"\x05\x00", b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00", None),
+            (b"\x05\xff", b"", Some(Code::ProxyAuthRequired)),
+            (b"\x05\x00", b"\x05\x02\x00\x01\x00\x00\x00\x00\x00\x00", Some(Code::ProxyDenied)),
+            (b"\x05\x00", b"\x05\x04\x00\x01\x00\x00\x00\x00\x00\x00", Some(Code::ProxyUpstream)),
+            (b"HT", b"", Some(Code::ProxyNotAProxy)),
+        ];
+        for (method, reply, code) in table {
+            let served = socks(method, reply).await;
+            let seen = seen(using(&at("socks5", &served)), "https://crm.test/").await;
+            assert_eq!(seen.code, code, "{}", seen.summary);
+            assert_eq!(seen.facts["scheme"], "socks5");
+        }
+    }
+
+    fn script(url: &str) -> ProxySettings {
+        ProxySettings { settings: vec![setting("GNOME", "pac", url)], ..ProxySettings::default() }
+    }
+
+    #[tokio::test]
+    async fn a_script_is_fetched_and_asked() {
+        let proxy = serve(answers(b"HTTP/1.1 200 Connection established\r\n\r\n")).await;
+        let body = format!(
+            "function FindProxyForURL(url, host) {{ if (dnsDomainIs(host, '.corp.test')) return 'DIRECT'; \
+             return 'PROXY 127.0.0.1:{}; DIRECT'; }}",
+            proxy.address.port()
+        );
+        let served = serve(move |mut stream| {
+            let body = body.clone();
+            async move {
+                read_head(&mut stream).await;
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+                let _ = stream.write_all((head + &body).as_bytes()).await;
+            }
+        })
+        .await;
+        let settings = script(&(at("http", &served) + "/proxy.pac"));
+        let through = seen(settings.clone(), "https://crm.test/").await;
+        assert_eq!(through.outcome, Outcome::Ok, "{}", through.summary);
+        assert_eq!(through.facts["used"], at("http", &proxy));
+        assert_eq!(through.facts["script_answer"], json!([at("http", &proxy), "direct"]));
+        let past = seen(settings, "https://wiki.corp.test/").await;
+        assert_eq!((past.outcome, &past.facts["used"]), (Outcome::Ok, &json!("direct")));
+    }
+
+    #[tokio::test]
+    async fn scripts_that_fail_are_told_apart() {
+        let missing = serve(answers(b"HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n")).await;
+        let page = serve(answers(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>")).await;
+        let endless = b"HTTP/1.1 200 OK\r\nContent-Length: 44\r\n\r\nfunction FindProxyForURL(u, h) { while(1){} }";
+        let endless = serve(answers(endless)).await;
+        let nothing = "http://wpad.test/proxy.pac".to_owned();
+        for (url, code) in [
+            (at("http", &missing), Code::ProxyPacUnreachable),
+            (at("http", &page), Code::ProxyPacInvalid),
+            (at("http", &endless), Code::ProxyPacInvalid),
+            (nothing, Code::ProxyPacUnreachable),
+        ] {
+            let seen = seen(script(&url), "https://crm.test/").await;
+            assert_eq!(seen.code, Some(code), "{}", seen.summary);
+            assert_eq!(seen.facts["scheme"], "pac");
+        }
+    }
+
+    #[tokio::test]
+    async fn environment_and_desktop_that_differ_are_both_looked_at() {
+        let one = serve(answers(b"HTTP/1.1 200 x\r\n\r\n")).await;
+        let other = serve(answers(b"HTTP/1.1 403 x\r\n\r\n")).await;
+        let mut settings = using(&at("http", &one));
+        settings.settings.push(setting("GNOME", "https", &at("http", &other)));
+        settings.settings.push(setting("KDE", "https", &at("http", &one)));
+        let world = world(Loopback::default(), settings);
+        let (seen, _) = look(&PROBE, &world, json!({"url": "crm.test"})).await;
+        assert_eq!(seen.len(), 2);
+        assert_eq!((seen[0].outcome, seen[1].code), (Outcome::Ok, Some(Code::ProxyDenied)));
+        assert_eq!(seen[0].facts["source"], "environment https_proxy, KDE");
+        assert!(seen.iter().all(|seen| seen.facts["conflict"] == true));
+    }
+
+    #[tokio::test]
+    async fn variables_that_contradict_each_other_are_a_problem() {
+        let one = serve(answers(b"HTTP/1.1 200 x\r\n\r\n")).await;
+        let mut settings = using(&at("http", &one));
+        let mut upper = setting("environment HTTPS_PROXY", "https", "http://other.test:8080");
+        upper.effective = false;
+        settings.settings.push(upper);
+        let seen = seen(settings, "https://crm.test/").await;
+        assert_eq!(seen.code, Some(Code::ProxyConflict), "{}", seen.summary);
+    }
+
+    #[tokio::test]
+    async fn a_list_by_hand_replaces_the_settings() {
+        let served = serve(answers(b"HTTP/1.1 200 x\r\n\r\n")).await;
+        let world = world(Loopback::default(), using("http://proxy.test:3128"));
+        let args = json!({"url": "https://crm.test", "settings": [at("http", &served), "direct"]});
+        let (seen, _) = look(&PROBE, &world, args).await;
+        assert_eq!(seen.len(), 2);
+        assert!(seen.iter().all(|seen| seen.outcome == Outcome::Ok));
+    }
+
+    #[test]
+    fn any_bytes_from_a_proxy_end_in_an_observation() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        proptest::proptest!(proptest::test_runner::Config::with_cases(40), |(bytes: Vec<u8>, socks: bool)| {
+            let bytes: &'static [u8] = bytes.leak();
+            runtime.block_on(async {
+                let served = serve(answers(bytes)).await;
+                let world = world(Loopback::default(), using(&at(if socks { "socks5" } else { "http" }, &served)));
+                let args = json!({"url": "https://crm.test/"});
+                let (seen, _) = look_for(&PROBE, &world, args, Duration::from_millis(300)).await;
+                assert_eq!(seen.len(), 1);
+            });
+        });
+    }
+}

@@ -1,1 +1,456 @@
+//! Routes: the default ones, and the kernel's own choice for the addresses that matter.
 
+use super::link::is_running;
+use super::{Cost, Look, Probe, accepts, schema_of};
+use crate::layer::Layer;
+use crate::observation::{Observation, Via};
+use crate::problem::Code;
+use crate::sys::{Address, Link, LinkKind, Route, Rule};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// The probe.
+pub const PROBE: Probe = Probe {
+    name: "route",
+    layer: Layer::Route,
+    cost: Cost::Local,
+    summary: "default routes, or the route that each address takes",
+    about: "Without `addresses` it reads the default routes of both families. With `addresses` it asks the kernel which \
+            route each of them takes (RTM_GETROUTE, so policy rules count), and names the route or rule that rejects \
+            one. Sends nothing and needs no rights.",
+    codes: &[
+        Code::RouteNone,
+        Code::RouteNoDefault,
+        Code::RouteRejected,
+        Code::RouteAmbiguous,
+        Code::RouteReversePath,
+        Code::VpnRouteLeftBehind,
+    ],
+    params: schema_of::<Params>,
+    facts: schema_of::<RouteFacts>,
+    accepts: accepts::<Params>,
+    run: |look| Box::pin(run(look)),
+};
+
+/// The kernel's main table.
+const MAIN_TABLE: u32 = 254;
+
+/// Where to.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Params {
+    /// Ask which route these addresses take, instead of looking at the default routes.
+    pub addresses: Vec<IpAddr>,
+    /// The name that the addresses belong to, for the report.
+    pub host: Option<String>,
+}
+
+/// What is known about one route.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub struct RouteFacts {
+    /// The address that was asked for; absent for the default routes.
+    pub address: Option<String>,
+    /// `ipv4` or `ipv6`.
+    pub family: String,
+    /// `unicast`, `local`, `blackhole`, `unreachable`, `prohibit` or `none`.
+    pub kind: Option<String>,
+    /// The prefix of the table entry that was chosen; `default` for the default route.
+    pub destination: Option<String>,
+    /// Next hop; absent where the address is on the link.
+    pub gateway: Option<String>,
+    /// The interface that packets leave by.
+    pub interface: Option<String>,
+    /// The source address that packets get.
+    pub source: Option<String>,
+    /// Routing table.
+    pub table: Option<u32>,
+    /// Metric of the route.
+    pub metric: Option<u32>,
+    /// Whether the address is on the link, with no gateway between.
+    pub on_link: Option<bool>,
+    /// Whether the interface is a tunnel.
+    pub tunnel: Option<bool>,
+    /// Whether the interface is switched on.
+    pub interface_up: Option<bool>,
+    /// Whether the interface has carrier.
+    pub interface_carrier: Option<bool>,
+    /// All default routes of the family, `via GATEWAY dev INTERFACE metric METRIC`.
+    pub defaults: Vec<String>,
+    /// Whether several default routes share the lowest metric.
+    pub ambiguous: Option<bool>,
+    /// The route or policy rule that rejects the address, in the words of ip(8).
+    pub rejected_by: Option<String>,
+}
+
+async fn run(look: &Look<'_>) -> Vec<Observation> {
+    let params: Params = match look.params() {
+        Ok(params) => params,
+        Err(observations) => return observations,
+    };
+    let machine = &look.world.machine;
+    let links = machine.links().await.unwrap_or_default();
+    if params.addresses.is_empty() {
+        return match machine.routes().await {
+            Ok(routes) => {
+                let addresses = machine.addresses().await.unwrap_or_default();
+                Defaults { links, addresses, routes }.judge(look)
+            }
+            Err(why) => vec![look.unknown(None, &why.to_string())],
+        };
+    }
+    let mut observations = Vec::new();
+    for address in &params.addresses {
+        observations.push(to(look, *address, &links).await);
+    }
+    observations
+}
+
+/// The route to one address.
+async fn to(look: &Look<'_>, address: IpAddr, links: &[Link]) -> Observation {
+    let subject = address.to_string();
+    let route = match look.world.machine.route_to(address).await {
+        Ok(route) => route,
+        Err(why) => return look.unknown(Some(&subject), &why.to_string()),
+    };
+    let link = links.iter().find(|link| Some(&link.name) == route.interface.as_ref());
+    let tunnel = link.is_some_and(|link| link.kind == Some(LinkKind::Tunnel));
+    let found = route.interface.is_some();
+    let mut facts = RouteFacts {
+        address: Some(subject.clone()),
+        family: family(address.is_ipv6()).to_owned(),
+        kind: Some(route.kind.clone()),
+        destination: found.then(|| route.destination.map_or("default".to_owned(), |net| net.to_string())),
+        gateway: route.gateway.map(|gateway| gateway.to_string()),
+        interface: route.interface.clone(),
+        source: route.source.map(|source| source.to_string()),
+        table: (route.table > 0).then_some(route.table),
+        metric: route.metric,
+        on_link: found.then_some(route.gateway.is_none()),
+        tunnel: found.then_some(tunnel),
+        interface_up: link.map(|link| link.up),
+        interface_carrier: link.and_then(|link| link.carrier),
+        ..RouteFacts::default()
+    };
+    let via = Via {
+        interface: route.interface.clone(),
+        family: Some(facts.family.clone()),
+        source: facts.source.clone(),
+        gateway: facts.gateway.clone(),
+        ..Via::default()
+    };
+    let rejected_by = match route.kind.as_str() {
+        "none" => rejecting_rule(look, address).await,
+        "blackhole" | "unreachable" | "prohibit" | "throw" => match route.destination.is_some() || route.table > 0 {
+            true => Some(words(&route)),
+            false => rejecting_rule(look, address).await.or_else(|| Some(format!("a {} route or rule", route.kind))),
+        },
+        _ => None,
+    };
+    let name = route.interface.as_deref().unwrap_or("no interface");
+    let observation = if let Some(culprit) = rejected_by {
+        let text = format!("{address} is rejected here by `{culprit}`");
+        facts.rejected_by = Some(culprit);
+        look.problem(Some(&subject), Code::RouteRejected, text)
+    } else if route.kind == "none" {
+        look.problem(Some(&subject), Code::RouteNone, format!("this machine has no route to {address}"))
+    } else if tunnel && !link.is_some_and(is_running) {
+        let text = format!("the route to {address} leads into the tunnel {name}, which is down");
+        look.problem(Some(&subject), Code::VpnRouteLeftBehind, text)
+    } else if let Some((reason, counted)) = reverse_path(look, address, &route, links).await {
+        let problem = look.problem(Some(&subject), Code::RouteReversePath, reason);
+        if counted { problem } else { problem.suspected() }
+    } else {
+        let text = match route.gateway {
+            Some(gateway) => format!("{address} goes via {gateway} on {name}"),
+            None if route.kind == "local" => format!("{address} is this machine itself"),
+            None => format!("{address} is on the link of {name}"),
+        };
+        look.ok(Some(&subject), text)
+    };
+    observation.facts(&facts).via(via)
+}
+
+/// The policy rule that rejects this address, where one does for certain.
+async fn rejecting_rule(look: &Look<'_>, address: IpAddr) -> Option<String> {
+    let rules = look.world.machine.rules().await.unwrap_or_default();
+    let rule = rules.into_iter().find(|rule| {
+        rule.ipv6 == address.is_ipv6()
+            && matches!(rule.action.as_str(), "blackhole" | "unreachable" | "prohibit")
+            && rule.to.is_none_or(|net| net.contains(&address))
+            && rule.from.is_none()
+            && rule.mark.is_none()
+            && rule.conditions.is_none()
+    })?;
+    Some(rule_words(&rule))
+}
+
+/// Strict reverse-path filtering drops every packet that comes in where this machine would not send to its sender
+/// (RFC 3704). Answers go to the interface that holds their destination, so a route that gives packets the source
+/// address of another cable, one that filters strictly, loses them. The kernel's counter makes it certain.
+async fn reverse_path(look: &Look<'_>, address: IpAddr, route: &Route, links: &[Link]) -> Option<(String, bool)> {
+    let (out, IpAddr::V4(source)) = (route.interface.as_deref()?, route.source?) else { return None };
+    let machine = &look.world.machine;
+    let addresses = machine.addresses().await.ok()?;
+    let of_out = |own: &&Address| own.interface == out && own.net.addr().is_ipv4();
+    let holder = &addresses.iter().find(|own| own.net.addr() == IpAddr::V4(source))?.interface;
+    let is_cable = |name: &str| {
+        links.iter().any(|link| link.name == name && matches!(link.kind, Some(LinkKind::Wired | LinkKind::Wifi)))
+    };
+    // An interface without an address of its own borrows one, and its answers come back by itself.
+    if holder == out || !is_cable(holder) || !is_cable(out) || !addresses.iter().any(|own| of_out(&own)) {
+        return None;
+    }
+    let mut strict = false;
+    for name in ["all", holder.as_str()] {
+        let setting = format!("net.ipv4.conf.{}.rp_filter", name.replace('.', "/"));
+        match machine.kernel_setting(&setting).await.ok()?.as_str() {
+            "1" => strict = true,
+            // The larger of the two values counts, and 2 is loose.
+            "2" => return None,
+            _ => {}
+        }
+    }
+    let dropped = machine.kernel_counter("TcpExt.IPReversePathFilter").await.unwrap_or(0);
+    let words = format!(
+        "packets to {address} leave by {out} with the source {source} of {holder}, where strict rp_filter drops the \
+         answers ({dropped} packets so far)"
+    );
+    strict.then_some((words, dropped > 0))
+}
+
+fn family(ipv6: bool) -> &'static str {
+    if ipv6 { "ipv6" } else { "ipv4" }
+}
+
+/// A route in the words of ip-route(8).
+pub(super) fn words(route: &Route) -> String {
+    let mut words = String::new();
+    if route.kind != "unicast" {
+        words.push_str(&format!("{} ", route.kind));
+    }
+    words.push_str(&route.destination.map_or("default".to_owned(), |net| net.to_string()));
+    if let Some(gateway) = route.gateway {
+        words.push_str(&format!(" via {gateway}"));
+    }
+    if let Some(interface) = &route.interface {
+        words.push_str(&format!(" dev {interface}"));
+    }
+    if route.table != MAIN_TABLE && route.table > 0 {
+        words.push_str(&format!(" table {}", route.table));
+    }
+    if let Some(metric) = route.metric {
+        words.push_str(&format!(" metric {metric}"));
+    }
+    words
+}
+
+/// A rule in the words of ip-rule(8).
+fn rule_words(rule: &Rule) -> String {
+    let net = |net: &Option<ipnet::IpNet>| net.map_or("all".to_owned(), |net| net.to_string());
+    let to = if rule.to.is_some() { format!(" to {}", net(&rule.to)) } else { String::new() };
+    format!("{}: from {}{to} {}", rule.priority, net(&rule.from), rule.action)
+}
+
+/// The default routes of this machine and what they need beside them.
+struct Defaults {
+    links: Vec<Link>,
+    addresses: Vec<Address>,
+    routes: Vec<Route>,
+}
+
+impl Defaults {
+    fn judge(&self, look: &Look<'_>) -> Vec<Observation> {
+        vec![self.family(look, false), self.family(look, true)]
+    }
+
+    /// Default routes of a family with the best metric first, of the main table where it has any.
+    fn of(&self, ipv6: bool) -> Vec<&Route> {
+        let all = || self.routes.iter().filter(|route| route.is_default() && route.ipv6 == ipv6);
+        let mut routes: Vec<&Route> = all().filter(|route| route.table == MAIN_TABLE).collect();
+        if routes.is_empty() {
+            routes = all().collect();
+        }
+        routes.sort_by_key(|route| route.metric.unwrap_or(0));
+        routes
+    }
+
+    /// Whether the family could be used: a default route and an address that reaches beyond the link.
+    fn works(&self, ipv6: bool) -> bool {
+        let beyond = |address: &&Address| address.net.addr().is_ipv6() == ipv6 && !address.is_link_local();
+        !self.of(ipv6).is_empty()
+            && self.addresses.iter().filter(beyond).any(|address| !address.net.addr().is_loopback())
+    }
+
+    /// Two routes of the lowest metric that lead different ways; several hops of one route are meant to share.
+    fn ambiguous(&self, routes: &[&Route]) -> bool {
+        let Some(best) = routes.first() else { return false };
+        let same = routes.iter().filter(|route| route.metric.unwrap_or(0) == best.metric.unwrap_or(0));
+        same.filter(|route| !route.multipath && route.table == best.table)
+            .any(|route| (&route.interface, route.gateway) != (&best.interface, best.gateway))
+            // Routers that announce themselves beside each other are what RFC 4191 expects.
+            && !best.protocol.as_deref().is_some_and(|protocol| protocol.eq_ignore_ascii_case("ra"))
+    }
+
+    fn family(&self, look: &Look<'_>, ipv6: bool) -> Observation {
+        let name = family(ipv6);
+        let routes = self.of(ipv6);
+        let best = routes.first();
+        let link = best.and_then(|best| self.links.iter().find(|link| Some(&link.name) == best.interface.as_ref()));
+        let ambiguous = self.ambiguous(&routes);
+        let facts = RouteFacts {
+            family: name.to_owned(),
+            kind: best.map(|best| best.kind.clone()),
+            gateway: best.and_then(|best| best.gateway).map(|gateway| gateway.to_string()),
+            interface: best.and_then(|best| best.interface.clone()),
+            source: best.and_then(|best| best.source).map(|source| source.to_string()),
+            table: best.map(|best| best.table),
+            metric: best.and_then(|best| best.metric),
+            tunnel: link.map(|link| link.kind == Some(LinkKind::Tunnel)),
+            interface_up: link.map(|link| link.up),
+            interface_carrier: link.and_then(|link| link.carrier),
+            defaults: routes.iter().map(|route| words(route).replacen("default ", "", 1)).collect(),
+            ambiguous: (!routes.is_empty()).then_some(ambiguous),
+            ..RouteFacts::default()
+        };
+        let via = Via {
+            interface: facts.interface.clone(),
+            family: Some(name.to_owned()),
+            gateway: facts.gateway.clone(),
+            ..Via::default()
+        };
+        let observation = match best {
+            None if !ipv6 && !self.works(true) => look.problem(
+                Some(name),
+                Code::RouteNoDefault,
+                "there is no default route, neither for IPv4 nor for IPv6",
+            ),
+            None if ipv6 && self.of(false).is_empty() => {
+                look.problem(Some(name), Code::RouteNoDefault, "there is no default route for IPv6 (nor for IPv4)")
+            }
+            None => {
+                let other = if ipv6 { "IPv4" } else { "IPv6" };
+                let text = format!("there is no default route for {}; {other} has one", name.replace("ipv", "IPv"));
+                look.ok(Some(name), text)
+            }
+            Some(_) if ambiguous => {
+                let text = format!("several default routes share the lowest metric: {}", facts.defaults.join("; "));
+                look.problem(Some(name), Code::RouteAmbiguous, text)
+            }
+            Some(best) => look.ok(Some(name), format!("the default route is `{}`", words(best))),
+        };
+        observation.facts(&facts).via(via)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::told::{self, Told, address, cable, route};
+    use super::*;
+    use crate::observation::Outcome;
+    use serde_json::json;
+
+    async fn seen(told: Told, args: serde_json::Value) -> Vec<Observation> {
+        told::look(&PROBE, told, args).await.1
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    #[tokio::test]
+    async fn default_routes_of_both_families() {
+        let v4 = || route("default", Some("10.0.0.1"), "eth0", Some(100));
+        let v6 = || route("default", Some("fe80::1"), "eth0", Some(1024));
+        let cases = [
+            (vec![v4()], vec![], [None, None]),
+            (vec![], vec![], [Some(Code::RouteNoDefault), Some(Code::RouteNoDefault)]),
+            (vec![v6()], vec![address("eth0", "2001:db8::5/64")], [None, None]),
+            (vec![v6()], vec![address("eth0", "fe80::5/64")], [Some(Code::RouteNoDefault), None]),
+            (
+                vec![v4(), route("default", Some("10.1.0.1"), "eth1", Some(100))],
+                vec![],
+                [Some(Code::RouteAmbiguous), None],
+            ),
+            (vec![v4(), route("default", Some("10.1.0.1"), "eth1", Some(600))], vec![], [None, None]),
+        ];
+        for (routes, addresses, expected) in cases {
+            let words = format!("{routes:?}");
+            let told = Told { links: vec![cable("eth0")], routes, addresses, ..Told::default() };
+            let seen = seen(told, json!({})).await;
+            assert_eq!([seen[0].code, seen[1].code], expected, "{words}");
+            assert_eq!(seen[0].subject.as_deref(), Some("ipv4"));
+        }
+    }
+
+    #[tokio::test]
+    async fn hops_of_one_route_are_not_ambiguous() {
+        let hop = |gateway| Route { multipath: true, ..route("default", Some(gateway), "eth0", None) };
+        let told = Told { routes: vec![hop("10.0.0.1"), hop("10.0.0.2")], ..Told::default() };
+        assert_eq!(seen(told, json!({})).await[0].code, None);
+    }
+
+    #[tokio::test]
+    async fn a_rejecting_route_or_rule_is_named() {
+        let target = ip("203.0.113.5");
+        let blackhole = Route { kind: "blackhole".into(), ..route("203.0.113.0/24", None, "", None) };
+        let blackhole = Route { interface: None, ..blackhole };
+        let told = Told { route_to: vec![(target, blackhole)], ..Told::default() };
+        let by_route = &seen(told, json!({ "addresses": [target] })).await[0];
+        assert_eq!(by_route.code, Some(Code::RouteRejected));
+        assert_eq!(by_route.facts["rejected_by"], "blackhole 203.0.113.0/24");
+        let rule =
+            Rule { priority: 100, to: "203.0.113.0/24".parse().ok(), action: "unreachable".into(), ..Rule::default() };
+        let by_rule = Told { rules: vec![rule.clone()], ..Told::default() };
+        let by_rule = &seen(by_rule, json!({ "addresses": [target] })).await[0];
+        assert_eq!(by_rule.facts["rejected_by"], "100: from all to 203.0.113.0/24 unreachable");
+        let unsure = Rule { conditions: Some("not".into()), ..rule };
+        let unsure = &seen(Told { rules: vec![unsure], ..Told::default() }, json!({ "addresses": [target] })).await[0];
+        assert_eq!(unsure.code, Some(Code::RouteNone));
+    }
+
+    #[tokio::test]
+    async fn a_route_into_a_tunnel_that_is_down_was_left_behind() {
+        let target = ip("10.20.0.5");
+        let tunnel = |up| Link { kind: Some(LinkKind::Tunnel), up, carrier: up.then_some(true), ..cable("tun0") };
+        let chosen = Route { source: Some(ip("10.8.0.2")), ..route("10.20.0.0/16", None, "tun0", None) };
+        for (up, code) in [(true, None), (false, Some(Code::VpnRouteLeftBehind))] {
+            let told = Told { links: vec![tunnel(up)], route_to: vec![(target, chosen.clone())], ..Told::default() };
+            let seen = &seen(told, json!({ "addresses": [target], "host": "crm.example" })).await[0];
+            assert_eq!(seen.code, code);
+            assert_eq!(seen.facts["tunnel"], true);
+            assert_eq!(seen.via.interface.as_deref(), Some("tun0"));
+        }
+    }
+
+    #[tokio::test]
+    async fn strict_reverse_path_only_where_it_is_certain() {
+        let target = ip("192.0.2.9");
+        let told = |filter: &str| Told {
+            links: vec![cable("eth0"), Link { index: 3, ..cable("eth1") }],
+            addresses: vec![address("eth0", "10.0.0.5/24"), address("eth1", "10.1.0.5/24")],
+            route_to: vec![(
+                target,
+                Route { source: Some(ip("10.0.0.5")), ..route("192.0.2.0/24", None, "eth1", None) },
+            )],
+            settings: vec![
+                ("net.ipv4.conf.all.rp_filter".into(), "0".into()),
+                ("net.ipv4.conf.eth0.rp_filter".into(), filter.into()),
+            ],
+            ..Told::default()
+        };
+        let code =
+            |filter: &'static str| async move { seen(told(filter), json!({ "addresses": [target] })).await[0].code };
+        assert_eq!(code("1").await, Some(Code::RouteReversePath));
+        assert_eq!(code("2").await, None);
+        assert_eq!(code("0").await, None);
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_none_is_an_unknown() {
+        let look = told::look(&PROBE, Told::default(), json!({}));
+        assert_eq!(look.await.1.len(), 2);
+        assert!((PROBE.accepts)(json!({ "addresses": ["x"] }).as_object().expect("an object")).is_err());
+        assert_eq!(seen(Told::default(), json!({ "addresses": ["::1"] })).await[0].outcome, Outcome::Problem);
+    }
+}

@@ -7,6 +7,7 @@ use crate::world::*;
 use async_trait::async_trait;
 use serde_json::Value;
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
@@ -41,12 +42,16 @@ impl Default for Stage {
 
 struct Playing {
     stage: Stage,
-    calls: RefCell<u32>,
+    calls: RefCell<HashMap<&'static str, u32>>,
 }
 
 impl Playing {
-    fn number(&self) -> u32 {
-        self.calls.replace_with(|calls| *calls + 1)
+    /// The number of this call among those of its kind, from 0.
+    fn number(&self, kind: &'static str) -> u32 {
+        let mut calls = self.calls.borrow_mut();
+        let next = calls.entry(kind).or_default();
+        *next += 1;
+        *next - 1
     }
 
     async fn after<T>(&self, wait: Duration, result: Result<T, Failure>) -> Result<T, Failure> {
@@ -59,13 +64,13 @@ impl Playing {
 impl Network for Playing {
     async fn connect(&self, to: SocketAddr, dial: &Dial) -> Result<Connection, Failure> {
         let took = Duration::from_millis(2);
-        self.after(dial.wait, (self.stage.connect)(self.number(), to)).await?;
+        self.after(dial.wait, (self.stage.connect)(self.number("connect"), to)).await?;
         let (stream, _) = tokio::io::duplex(8);
         Ok(Connection { stream: Box::new(stream), local: "10.0.0.2:50000".parse().ok(), took })
     }
 
     async fn exchange(&self, to: SocketAddr, _: &[u8], dial: &Dial) -> Result<Reply, Failure> {
-        self.after(dial.wait, (self.stage.exchange)(self.number(), to)).await?;
+        self.after(dial.wait, (self.stage.exchange)(self.number("exchange"), to)).await?;
         Ok(Reply { bytes: vec![1], local: None, took: Duration::from_millis(2) })
     }
 
@@ -77,14 +82,14 @@ impl Network for Playing {
         wait: Duration,
         _: usize,
     ) -> Result<EchoSeries, String> {
-        let series = (self.stage.echo)(self.number(), count)?;
+        let series = (self.stage.echo)(self.number("echo"), count)?;
         let silent = series.replies.iter().any(Option::is_none);
         sleep(spacing * u32::from(count - 1) + if silent { wait } else { Duration::from_millis(2) }).await;
         Ok(series)
     }
 
     async fn trace(&self, _: IpAddr, _: u16, _: u8, wait: Duration) -> Result<Vec<Hop>, String> {
-        let hops = (self.stage.trace)(self.number())?;
+        let hops = (self.stage.trace)(self.number("trace"))?;
         let ended = hops.last().is_some_and(|hop| hop.is_target || hop.said.is_some());
         sleep(if ended { Duration::from_millis(5) } else { wait }).await;
         Ok(hops)
@@ -92,7 +97,7 @@ impl Network for Playing {
 
     async fn path_mtu(&self, _: IpAddr, _: Duration) -> Result<PathMtu, String> {
         sleep(Duration::from_millis(300)).await;
-        (self.stage.path_mtu)(self.number())
+        (self.stage.path_mtu)(self.number("path_mtu"))
     }
 
     async fn who_refuses(&self, _: SocketAddr, _: Duration) -> Option<(Failure, IpAddr)> {
@@ -128,7 +133,7 @@ impl Machine for Playing {
 
 /// Runs the probe on the stage: the final observations, and those emitted before with their times in milliseconds.
 pub async fn play(probe: &'static Probe, stage: Stage, args: Value) -> (Vec<Observation>, Vec<(u64, Observation)>) {
-    let playing = |stage| Rc::new(Playing { stage, calls: RefCell::new(0) });
+    let playing = |stage| Rc::new(Playing { stage, calls: RefCell::default() });
     let clock = stage.clock.clone();
     let machine = playing(Stage { clock, ..Stage::default() });
     let world = World { machine, network: playing(stage), person: Rc::new(Nobody) };
@@ -142,8 +147,7 @@ pub async fn play(probe: &'static Probe, stage: Stage, args: Value) -> (Vec<Obse
         layer: probe.layer,
         args: args.as_object().cloned().unwrap_or_default(),
         deadline: start + Duration::from_secs(30),
-        emit: &emit,
-    };
+        emit: &emit, seen: &|_| Vec::new() };
     let observations = (probe.run)(&look).await;
     drop(look);
     (observations, emitted.into_inner())

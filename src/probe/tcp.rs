@@ -150,24 +150,34 @@ async fn one(look: &Look<'_>, params: &Params, to: SocketAddr) -> Observation {
     let repeat = params.repeat.max(params.attempts).clamp(1, MOST_REPEATS);
     let start = Instant::now();
     let via = look.world.via(to.ip());
-    // What is suspected is shown before it is known who says so; who is asked meanwhile.
+    let said = RefCell::new(None);
+    // Where the attempt itself did not hear who refuses, that is asked meanwhile.
     let (asked, question) = tokio::sync::oneshot::channel();
     let asked = RefCell::new(Some(asked));
     let shown = |failure: &Failure, made: u32| {
-        let judged = judge(to, failure, None, None);
+        let judged = judge(to, failure, said.borrow().as_ref(), None);
         if let Some(code) = judged {
             let facts = facts(params, to, made, failure);
-            let summary = format!("{to} {} so far ({made} attempts)", predicate(failure));
+            let summary = format!("{to} {} so far ({})", predicate(failure), counted(made, "attempt"));
             (look.emit)(look.problem(Some(&to.to_string()), code, summary).facts(&facts).suspected());
         }
         if *failure != Failure::Timeout
+            && said.borrow().is_none()
             && let Some(asked) = asked.borrow_mut().take()
         {
             let _ = asked.send(());
         }
     };
     let connecting = async {
-        let dial = |wait| async move { look.world.network.connect(to, &Dial::within(wait)).await.map(Stood::of) };
+        let (said, network) = (&said, &look.world.network);
+        let dial = |wait| async move {
+            network.try_connect(to, &Dial::within(wait)).await.map(Stood::of).map_err(|refusal| {
+                if refusal.said.is_some() {
+                    *said.borrow_mut() = refusal.said;
+                }
+                refusal.failure
+            })
+        };
         let attempts = attempt::persist(repeat, look.deadline, dial, shown).await;
         drop(asked.borrow_mut().take());
         attempts
@@ -177,6 +187,7 @@ async fn one(look: &Look<'_>, params: &Params, to: SocketAddr) -> Observation {
         look.world.network.who_refuses(to, look.within(patience(start.elapsed()))).await
     };
     let ((attempts, who), via) = join(join(connecting, who), via).await;
+    let who = said.take().or(who);
     let mut via = via;
     via.peer = Some(to.to_string());
     conclude(look, params, to, &attempts, who, via).await
@@ -235,9 +246,9 @@ async fn conclude(
         _ => String::new(),
     };
     let summary = format!(
-        "{subject}{named} {}{said} ({} attempts in {:.1} s)",
+        "{subject}{named} {}{said} ({} in {:.1} s)",
         predicate(&failure),
-        attempts.made,
+        counted(attempts.made, "attempt"),
         attempts.took.as_secs_f64()
     );
     let mut observation = look.problem(Some(&subject), code, summary).facts(&facts).via(via);
@@ -342,6 +353,11 @@ fn predicate(failure: &Failure) -> String {
     }
 }
 
+/// "1 attempt", "2 attempts".
+pub(super) fn counted(count: u32, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 fn middle(mut times: Vec<Duration>) -> Option<Duration> {
     times.sort_unstable();
     times.get(times.len() / 2).copied()
@@ -393,8 +409,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_says_it_decides_the_blame() {
         use Failure::{HostUnreachable, LocalDenied, NetworkUnreachable, Prohibited, Refused, TimeExceeded};
-        type Connecting = fn(u32, SocketAddr) -> Result<(), Failure>;
-        let cases: [(Connecting, Option<(Failure, &str)>, Code); 11] = [
+        type Case = (fn(u32, SocketAddr) -> Result<(), Failure>, Option<(Failure, &'static str)>, Code);
+        let cases: [Case; 11] = [
             (|_, _| Err(Refused), None, Code::TcpRefused),
             (|_, _| Err(Refused), Some((Refused, "10.9.0.7")), Code::TcpRefused),
             (|_, _| Err(Refused), Some((Refused, "10.0.0.1")), Code::PathProhibited),

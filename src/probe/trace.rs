@@ -1,1 +1,352 @@
+//! The hops on the way: how far packets get, and who stops them. Silent hops in the middle are no fault; only what ends
+//! the way counts.
 
+use super::argument::{self, Addresses};
+use super::attempt::{CONFIRMED, SUSPECTED};
+use super::tcp::round;
+use super::{Cost, Look, Probe, accepts, schema_of};
+use crate::layer::Layer;
+use crate::observation::{Certainty, Observation, Via};
+use crate::problem::Code;
+use crate::world::{Dial, Failure, Hop, loop_in};
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The probe.
+pub const PROBE: Probe = Probe {
+    name: "trace",
+    layer: Layer::Path,
+    cost: Cost::Slow,
+    summary: "traces the hops to the target",
+    about: "Sends UDP datagrams with rising hop limits, two for each of up to 30 hops, all at nearly the same time, and \
+        reads the ICMP errors about them. A ping and, where a port is given, a TCP connection tell whether the target \
+        itself answers, because many targets drop such datagrams. Nothing is called silent before a second trace, \
+        later, has ended at the same place. Needs no rights (Linux). Sources: RFC 792, RFC 4443, RFC 1812 section \
+        4.3.2.8 on limited rates of ICMP errors.",
+    codes: &[Code::PathSilent, Code::PathUnreachable, Code::PathProhibited, Code::PathLoop],
+    params: schema_of::<Params>,
+    facts: schema_of::<TraceFacts>,
+    accepts: accepts::<Params>,
+    run: |look| run(look).boxed_local(),
+};
+
+/// Hops that are tried: the internet is seldom wider.
+const MOST_HOPS: u8 = 30;
+/// Destination port of the datagrams: where traceroute starts; nothing listens there.
+const DATAGRAM_PORT: u16 = 33_434;
+/// Pings to the target, and the time between them.
+const PINGS: (u16, Duration) = (2, Duration::from_millis(250));
+/// Bytes of payload of a ping.
+const PING_BYTES: usize = 56;
+/// How long the target itself may take to answer after a router has refused a datagram.
+const AFTER_REFUSAL: Duration = Duration::from_millis(500);
+
+/// Arguments of the `trace` probe.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Params {
+    /// IP address of the target.
+    address: Addresses,
+    /// More of them.
+    addresses: Addresses,
+    /// TCP port of the service, which tells whether the target answers; 0 for none.
+    #[serde(deserialize_with = "argument::number")]
+    port: u16,
+}
+
+/// One hop.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct HopFacts {
+    /// Number of the hop, from 1.
+    ttl: u8,
+    /// Who answered; absent where nobody did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
+    /// Round trip in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ms: Option<f64>,
+    /// What it said, where that was not what a hop on the way should say: in the words of the `tcp` probe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    said: Option<&'static str>,
+}
+
+/// Facts of the `trace` probe, for each address.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub struct TraceFacts {
+    /// IP address of the target.
+    address: String,
+    /// The hops, up to the last one that answered.
+    hops: Vec<HopFacts>,
+    /// The last one that answered.
+    last_address: Option<String>,
+    /// Its number.
+    last_ttl: Option<u8>,
+    /// Whether the target itself answered anything.
+    reached: bool,
+    /// How it answered: `datagram`, `ping` or `connection`.
+    reached_by: Option<&'static str>,
+    /// Number of the hop after which nothing more was heard, where the target did not answer.
+    silent_after: Option<u8>,
+    /// Whether the target or any hop behind the first answered: packets get past the gateway and back.
+    beyond_gateway: bool,
+    /// Who said that the packet goes no further.
+    from: Option<String>,
+}
+
+async fn run(look: &Look<'_>) -> Vec<Observation> {
+    let params: Params = match look.params() {
+        Ok(params) => params,
+        Err(unknown) => return unknown,
+    };
+    let all = Addresses([&params.address.0[..], &params.addresses.0[..]].concat()).each();
+    if all.is_empty() {
+        return vec![look.unknown(None, "there is no address to trace")];
+    }
+    let looks = all.into_iter().map(|address| async {
+        match address {
+            Ok(address) => one(look, address, params.port).await,
+            Err(text) => look.unknown(Some(&text), "it is not an IP address"),
+        }
+    });
+    join_all(looks).await
+}
+
+async fn one(look: &Look<'_>, address: IpAddr, port: u16) -> Observation {
+    let start = Instant::now();
+    let mut via = look.world.via(address).await;
+    via.peer = Some(if port > 0 { SocketAddr::new(address, port).to_string() } else { address.to_string() });
+    let first = once(look, address, port, SUSPECTED).await;
+    let (hops, reached) = match first {
+        Ok(first) => first,
+        Err(reason) => return look.unknown(Some(&address.to_string()), &reason).via(via),
+    };
+    let judged = conclude(look, address, &hops, reached, &via);
+    if judged.code.is_none() {
+        return judged.via(via);
+    }
+    (look.emit)(judged.clone().via(via.clone()).suspected());
+    let left = CONFIRMED.saturating_sub(start.elapsed());
+    match once(look, address, port, left).await {
+        Ok((again, reached_again)) => {
+            let hops = merged(hops, again);
+            let mut second = conclude(look, address, &hops, reached.or(reached_again), &via);
+            if second.code.is_some() && (second.code != judged.code || Instant::now() >= look.deadline) {
+                second.certainty = Some(Certainty::Suspected);
+            }
+            second.via(via)
+        }
+        Err(_) => judged.via(via).suspected(),
+    }
+}
+
+/// One trace, and how the target itself answered meanwhile.
+async fn once(
+    look: &Look<'_>,
+    address: IpAddr,
+    port: u16,
+    wait: Duration,
+) -> Result<(Vec<Hop>, Option<&'static str>), String> {
+    let wait = look.within(wait);
+    let network = &look.world.network;
+    let ping = async {
+        let wait = wait.saturating_sub(PINGS.1 * u32::from(PINGS.0 - 1));
+        let series = network.echo(address, PINGS.0, PINGS.1, wait, PING_BYTES).await;
+        series.is_ok_and(|series| series.replies.iter().any(Option::is_some))
+    };
+    let connection = async {
+        if port == 0 {
+            return false;
+        }
+        let connected = network.connect(SocketAddr::new(address, port), &Dial::within(wait)).await;
+        matches!(connected, Ok(_) | Err(Failure::Reset | Failure::Refused))
+    };
+    let trace = network.trace(address, DATAGRAM_PORT, MOST_HOPS, wait);
+    let answer = target_answers(ping, connection);
+    tokio::pin!(trace, answer);
+    let (hops, reached) = tokio::select! {
+        hops = &mut trace => {
+            let hops = hops?;
+            let reached = if hops.iter().any(|hop| hop.is_target) {
+                None
+            } else if hops.iter().any(|hop| hop.said.is_some()) {
+                // A filter may refuse these datagrams and let the service through.
+                tokio::time::timeout(AFTER_REFUSAL, answer).await.ok().flatten()
+            } else {
+                answer.await
+            };
+            (hops, reached)
+        }
+        reached = &mut answer => (trace.await?, reached),
+    };
+    // A target that forbids them has got them.
+    let by_datagram = hops.iter().any(|hop| hop.is_target || hop.address == Some(address)).then_some("datagram");
+    Ok((hops, by_datagram.or(reached)))
+}
+
+/// The first sign of life of the target, or none when all ways were tried.
+async fn target_answers(
+    ping: impl Future<Output = bool>,
+    connection: impl Future<Output = bool>,
+) -> Option<&'static str> {
+    tokio::pin!(ping, connection);
+    tokio::select! {
+        answered = &mut ping => {
+            if answered { Some("ping") } else { connection.await.then_some("connection") }
+        }
+        answered = &mut connection => {
+            if answered { Some("connection") } else { ping.await.then_some("ping") }
+        }
+    }
+}
+
+/// The hops of two traces: what either of them heard.
+fn merged(first: Vec<Hop>, again: Vec<Hop>) -> Vec<Hop> {
+    let (mut longer, shorter) = if again.len() > first.len() { (again, first) } else { (first, again) };
+    for (hop, other) in longer.iter_mut().zip(shorter) {
+        if hop.address.is_none() {
+            *hop = other;
+        }
+    }
+    longer
+}
+
+fn conclude(look: &Look<'_>, address: IpAddr, hops: &[Hop], reached: Option<&'static str>, via: &Via) -> Observation {
+    let subject = address.to_string();
+    let last = hops.iter().rfind(|hop| hop.address.is_some());
+    let mut facts = TraceFacts {
+        address: subject.clone(),
+        hops: hops.iter().map(shown).collect(),
+        last_address: last.and_then(|hop| hop.address).map(|address| address.to_string()),
+        last_ttl: last.map(|hop| hop.ttl),
+        reached: reached.is_some(),
+        beyond_gateway: reached.is_some() || hops.iter().any(|hop| hop.ttl > 1 && hop.address.is_some()),
+        reached_by: reached,
+        ..TraceFacts::default()
+    };
+    if reached.is_some() {
+        let far = hops.iter().find(|hop| hop.is_target).map(|hop| format!(", {} hops away", hop.ttl));
+        return look.ok(Some(&subject), format!("{subject} answers{}", far.unwrap_or_default())).facts(&facts);
+    }
+    let refusal = hops.iter().find_map(|hop| Some((hop.address?, hop.said.as_ref()?)));
+    if let Some((from, said)) = refusal {
+        facts.from = Some(from.to_string());
+        let code = match said {
+            Failure::Prohibited | Failure::Refused => Some(Code::PathProhibited),
+            Failure::HostUnreachable | Failure::NetworkUnreachable => Some(Code::PathUnreachable),
+            _ => None,
+        };
+        if via.source.as_deref() == Some(from.to_string().as_str()) {
+            let why = format!("this machine itself does not get the packet out: {said}");
+            return look.unknown(Some(&subject), &why).facts(&facts);
+        }
+        if let Some(code) = code {
+            let summary = format!("{from} says about {subject}: {said}");
+            return look.problem(Some(&subject), code, summary).facts(&facts);
+        }
+    }
+    if let Some(round) = loop_in(hops) {
+        let names: Vec<String> = round.iter().map(IpAddr::to_string).collect();
+        let summary = format!("packets to {subject} go round between {}", names.join(" and "));
+        return look.problem(Some(&subject), Code::PathLoop, summary).facts(&facts);
+    }
+    match last {
+        Some(hop) => {
+            facts.silent_after = Some(hop.ttl);
+            let name = facts.last_address.clone().unwrap_or_default();
+            let summary = format!("nothing is heard beyond hop {} ({name}) on the way to {subject}", hop.ttl);
+            look.problem(Some(&subject), Code::PathSilent, summary).facts(&facts)
+        }
+        None => look.unknown(Some(&subject), "no hop and no target answered").facts(&facts),
+    }
+}
+
+fn shown(hop: &Hop) -> HopFacts {
+    HopFacts {
+        ttl: hop.ttl,
+        address: hop.address.map(|address| address.to_string()),
+        ms: hop.took.map(|took| round(took.as_secs_f64() * 1000.0)),
+        said: hop.said.as_ref().map(Failure::word),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stage::{Stage, play};
+    use super::*;
+    use crate::observation::Outcome;
+    use crate::world::{EchoSeries, EchoSocket};
+    use serde_json::json;
+
+    fn hop(ttl: u8, address: &str) -> Hop {
+        let address: Option<IpAddr> = address.parse().ok();
+        Hop { ttl, address, took: address.map(|_| Duration::from_millis(1)), said: None, is_target: false }
+    }
+
+    async fn follow(stage: Stage, port: u16) -> (Observation, Vec<(u64, Observation)>) {
+        let (mut seen, emitted) = play(&PROBE, stage, json!({ "address": "10.9.0.7", "port": port })).await;
+        (seen.remove(0), emitted)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_middle_hop_is_no_fault() {
+        let trace = |_| Ok(vec![hop(1, "10.0.0.1"), hop(2, ""), Hop { is_target: true, ..hop(3, "10.9.0.7") }]);
+        let (seen, emitted) = follow(Stage { trace, ..Stage::default() }, 0).await;
+        assert_eq!((seen.outcome, emitted.len()), (Outcome::Ok, 0));
+        assert_eq!(seen.facts["hops"][2], json!({ "ttl": 3, "address": "10.9.0.7", "ms": 1.0 }));
+        assert_eq!(seen.facts["hops"][1], json!({ "ttl": 2 }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_target_that_answers_otherwise_is_reached() {
+        let trace = |_| Ok(vec![hop(1, "10.0.0.1")]);
+        let (seen, _) = follow(Stage { trace, connect: |_, _| Ok(()), ..Stage::default() }, 443).await;
+        assert_eq!((seen.outcome, &seen.facts["reached_by"]), (Outcome::Ok, &json!("connection")));
+        assert_eq!(seen.via.peer.as_deref(), Some("10.9.0.7:443"));
+        let echo = |_: u32, _: u16| {
+            let replies = vec![Some(Duration::from_millis(3)); 2];
+            Ok(EchoSeries { socket: EchoSocket::Raw, replies, error: None })
+        };
+        let (seen, _) = follow(Stage { trace, echo, ..Stage::default() }, 0).await;
+        assert_eq!((seen.outcome, &seen.facts["reached_by"]), (Outcome::Ok, &json!("ping")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_confirmed_by_a_second_trace() {
+        let start = Instant::now();
+        let trace =
+            |call| Ok(if call < 1 { vec![hop(1, "10.0.0.1")] } else { vec![hop(1, "10.0.0.1"), hop(2, "10.1.0.1")] });
+        let (seen, emitted) = follow(Stage { trace, ..Stage::default() }, 443).await;
+        assert_eq!((seen.code, seen.certainty), (Some(Code::PathSilent), Some(Certainty::Confirmed)));
+        assert_eq!(emitted[0].1.facts["silent_after"], 1);
+        assert_eq!(seen.facts["last_address"], "10.1.0.1");
+        assert!(start.elapsed() <= Duration::from_millis(3_400), "{:?}", start.elapsed());
+        let (seen, _) = follow(Stage { trace: |_| Ok(Vec::new()), ..Stage::default() }, 0).await;
+        assert_eq!(seen.outcome, Outcome::Unknown);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn refusals_and_loops_are_named() {
+        fn refused(said: Failure, from: &str) -> Result<Vec<Hop>, String> {
+            Ok(vec![hop(1, "10.0.0.1"), Hop { said: Some(said), ..hop(2, from) }])
+        }
+        let (seen, _) =
+            follow(Stage { trace: |_| refused(Failure::Prohibited, "10.1.0.1"), ..Stage::default() }, 0).await;
+        assert_eq!((seen.code, &seen.facts["from"]), (Some(Code::PathProhibited), &json!("10.1.0.1")));
+        let (seen, _) =
+            follow(Stage { trace: |_| refused(Failure::HostUnreachable, "10.1.0.1"), ..Stage::default() }, 0).await;
+        assert_eq!(seen.code, Some(Code::PathUnreachable));
+        // The address of this machine itself: its own neighbour discovery failed, which is another probe's matter.
+        let (seen, _) =
+            follow(Stage { trace: |_| refused(Failure::HostUnreachable, "10.0.0.2"), ..Stage::default() }, 0).await;
+        assert_eq!(seen.outcome, Outcome::Unknown);
+        let trace = |_| Ok((1..=9).map(|ttl| hop(ttl, if ttl % 2 == 0 { "10.1.0.1" } else { "10.0.0.1" })).collect());
+        let (seen, _) = follow(Stage { trace, ..Stage::default() }, 0).await;
+        assert_eq!(seen.code, Some(Code::PathLoop));
+        assert!(seen.summary.contains("10.0.0.1 and 10.1.0.1"), "{}", seen.summary);
+    }
+}

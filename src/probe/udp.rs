@@ -2,7 +2,7 @@
 
 use super::argument::{self, Addresses};
 use super::attempt::{self, Attempts};
-use super::tcp::round;
+use super::tcp::{counted, round};
 use super::{Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Certainty, Observation};
@@ -13,6 +13,7 @@ use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// The probe.
 pub const PROBE: Probe = Probe {
@@ -50,6 +51,8 @@ const STUN: [u8; 20] = *b"\x00\x01\x00\x00\x21\x12\xa4\x42udp-check-01";
 const NTP_FIRST: u8 = 0x23;
 /// Length of an NTP packet.
 const NTP_LENGTH: usize = 48;
+/// How long somebody is waited for who says that a datagram is refused, beside two round trips.
+const WHO_LEAST: Duration = Duration::from_millis(50);
 /// Payloads are at most this long, so that they fit every path.
 const LONGEST: usize = 512;
 
@@ -134,7 +137,7 @@ async fn one(look: &Look<'_>, to: SocketAddr, payload: &[u8]) -> Observation {
     let expects = !payload.is_empty();
     let shown = |failure: &Failure, made: u32| {
         if let Some(code) = code(failure).filter(|code| *code != Code::UdpSilent || expects) {
-            let summary = format!("{subject} {} so far ({made} datagrams)", predicate(failure));
+            let summary = format!("{subject} {} so far ({})", predicate(failure), counted(made, "datagram"));
             (look.emit)(look.problem(Some(&subject), code, summary).facts(&facts(to, made, failure)).suspected());
         }
     };
@@ -167,7 +170,8 @@ async fn conclude(look: &Look<'_>, to: SocketAddr, attempts: &Attempts<Reply>, e
     }
     let who = match failure {
         Failure::Timeout | Failure::Refused => None,
-        _ => look.world.network.who_refuses(to, look.within(attempt::SPACING)).await,
+        // The answer came at once, and so will this one.
+        _ => look.world.network.who_refuses(to, look.within(attempts.took * 2 + WHO_LEAST)).await,
     };
     facts.from = who.as_ref().map(|(_, from)| from.to_string());
     let by_router = who.as_ref().filter(|(_, from)| *from != to.ip()).and_then(|(said, _)| match said {
@@ -180,7 +184,8 @@ async fn conclude(look: &Look<'_>, to: SocketAddr, attempts: &Attempts<Reply>, e
         return look.unknown(Some(&subject), &format!("a datagram cannot be sent: {failure}")).facts(&facts);
     };
     let said = facts.from.as_ref().map(|from| format!(", says {from}")).unwrap_or_default();
-    let summary = format!("{subject} {}{said} ({} datagrams in {took:.1} s)", predicate(&failure), attempts.made);
+    let summary =
+        format!("{subject} {}{said} ({} in {took:.1} s)", predicate(&failure), counted(attempts.made, "datagram"));
     let mut observation = look.problem(Some(&subject), code, summary).facts(&facts);
     if !attempts.certain {
         observation.certainty = Some(Certainty::Suspected);

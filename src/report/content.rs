@@ -5,11 +5,16 @@ use crate::diagnosis::verdict::{Finding, FindingStatus, NotTested, RuledOut, Sta
 use crate::layer::Layer;
 use crate::observation::Certainty;
 use crate::packet::Packet;
+use crate::ui::shorten;
 
 /// Instructions are taken in three at a time.
 pub const STEPS_AT_A_TIME: usize = 3;
 /// A list of names longer than this is no longer read; all of them are in the packet.
 const NAMES_AT_A_TIME: usize = 6;
+/// Observations named for each thing that is ruled out.
+const PROOFS_AT_A_TIME: usize = 2;
+/// The ladder is for the eye; the whole sentence stands elsewhere.
+const LONGEST_REASON: usize = 160;
 /// Halvings shown on the board.
 const BOARD_STEPS: usize = 8;
 /// Changes shown beside the verdict.
@@ -117,16 +122,16 @@ fn heading(packet: &Packet) -> String {
 }
 
 fn layers(layers: &[Layer]) -> String {
-    names(layers.iter().map(|layer| layer.name()))
+    names(layers.iter().map(|layer| layer.name()), NAMES_AT_A_TIME)
 }
 
-/// Names in a row, the first few of them where there are many.
-fn names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+/// Names in a row, the first few of them where there are more than one too many.
+fn names<'a>(names: impl IntoIterator<Item = &'a str>, most: usize) -> String {
     let names: Vec<&str> = names.into_iter().collect();
-    if names.len() <= NAMES_AT_A_TIME {
+    if names.len() <= most + 1 {
         return names.join(", ");
     }
-    let shown = &names[..NAMES_AT_A_TIME - 1];
+    let shown = &names[..most];
     format!("{} and {} more", shown.join(", "), names.len() - shown.len())
 }
 
@@ -188,7 +193,7 @@ fn ladder(findings: &[Finding]) -> Vec<Rung> {
                 FindingStatus::Unknown => "unknown",
                 FindingStatus::Skipped => "not tested",
             },
-            reason: finding.summary.clone(),
+            reason: shorten(&finding.summary, LONGEST_REASON).into_owned(),
         })
         .collect();
     rungs.sort_by_key(|rung| rung.layer);
@@ -232,7 +237,9 @@ fn ruled_out(ruled_out: &[RuledOut]) -> Vec<String> {
     }
     groups
         .into_iter()
-        .map(|(layers, by)| format!("{} by {}", layers.join(", "), names(by.iter().map(String::as_str))))
+        .map(|(layers, by)| {
+            format!("{} by {}", layers.join(", "), names(by.iter().map(String::as_str), PROOFS_AT_A_TIME))
+        })
         .collect()
 }
 
@@ -245,7 +252,7 @@ fn not_tested(not_tested: &[NotTested]) -> Vec<String> {
             None => groups.push((&entry.why, vec![&entry.check])),
         }
     }
-    groups.into_iter().map(|(why, checks)| format!("{} ({why})", names(checks))).collect()
+    groups.into_iter().map(|(why, checks)| format!("{} ({why})", names(checks, NAMES_AT_A_TIME))).collect()
 }
 
 /// Change is the prime suspect: what touches the blamed layer first.
@@ -281,9 +288,12 @@ fn then(packet: &Packet) -> Vec<String> {
 }
 
 fn again(packet: &Packet) -> String {
+    // A playbook that is not in the binary is found by its file only.
+    let built_in = packet.playbook.origin == crate::playbook::builtin::ORIGIN;
+    let playbook = quoted(if built_in { &packet.playbook.id } else { &packet.playbook.origin });
     match &packet.case.target {
-        Some(target) => format!("firstline run {} {}", packet.playbook.id, quoted(target)),
-        None => format!("firstline run {}", packet.playbook.id),
+        Some(target) => format!("firstline run {playbook} {}", quoted(target)),
+        None => format!("firstline run {playbook}"),
     }
 }
 

@@ -6,7 +6,7 @@ pub mod plan;
 mod state;
 
 use crate::diagnosis::verdict::Verdict;
-use crate::observation::Observation;
+use crate::observation::{Facts, Observation, Outcome};
 use crate::packet::Packet;
 use crate::playbook::Check;
 use crate::probe::{Cost, Look};
@@ -16,7 +16,10 @@ use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use state::State;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::future::Future;
+use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -67,6 +70,15 @@ pub(crate) enum Ending {
 
 type Finished = (String, Vec<Observation>);
 
+/// Everything seen so far by id, shared with the checks that are under way.
+type Board = Rc<RefCell<BTreeMap<String, Rc<Observation>>>>;
+
+fn working_facts(board: &Board, check: &str) -> Vec<Facts> {
+    let board = board.borrow();
+    let works = board.values().filter(|seen| seen.check == check && seen.outcome == Outcome::Ok);
+    works.map(|seen| seen.facts.clone()).collect()
+}
+
 /// Runs a request to its end: settled, complete, at the deadline, or when `interrupt` is ready. The packet is always
 /// complete with what is known.
 pub async fn execute(
@@ -85,7 +97,7 @@ pub async fn execute(
             let step = state.next_step();
             let skipped = !step.skip.is_empty();
             for (check, args) in step.start {
-                running.push(look(request, world, check, args, end, sender.clone()));
+                running.push(look(request, world, check, args, end, sender.clone(), state.board()));
             }
             // A skipped check may decide about others.
             if !skipped {
@@ -124,9 +136,10 @@ fn look<'a>(
     request: &'a Request,
     world: &'a World,
     id: String,
-    mut args: crate::observation::Facts,
+    mut args: Facts,
     end: Instant,
     sender: mpsc::UnboundedSender<Observation>,
+    board: Board,
 ) -> LocalBoxFuture<'a, Finished> {
     Box::pin(async move {
         let Some(check) = request.playbook.check(&id) else { return (id, Vec::new()) };
@@ -139,7 +152,8 @@ fn look<'a>(
             // The receiver lives as long as the run; after it nobody is interested.
             let _ = sender.send(observation);
         };
-        let look = Look { probe, world, check: &check.id, layer: check.layer, args, deadline, emit: &emit };
+        let seen = move |check: &str| working_facts(&board, check);
+        let look = Look { probe, world, check: &check.id, layer: check.layer, args, deadline, emit: &emit, seen: &seen };
         let observations = match timeout_at(deadline, (probe.run)(&look)).await {
             Ok(observations) => observations,
             Err(_) => vec![look.unknown(None, "it did not end in its time")],

@@ -1,7 +1,7 @@
 //! What is known while a run goes on.
 
 use super::plan::{self, Progress, Step};
-use super::{Ending, Watcher};
+use super::{Board, Ending, Watcher};
 use crate::diagnosis::evidence::{CASE_CHECK, Evidence};
 use crate::diagnosis::suspects::{Reach, standing};
 use crate::diagnosis::verdict::{BoardStep, Status, Verdict};
@@ -16,6 +16,7 @@ use crate::sys::{Account, Change};
 use crate::world::World;
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
+use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -36,7 +37,7 @@ pub(super) struct State<'a> {
     pub(super) began: Instant,
     started_at: jiff::Zoned,
     account: Account,
-    seen: BTreeMap<String, Observation>,
+    seen: Board,
     started: HashSet<String>,
     finished: HashSet<String>,
     start_times: BTreeMap<String, Instant>,
@@ -61,7 +62,7 @@ impl<'a> State<'a> {
             began,
             started_at: jiff::Zoned::now(),
             account,
-            seen: BTreeMap::new(),
+            seen: Board::default(),
             started: HashSet::new(),
             finished: HashSet::from([CASE_CHECK.to_owned()]),
             start_times: BTreeMap::new(),
@@ -74,7 +75,7 @@ impl<'a> State<'a> {
             decided_ms: None,
         };
         let case = state.case_observation();
-        state.seen.insert(case.id.clone(), case);
+        state.seen.borrow_mut().insert(case.id.clone(), Rc::new(case));
         state
     }
 
@@ -104,8 +105,18 @@ impl<'a> State<'a> {
         self.began.elapsed().as_millis() as u64
     }
 
-    fn evidence(&self) -> Evidence<'_> {
-        Evidence::new(&self.request.playbook, self.seen.values(), Some(&self.finished))
+    /// Everything seen so far.
+    fn snapshot(&self) -> Vec<Rc<Observation>> {
+        self.seen.borrow().values().cloned().collect()
+    }
+
+    /// What checks that are under way may look into.
+    pub(super) fn board(&self) -> Board {
+        self.seen.clone()
+    }
+
+    fn evidence<'s>(&'s self, seen: &'s [Rc<Observation>]) -> Evidence<'s> {
+        Evidence::new(&self.request.playbook, seen.iter().map(Rc::as_ref), Some(&self.finished))
     }
 
     /// Decides what to start, and takes note of it.
@@ -120,7 +131,8 @@ impl<'a> State<'a> {
                     || (verdict.cause.is_some() && verdict.certainty == Certainty::Confirmed)
             }),
         };
-        let step = plan::next(self.request, &self.evidence(), &self.reach, &progress);
+        let seen = self.snapshot();
+        let step = plan::next(self.request, &self.evidence(&seen), &self.reach, &progress);
         for (id, _) in &step.start {
             self.started.insert(id.clone());
             self.start_times.insert(id.clone(), Instant::now());
@@ -165,7 +177,7 @@ impl<'a> State<'a> {
     pub(super) fn finish(&mut self, id: &str, observations: Vec<Observation>) {
         let kept: HashSet<&str> = observations.iter().map(|observation| observation.id.as_str()).collect();
         // A suspicion that the probe did not uphold is gone.
-        self.seen.retain(|key, seen| seen.check != id || kept.contains(key.as_str()));
+        self.seen.borrow_mut().retain(|key, seen| seen.check != id || kept.contains(key.as_str()));
         self.finished.insert(id.to_owned());
         let started = self.start_times.get(id).copied().unwrap_or(self.began);
         for mut observation in observations {
@@ -180,22 +192,23 @@ impl<'a> State<'a> {
     fn record(&mut self, observation: Observation) {
         self.watcher.observed(&observation);
         // Two observations of one check with the same id must both survive: the second is numbered.
-        self.seen.insert(observation.id.clone(), observation);
+        self.seen.borrow_mut().insert(observation.id.clone(), Rc::new(observation));
     }
 
     /// Halves and judges again.
     fn reconsider(&mut self) {
         let of = self.request.playbook.causes.len();
+        let seen = self.snapshot();
         let (left, last) = {
-            let evidence = self.evidence();
-            (standing(&evidence).len(), self.seen.values().max_by_key(|seen| seen.started_ms + seen.took_ms))
+            let evidence = self.evidence(&seen);
+            (standing(&evidence).len(), seen.iter().max_by_key(|seen| seen.started_ms + seen.took_ms))
         };
         let after = last.map(|observation| observation.id.clone()).unwrap_or_default();
         if self.board.last().is_none_or(|step| step.suspects != left) {
             self.board.push(BoardStep { after, suspects: left });
             self.watcher.suspects(left, of);
         }
-        let judgement = judge_so_far(&self.request.playbook, self.seen.values(), &self.finished, &self.request.case);
+        let judgement = judge_so_far(&self.request.playbook, seen.iter().map(Rc::as_ref), &self.finished, &self.request.case);
         let verdict = judgement.verdict;
         let blames = matches!(verdict.status, Status::Fault | Status::Degraded);
         if !blames {
@@ -238,14 +251,15 @@ impl<'a> State<'a> {
         if verdict.status != Status::Fault || verdict.certainty != Certainty::Confirmed || verdict.layer.is_none() {
             return false;
         }
-        let Some(primary) = verdict.because.first().and_then(|id| self.seen.get(id)) else { return false };
+        let Some(primary) = verdict.because.first().and_then(|id| self.seen.borrow().get(id).cloned()) else { return false };
         let goal_ended = self.request.playbook.goals().all(|goal| self.finished.contains(&goal.id));
         let by_state = primary.code.is_some_and(|code| code.problem().basis == Basis::State)
             && self.fault_since.is_some_and(|since| since.elapsed() >= STATE_STANDS);
         if !goal_ended && !by_state {
             return false;
         }
-        let evidence = self.evidence();
+        let seen = self.snapshot();
+        let evidence = self.evidence(&seen);
         self.started
             .iter()
             .filter(|id| !self.finished.contains(*id))
@@ -263,7 +277,7 @@ impl<'a> State<'a> {
         for id in open {
             let Some(check) = self.request.playbook.check(&id) else { continue };
             // What it said before its end stays; a suspicion is still a suspicion.
-            if !self.seen.values().any(|seen| seen.check == id) {
+            if !self.snapshot().iter().any(|seen| seen.check == id) {
                 let mut observation = Observation::new(
                     &check.probe,
                     check.layer,
@@ -278,7 +292,7 @@ impl<'a> State<'a> {
             }
             self.finished.insert(id);
         }
-        let observations: Vec<Observation> = in_order(self.seen.into_values());
+        let observations: Vec<Observation> = in_order(self.snapshot().into_iter().map(|seen| Observation::clone(&seen)));
         let judgement = judge(&self.request.playbook, &observations, &self.request.case);
         let verdict = judgement.verdict;
         let took_ms = self.began.elapsed().as_millis() as u64;

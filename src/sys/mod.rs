@@ -87,6 +87,9 @@ unsupported! {
     fn route_to(&self, target: IpAddr) -> Route;
     /// The neighbour (ARP and NDP) table.
     fn neighbours(&self) -> Vec<Neighbour>;
+    /// The hardware address of another machine that claims `address` on this link, asked by ARP (RFC 826), with
+    /// `source` as sender, or none for a probe that changes nobody's table (RFC 5227). Needs `CAP_NET_RAW`.
+    fn who_has(&self, interface: &str, address: IpAddr, source: Option<IpAddr>, wait: Duration) -> Option<String>;
     /// What the radio says of itself; `None` where the interface is not a radio.
     fn radio(&self, interface: &str) -> Option<Radio>;
     /// Tunnel devices.
@@ -101,6 +104,8 @@ unsupported! {
     fn proxies(&self) -> ProxySettings;
     /// Kernel settings that change how packets are treated, by name (`net.ipv4.conf.all.rp_filter`).
     fn kernel_setting(&self, name: &str) -> String;
+    /// A counter of the kernel's network code, by table and name (`TcpExt.IPReversePathFilter`).
+    fn kernel_counter(&self, name: &str) -> u64;
 
     /// Who runs this program.
     fn account(&self) -> Account;

@@ -53,3 +53,24 @@ pub fn bind_to_interface(_: &socket2::Socket, _: &str) -> io::Result<()> {
 pub fn interface_index(_: &str) -> Option<u32> {
     None
 }
+
+/// Switches the hearing of ICMP errors on or off.
+///
+/// # Errors
+/// Always: not on this system.
+pub fn hear_errors(_: &socket2::Socket, _: bool, _: bool) -> io::Result<()> {
+    unsupported()
+}
+
+/// The ICMP error that a socket has heard: none, on this system.
+pub fn complaint_heard(_: &socket2::Socket) -> Option<Complaint> {
+    None
+}
+
+/// Whether a connection that does not wait has begun: EINPROGRESS on Unix, WSAEWOULDBLOCK on Windows.
+pub fn is_in_progress(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(IN_PROGRESS)
+}
+
+/// EINPROGRESS of the BSDs and macOS; no error number of Windows.
+const IN_PROGRESS: i32 = 36;

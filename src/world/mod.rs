@@ -202,6 +202,14 @@ pub struct Connection {
     pub took: Duration,
 }
 
+/// Why there is no connection, and who said so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub failure: Failure,
+    /// What an ICMP error said, and whose it was; this machine's own address where the packet never left it.
+    pub said: Option<(Failure, IpAddr)>,
+}
+
 /// What came back for one datagram.
 #[derive(Debug, Clone)]
 pub struct Reply {
@@ -249,6 +257,31 @@ pub struct Hop {
     pub is_target: bool,
 }
 
+impl Hop {
+    /// One that has not answered.
+    pub fn silent(ttl: u8) -> Hop {
+        Hop { ttl, address: None, took: None, said: None, is_target: false }
+    }
+}
+
+/// The addresses of a routing loop, where these hops show one: an address that comes back several times with another
+/// one between, and what is between.
+pub fn loop_in<'a>(hops: impl IntoIterator<Item = &'a Hop>) -> Option<Vec<IpAddr>> {
+    let heard: Vec<IpAddr> = hops.into_iter().filter_map(|hop| hop.address).collect();
+    let start = heard.iter().enumerate().find_map(|(place, address)| {
+        let later = heard.iter().enumerate().skip(place + 1).filter(|(_, other)| *other == address);
+        let apart = later.clone().next().is_some_and(|(next, _)| next > place + 1);
+        (apart && later.count() + 1 >= LOOP_TIMES).then_some(place)
+    })?;
+    let mut members = vec![heard[start]];
+    members.extend(heard[start + 1..].iter().take_while(|address| **address != heard[start]));
+    Some(members)
+}
+
+/// So often must an address come back before it is called a loop: paths of different length side by side show one
+/// address twice.
+const LOOP_TIMES: usize = 3;
+
 /// What a path-MTU search found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PathMtu {
@@ -278,6 +311,12 @@ pub struct ServerTime {
 pub trait Network {
     /// One TCP connection attempt.
     async fn connect(&self, to: SocketAddr, dial: &Dial) -> Result<Connection, Failure>;
+
+    /// Like `connect`, and says who refuses where that was heard. Hearing it with the attempt itself costs no further
+    /// packet; routers limit the rate of their errors, so that a later question may stay unanswered.
+    async fn try_connect(&self, to: SocketAddr, dial: &Dial) -> Result<Connection, Refusal> {
+        self.connect(to, dial).await.map_err(|failure| Refusal { failure, said: None })
+    }
 
     /// One datagram from a fresh, connected UDP socket, and the first answer to it: connected, because only then does
     /// the kernel report an ICMP port unreachable.
@@ -330,6 +369,18 @@ pub enum LookupFailure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_address_twice_is_no_loop() {
+        let hops = |last: &[u8]| -> Vec<Hop> {
+            let address = |last: &u8| Some([10, 0, 0, *last].into());
+            (1..).zip(last).map(|(ttl, last)| Hop { address: address(last), ..Hop::silent(ttl) }).collect()
+        };
+        assert_eq!(loop_in(&hops(&[1, 2, 2, 2, 3])), None);
+        assert_eq!(loop_in(&hops(&[1, 2, 1])), None);
+        let members = loop_in(&hops(&[9, 1, 2, 1, 2, 1])).unwrap();
+        assert_eq!(members, [IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2])]);
+    }
 
     #[test]
     fn maps_the_errors_of_the_operating_system() {

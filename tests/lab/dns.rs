@@ -91,10 +91,8 @@ impl Zone {
         match &self.mood {
             ResolverMood::Silent => return None,
             ResolverMood::UdpOnly if over == Over::Tcp => return None,
-            ResolverMood::SilentEvery(n) => {
-                if (self.count.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(*n) {
-                    return None;
-                }
+            ResolverMood::SilentEvery(n) if (self.count.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(*n) => {
+                return None;
             }
             ResolverMood::Garbage => return Some(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()),
             ResolverMood::Refuses => answer.metadata.response_code = ResponseCode::Refused,

@@ -129,11 +129,15 @@ pub fn main() -> ExitCode {
         chosen.iter().for_each(|world| println!("{}: test", world.name));
         return ExitCode::SUCCESS;
     }
-    match (options.mode, chosen.as_slice()) {
-        (Mode::Judge | Mode::Prove, _) => run_all(chosen, options.mode),
-        (mode, [world]) => attend(world, mode),
-        (mode, _) => {
-            eprintln!("{} wants the name of one world; {} fit", mode.word(), chosen.len());
+    if matches!(options.mode, Mode::Judge | Mode::Prove) {
+        return run_all(chosen, options.mode);
+    }
+    // One world is wanted: its whole name wins over others that contain it.
+    let exact = chosen.iter().find(|world| options.filters.iter().any(|name| world.name == name));
+    match (exact, chosen.as_slice()) {
+        (Some(world), _) | (None, [world]) => attend(world, options.mode),
+        _ => {
+            eprintln!("{} wants the name of one world; {} fit", options.mode.word(), chosen.len());
             ExitCode::FAILURE
         }
     }

@@ -58,7 +58,8 @@ fn build(world: &World) -> Result<Standing, Report> {
     let lab = network::build(&mut scene).map_err(Report::skipped)?;
     let certificates = Certificates::new(scene.clock_ahead_s);
     machine::write_files(&scene, &certificates.bundle(&shown(&scene))).map_err(broken)?;
-    machine::filter(&scene.client).map_err(Report::skipped)?;
+    machine::can_filter(&scene.client).map_err(Report::skipped)?;
+    machine::filter(&scene.client).map_err(broken)?;
     servers::start(&lab, &mut scene, &certificates).map_err(broken)?;
     machine::start_programs(&scene.client).map_err(broken)?;
     lab.cut(&scene).map_err(broken)?;

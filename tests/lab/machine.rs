@@ -47,7 +47,8 @@ pub fn furnish(under_test: &Path) -> Result<(), String> {
     }
     place(&program, "firstline")?;
     place(&lab, "lab")?;
-    write("/proc/sys/kernel/hostname", b"client")?;
+    // SAFETY: the name is as long as the call is told. The file in /proc asks for the real machine's root.
+    unsafe { nix::libc::sethostname(c"client".as_ptr(), "client".len()) };
     std::env::set_current_dir(HOME).map_err(|error| format!("`{HOME}`: {error}"))
 }
 
@@ -128,7 +129,20 @@ fn fill(folder: &str, size: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// Loads the client's packet filter. `Err` says why this machine cannot, which is a reason to skip.
+/// Whether this machine has what the client's packet filter needs. `Err` is a reason to skip.
+pub fn can_filter(client: &Client) -> Result<(), String> {
+    if client.filter.is_empty() {
+        return Ok(());
+    }
+    let listed = command("nft", &["list", "ruleset"]).stdin(Stdio::null()).output();
+    let listed = listed.map_err(|error| format!("needs the program nft ({error})"))?;
+    if listed.status.success() {
+        return Ok(());
+    }
+    Err(format!("nft does not work here ({})", String::from_utf8_lossy(&listed.stderr).trim()))
+}
+
+/// Loads the client's packet filter.
 pub fn filter(client: &Client) -> Result<(), String> {
     if client.filter.is_empty() {
         return Ok(());
@@ -223,7 +237,6 @@ fn start(program: &Program) -> Result<(), String> {
         Does::Stopped(at) => ("serve", at.to_owned(), ""),
         Does::NeverAccepts(at) => ("never-accept", at.to_owned(), ""),
         Does::Spins => ("spin", String::new(), ""),
-        Does::Holds(bytes) => ("hold", bytes.to_string(), ""),
     };
     let mut child = command(&format!("{PROGRAMS}/{}", program.name), &["--helper", what, &argument, second])
         .stdin(Stdio::null())
@@ -259,14 +272,6 @@ pub fn help(arguments: &[String]) -> Result<(), String> {
             ready();
             loop {
                 std::hint::spin_loop();
-            }
-        }
-        "hold" => {
-            let held = vec![1_u8; argument(1).parse().map_err(|_| "not a size")?];
-            ready();
-            loop {
-                std::thread::sleep(Duration::from_secs(3_600));
-                std::hint::black_box(&held);
             }
         }
         "serve" => {

@@ -4,15 +4,17 @@
 use crate::namespace::{Host, Space};
 use crate::scene::{ExtraLink, GATEWAY, GATEWAY_FAR, GATEWAY_SIX, Route, Scene, WEB_SIX, Way, ip};
 use crate::wire::{self, Wire};
+use futures_util::TryStreamExt;
 use nix::libc;
-use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkMessage};
+use rtnetlink::packet_route::address::AddressHeaderFlags;
+use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkMessage, State};
 use rtnetlink::packet_route::route::RouteType;
-use rtnetlink::{LinkBridge, LinkDummy, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
+use rtnetlink::{LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The hosts of a world. The client's namespace is that of the process's first thread.
 pub struct Lab {
@@ -79,6 +81,16 @@ impl Lab {
             change(&self.switch, plug)?;
             up(host, name)?;
         }
+        for (host, name) in [
+            (&self.client, "eth0"),
+            (&self.gateway, "lan0"),
+            (&self.sibling, "eth0"),
+            (&self.switch, "port1"),
+            (&self.switch, "port2"),
+            (&self.switch, "port3"),
+        ] {
+            settle(host, name, State::Up)?;
+        }
         add_address(&self.gateway, "lan0", ip(GATEWAY), 24)?;
         for address in &scene.sibling {
             add_address(&self.sibling, "eth0", *address, 24)?;
@@ -103,6 +115,8 @@ impl Lab {
         }
         up(&self.gateway, "wan0")?;
         up(&self.far, "srv0")?;
+        settle(&self.gateway, "wan0", State::Up)?;
+        settle(&self.far, "srv0", State::Up)?;
         add_address(&self.gateway, "wan0", ip(GATEWAY_FAR), 24)?;
         let mut addresses: BTreeSet<IpAddr> = scene.services.iter().map(|service| service.at.ip()).collect();
         addresses.extend(scene.resolvers.iter().map(|resolver| resolver.address));
@@ -127,9 +141,6 @@ impl Lab {
         for route in &scene.gateway.routes {
             add_route(&self.gateway, route)?;
         }
-        if !scene.gateway.alive {
-            change(&self.gateway, LinkUnspec::new_with_name("lan0").down().build())?;
-        }
         Ok(())
     }
 
@@ -144,7 +155,13 @@ impl Lab {
         }
         up(&line, "near")?;
         up(&line, "away")?;
+        up(&self.gateway, "wan0")?;
+        up(&self.far, "srv0")?;
+        settle(&line, "near", State::Up)?;
+        settle(&line, "away", State::Up)?;
         let ends = [index(&line, "near")?, index(&line, "away")?];
+        // Opened before anything is sent, so that no first packet is lost.
+        let ends = line.call(async move { wire::open_ends(ends) }).map_err(failed("packet sockets"))?;
         let started = self.started.clone();
         // The carrying loop takes the thread of this host for itself.
         line.start(async move {
@@ -177,7 +194,7 @@ impl Lab {
     fn add_link(&self, link: &ExtraLink) -> Result<(), String> {
         let message = match link {
             ExtraLink::Bridge(name) => LinkBridge::new(name).up().build(),
-            ExtraLink::DummyDown(name) => LinkDummy::new(name).build(),
+            ExtraLink::BridgeDown(name) => LinkBridge::new(name).build(),
             ExtraLink::Tunnel(name, address, prefix) => {
                 let device = name.to_string();
                 self.client.call(async move { tunnel(&device) })?;
@@ -186,13 +203,27 @@ impl Lab {
             }
         };
         let netlink = self.client.netlink();
-        self.client.call(async move { netlink.link().add(message).execute().await }).map_err(failed("an interface"))
+        self.client.call(async move { netlink.link().add(message).execute().await }).map_err(failed("an interface"))?;
+        if let ExtraLink::Bridge(name) = link { self.lose_carrier(name) } else { Ok(()) }
     }
 
-    /// Cuts the client's own link where the scene wants it cut.
+    /// A bridge loses its carrier only when its last port goes, so it is given one first.
+    fn lose_carrier(&self, bridge: &'static str) -> Result<(), String> {
+        let controller = index(&self.client, bridge)?;
+        cable(&self.client, "vnet0", &self.client, "vnet1")?;
+        change(&self.client, LinkUnspec::new_with_name("vnet0").controller(controller).build())?;
+        let (netlink, port) = (self.client.netlink(), index(&self.client, "vnet0")?);
+        self.client.call(async move { netlink.link().del(port).execute().await }).map_err(failed("a bridge port"))
+    }
+
+    /// Cuts the links that the scene wants cut.
     pub fn cut(&self, scene: &Scene) -> Result<(), String> {
+        if !scene.gateway.alive {
+            change(&self.gateway, LinkUnspec::new_with_name("lan0").down().build())?;
+        }
         if !scene.client.carrier {
             change(&self.switch, LinkUnspec::new_with_name("port1").down().build())?;
+            settle(&self.client, "eth0", State::Down)?;
         }
         if !scene.client.up {
             change(&self.client, LinkUnspec::new_with_name("eth0").down().build())?;
@@ -227,6 +258,27 @@ fn up(host: &Host, name: &str) -> Result<(), String> {
     change(host, LinkUnspec::new_with_name(name).up().build())
 }
 
+/// Waits until the kernel has taken notice of a carrier: it does so in a queue of its own that may lag by a second when
+/// many worlds make interfaces at once, and until then an interface drops what it should send.
+fn settle(host: &Host, name: &str, wanted: State) -> Result<(), String> {
+    const LIMIT: Duration = Duration::from_secs(5);
+    let (netlink, wanted_name, began) = (host.netlink(), name.to_owned(), Instant::now());
+    let settled = host.call(async move {
+        while began.elapsed() < LIMIT {
+            let mut links = netlink.link().get().match_name(wanted_name.clone()).execute();
+            if let Ok(Some(link)) = links.try_next().await {
+                let has = |state: &LinkAttribute| matches!(state, LinkAttribute::OperState(seen) if *seen == wanted);
+                if link.attributes.iter().any(has) {
+                    return true;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        false
+    });
+    if settled { Ok(()) } else { Err(format!("{name} of {} does not become {wanted:?}", host.name)) }
+}
+
 /// A virtual cable: both ends are made where they belong, in one request.
 fn cable(here: &Host, name: &str, there: &Host, other: &str) -> Result<(), String> {
     let end = LinkMessageBuilder::<LinkUnspec>::new()
@@ -242,8 +294,12 @@ fn cable(here: &Host, name: &str, there: &Host, other: &str) -> Result<(), Strin
 fn add_address(host: &Host, name: &'static str, address: IpAddr, prefix: u8) -> Result<(), String> {
     let index = index(host, name)?;
     let netlink = host.netlink();
-    host.call(async move { netlink.address().add(index, address, prefix).execute().await })
-        .map_err(|error| format!("{} does not take the address {address}: {error}", host.name))
+    let mut request = netlink.address().add(index, address, prefix);
+    if address.is_ipv6() {
+        // Usable at once: nobody else in the world has it.
+        request.message_mut().header.flags |= AddressHeaderFlags::Nodad;
+    }
+    host.call(request.execute()).map_err(|error| format!("{} does not take the address {address}: {error}", host.name))
 }
 
 fn add_route(host: &Host, route: &Route) -> Result<(), String> {

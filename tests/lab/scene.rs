@@ -158,8 +158,8 @@ pub fn route(to: &str, prefix: u8, way: Way) -> Route {
 pub enum ExtraLink {
     /// A bridge without ports.
     Bridge(&'static str),
-    /// A dummy that is down.
-    DummyDown(&'static str),
+    /// A bridge that is switched off.
+    BridgeDown(&'static str),
     /// A tunnel device whose program is gone, with the address that it had.
     Tunnel(&'static str, &'static str, u8),
 }
@@ -184,8 +184,6 @@ pub enum Does {
     NeverAccepts(&'static str),
     /// Keeps a processor busy.
     Spins,
-    /// Holds this many bytes of memory.
-    Holds(usize),
 }
 
 /// A resolver.
@@ -251,8 +249,6 @@ pub enum Speaks {
     Greeting(&'static str),
     /// Resets every connection as soon as it stands.
     Reset,
-    /// Answers each datagram with itself.
-    UdpEcho,
 }
 
 /// How a web server answers.
@@ -279,7 +275,7 @@ pub enum Page {
     /// Answers with bytes that are no HTTP.
     NotHttp,
     /// A login page where another text was expected.
-    LoginPage,
+    Login,
     /// A 302 to the login page of a captive portal.
     Portal,
 }

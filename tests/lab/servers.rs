@@ -47,9 +47,9 @@ pub fn start(lab: &Lab, scene: &mut Scene, certificates: &Certificates) -> std::
 
 async fn serve(service: Service, tls: Option<TlsAcceptor>, far: Arc<Far>) -> Result<()> {
     let speaks = service.speaks;
-    if matches!(speaks, Speaks::Time | Speaks::UdpEcho) {
+    if matches!(speaks, Speaks::Time) {
         let socket = UdpSocket::bind(service.at).await?;
-        tokio::spawn(datagrams(socket, speaks, far.clone()));
+        tokio::spawn(tell_time(socket, far.clone()));
         return Ok(());
     }
     let listener = TcpListener::bind(service.at).await?;
@@ -61,15 +61,14 @@ async fn serve(service: Service, tls: Option<TlsAcceptor>, far: Arc<Far>) -> Res
     Ok(())
 }
 
-async fn datagrams(socket: UdpSocket, speaks: Speaks, far: Arc<Far>) {
+async fn tell_time(socket: UdpSocket, far: Arc<Far>) {
     let mut buffer = [0; 2048];
     loop {
         let Ok((length, peer)) = socket.recv_from(&mut buffer).await else { continue };
-        let answer = match speaks {
-            Speaks::Time if length >= 48 => time_answer(&buffer[..48], far.clock_ahead_s),
-            Speaks::Time => continue,
-            _ => buffer[..length].to_vec(),
-        };
+        if length < 48 {
+            continue;
+        }
+        let answer = time_answer(&buffer[..48], far.clock_ahead_s);
         let _ = socket.send_to(&answer, peer).await;
     }
 }
@@ -104,7 +103,7 @@ async fn connection(mut stream: TcpStream, speaks: Speaks, tls: Option<TlsAccept
         Speaks::Nothing => hold(&mut stream).await,
         Speaks::Greeting(text) => greet(&mut stream, text).await,
         Speaks::Reset => reset(&stream),
-        Speaks::Time | Speaks::UdpEcho => Ok(()),
+        Speaks::Time => Ok(()),
     };
 }
 
@@ -174,7 +173,7 @@ async fn pages<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, page: &Page, f
     while let Some(head) = head(stream).await? {
         let answer = match page {
             Page::Text(text) => response(200, &[], text, far),
-            Page::LoginPage => response(200, &[], "<html><title>Sign in to GuestNet</title></html>", far),
+            Page::Login => response(200, &[], "<html><title>Sign in to GuestNet</title></html>", far),
             Page::Status(status) => response(*status, &[], "the lab says no", far),
             Page::Redirect(to) => response(302, &[("Location", to)], "", far),
             Page::Portal => response(302, &[("Location", "http://portal.guestnet.example/login")], "", far),

@@ -124,11 +124,17 @@ impl Packet {
     }
 }
 
-/// Carries frames between two interfaces of the calling thread's namespace until the world ends. The first is the end
-/// towards the LAN.
-pub fn carry(mut wire: Wire, ends: [u32; 2], started: &std::sync::OnceLock<Instant>) -> Result<()> {
-    let sockets = [open(ends[0])?, open(ends[1])?];
-    let mut queue: BinaryHeap<Reverse<(Instant, u64, usize, Vec<u8>)>> = BinaryHeap::new();
+/// Packet sockets on two interfaces of the calling thread's namespace. The first is the end towards the LAN.
+pub fn open_ends(ends: [u32; 2]) -> Result<[OwnedFd; 2]> {
+    Ok([open(ends[0])?, open(ends[1])?])
+}
+
+/// A frame on the line: when it leaves, a count that keeps frames of one instant in order, the end, the bytes.
+type Waiting = (Instant, u64, usize, Vec<u8>);
+
+/// Carries frames between the two ends until the world ends.
+pub fn carry(mut wire: Wire, sockets: [OwnedFd; 2], started: &std::sync::OnceLock<Instant>) -> Result<()> {
+    let mut queue = BinaryHeap::<Reverse<Waiting>>::new();
     let mut free = [Instant::now(); 2];
     let mut count = 0;
     loop {
@@ -142,7 +148,12 @@ pub fn carry(mut wire: Wire, ends: [u32; 2], started: &std::sync::OnceLock<Insta
         for side in ready(&sockets, wait)? {
             while let Some(frame) = receive(&sockets[side]) {
                 let age = started.get().map_or(Duration::ZERO, Instant::elapsed);
-                if Packet::read(&frame, side == 0).is_some_and(|packet| !wire.passes(&packet, age)) {
+                let Some(packet) = Packet::read(&frame, side == 0) else {
+                    // Address resolution belongs to the routers at both ends, not to the path.
+                    send(&sockets[1 - side], &frame);
+                    continue;
+                };
+                if !wire.passes(&packet, age) {
                     continue;
                 }
                 let mut due = Instant::now();

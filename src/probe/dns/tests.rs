@@ -114,8 +114,7 @@ async fn look_on(machine: FakeMachine, args: Value) -> Outcome {
         layer: Layer::Dns,
         args,
         deadline: start + Duration::from_secs(20),
-        emit: &|observation| emitted.borrow_mut().push(observation),
-    };
+        emit: &|observation| emitted.borrow_mut().push(observation), seen: &|_| Vec::new() };
     let last = (PROBE.run)(&look).await;
     let took = start.elapsed();
     Outcome { last, emitted: emitted.into_inner(), took }

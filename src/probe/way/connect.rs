@@ -242,12 +242,12 @@ async fn connect(
 impl Answer {
     /// What the head of an answer says of the proxy.
     pub fn read(status: u16, headers: &HeaderMap) -> Answer {
-        let offered = headers.get_all("proxy-authenticate");
+        let offered = headers.get_all("proxy-authenticate").iter().filter_map(|value| value.to_str().ok());
         let mut schemes: Vec<String> = offered
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .filter_map(|value| value.split([' ', ',']).next())
-            .filter(|scheme| !scheme.is_empty())
+            .flat_map(|value| value.split(','))
+            .filter_map(|challenge| challenge.split_whitespace().next())
+            // What follows a comma may be a parameter of the challenge before it.
+            .filter(|word| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'))
             .map(|scheme| printable(scheme.as_bytes(), 40))
             .take(SCHEME_LIMIT)
             .collect();
@@ -438,7 +438,7 @@ mod tests {
     #[test]
     fn offered_schemes_are_listed() {
         let mut headers = HeaderMap::new();
-        for value in ["Negotiate", "NTLM", "Basic realm=\"secret room\""] {
+        for value in ["Negotiate, NTLM", "Basic realm=\"secret room\", charset=\"UTF-8\""] {
             headers.append("proxy-authenticate", value.parse().unwrap());
         }
         assert_eq!(Answer::read(407, &headers).schemes, ["Negotiate", "NTLM", "Basic"]);

@@ -1,6 +1,8 @@
 //! A connection to the first of several addresses that answers, as programs get it (RFC 8305), with the memory of
 //! those that did not: a program that falls back hides a dead address, and this step does not.
 
+use super::Trouble;
+use crate::problem::Code;
 use crate::world::{Connection, Dial, Failure, Network};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::VecDeque;
@@ -167,6 +169,36 @@ fn rank(failure: &Failure) -> u8 {
         Failure::NoSource => 7,
         Failure::TooLarge | Failure::Other(_) => 8,
     }
+}
+
+/// What no connection means for a server; a proxy's own is in `connect`.
+pub fn trouble(host: &str, failure: &NotDialled) -> Trouble {
+    let code = match &failure.failure {
+        Failure::Timeout => Code::TcpTimeout,
+        Failure::Refused => Code::TcpRefused,
+        Failure::Reset | Failure::Closed => Code::TcpReset,
+        Failure::NetworkUnreachable => Code::TcpNetUnreachable,
+        Failure::HostUnreachable | Failure::TimeExceeded => Code::TcpHostUnreachable,
+        Failure::Prohibited => Code::TcpProhibited,
+        Failure::LocalDenied => Code::TcpLocalDenied,
+        Failure::NoSource => Code::TcpNoAddress,
+        Failure::TooLarge | Failure::Other(_) => {
+            return Trouble::unknown(format!("{host} {}", words(&failure.failure, failure.took)));
+        }
+    };
+    let shown = if failure.address.ip().to_string() == host || failure.address.to_string() == host {
+        failure.address.to_string()
+    } else {
+        format!("{host} ({})", failure.address)
+    };
+    let summary = format!("{shown} {}", words(&failure.failure, failure.took));
+    Trouble::new(code, summary).suspected(failure.suspected)
+}
+
+/// The suspicion that `dial` tells, for a server.
+pub fn suspicion(host: &str, address: SocketAddr, took: Duration) -> Trouble {
+    let summary = format!("{host} ({address}) does not answer for {}", super::said(took));
+    Trouble::new(Code::TcpTimeout, summary).suspected(true)
 }
 
 /// A failure in words, to follow the name of what was dialled.

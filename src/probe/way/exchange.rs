@@ -230,12 +230,16 @@ impl Session {
 
     /// The stream behind an accepted CONNECT, from its first byte.
     pub async fn into_stream(mut self) -> Box<dyn Stream> {
-        // The connection lets go of the stream once it knows that HTTP has ended on it.
-        while !self.ended {
+        // The connection lets go of the stream once it knows that HTTP has ended on it, which needs no further byte.
+        const TURNS: usize = 16;
+        for _ in 0..TURNS {
+            if self.ended {
+                break;
+            }
             drive(&mut self.connection, &mut self.ended, tokio::task::yield_now()).await;
         }
         let parts = self.connection.into_parts();
-        Rewound::new(parts.read_buf.to_vec(), parts.io.into_inner().into_inner())
+        Rewound::in_front_of(parts.read_buf.to_vec(), parts.io.into_inner().into_inner())
     }
 }
 

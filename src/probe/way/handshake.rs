@@ -20,6 +20,7 @@ use std::io;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -125,17 +126,26 @@ pub async fn shake(first: Box<dyn Stream>, open: &Open<'_>, wish: &Wish<'_>, sus
         return Shaken { facts: TlsFacts::default(), chain_text: None, result: Err(Trouble::unknown(why)) };
     };
     let start = Instant::now();
-    let attempt = first_answer(first, open, wish, &name, suspect).await;
-    let Some((attempt, retried)) = attempt else {
-        let took = start.elapsed();
-        let summary =
-            format!("{} took the connection and gave no answer to the TLS hello in {}", wish.host, said(took));
-        let cut_short = Instant::now() >= wish.until;
-        let facts = TlsFacts { handshake_ms: Some(milliseconds(took)), ..TlsFacts::default() };
-        let trouble = Trouble::new(Code::TlsTimeout, summary).suspected(cut_short);
-        return Shaken { facts, chain_text: None, result: Err(trouble) };
+    let answer = first_answer(first, open, wish, &name, suspect).await;
+    let took = start.elapsed();
+    let mut facts = TlsFacts { handshake_ms: Some(milliseconds(took)), ..TlsFacts::default() };
+    let trouble = match answer {
+        First::Attempt(attempt, retried) => return conclude(*attempt, retried, open, wish).await,
+        First::Plain(greeting) => not_tls(&mut facts, wish.host, &greeting),
+        First::Silence => {
+            let summary =
+                format!("{} took the connection and gave no answer to the TLS hello in {}", wish.host, said(took));
+            Trouble::new(Code::TlsTimeout, summary).suspected(Instant::now() >= wish.until)
+        }
     };
-    conclude(attempt, retried, open, wish).await
+    Shaken { facts, chain_text: None, result: Err(trouble) }
+}
+
+fn not_tls(facts: &mut TlsFacts, host: &str, first: &[u8]) -> Trouble {
+    let greeting = printable(first, GREETING_LIMIT);
+    let summary = format!("{host} does not speak TLS here: it answers \"{greeting}\"");
+    facts.first_bytes = Some(greeting);
+    Trouble::new(Code::TlsNotTls, summary)
 }
 
 /// One attempt that has ended.
@@ -146,14 +156,22 @@ struct Attempt {
     took: Duration,
 }
 
-/// The first attempt that gets an answer, and whether it was the second one; none where both stay silent.
+/// What came first.
+enum First {
+    /// An attempt that has ended, and whether it was the second one.
+    Attempt(Box<Attempt>, bool),
+    /// An answer to a plain request, where the TLS hello got none.
+    Plain(Vec<u8>),
+    Silence,
+}
+
 async fn first_answer(
     first: Box<dyn Stream>,
     open: &Open<'_>,
     wish: &Wish<'_>,
     name: &ServerName<'static>,
     suspect: &dyn Fn(Trouble),
-) -> Option<(Attempt, bool)> {
+) -> First {
     let start = Instant::now();
     let quiet = (wish.round_trip * 10).clamp(QUIET_AT_LEAST, QUIET_AT_MOST);
     let mut one = pin!(attempt(first, wish, name));
@@ -161,12 +179,12 @@ async fn first_answer(
         biased;
         attempt = &mut one => {
             if !was_cut(&attempt) {
-                return Some((attempt, false));
+                return First::Attempt(Box::new(attempt), false);
             }
             // A cut says something explicit, but one may be bad luck (RFC 5461).
             return match second(open, wish, name).await {
-                Some(again) => Some((again, true)),
-                None => Some((attempt, false)),
+                Some(again) => First::Attempt(Box::new(again), true),
+                None => First::Attempt(Box::new(attempt), false),
             };
         }
         () = sleep_until(wish.until.min(start + quiet)) => {}
@@ -174,19 +192,35 @@ async fn first_answer(
     let summary = format!("{} gives no answer to the TLS hello for {}", wish.host, said(quiet));
     suspect(Trouble::new(Code::TlsTimeout, summary).suspected(true));
     let mut two = pin!(second(open, wish, name));
-    let mut two_failed = false;
+    let mut plain = pin!(plain_answer(open));
+    let (mut two_ended, mut plain_ended) = (false, false);
     let end = wish.until.min(start + quiet + SECOND_LOOK);
     loop {
         tokio::select! {
             biased;
-            attempt = &mut one => return Some((attempt, false)),
-            attempt = &mut two, if !two_failed => match attempt {
-                Some(attempt) if !was_cut(&attempt) => return Some((attempt, true)),
-                _ => two_failed = true,
+            attempt = &mut one => return First::Attempt(Box::new(attempt), false),
+            attempt = &mut two, if !two_ended => match attempt {
+                Some(attempt) if !was_cut(&attempt) => return First::Attempt(Box::new(attempt), true),
+                _ => two_ended = true,
             },
-            () = sleep_until(end) => return None,
+            answer = &mut plain, if !plain_ended => match answer {
+                Some(answer) if !is_tls(&answer) => return First::Plain(answer),
+                _ => plain_ended = true,
+            },
+            () = sleep_until(end) => return First::Silence,
         }
     }
+}
+
+/// How the port answers a plain request: a web server without TLS waits for the end of a line that a TLS hello does
+/// not have, and so looks dead.
+async fn plain_answer(open: &Open<'_>) -> Option<Vec<u8>> {
+    let mut stream = open().await.ok()?;
+    stream.write_all(b"HEAD / HTTP/1.0\r\n\r\n").await.ok()?;
+    stream.flush().await.ok()?;
+    let mut answer = [0; GREETING_LIMIT];
+    let count = timeout(SECOND_LOOK, stream.read(&mut answer)).await.ok()?.ok()?;
+    (count > 0).then(|| answer[..count].to_vec())
 }
 
 async fn second(open: &Open<'_>, wish: &Wish<'_>, name: &ServerName<'static>) -> Option<Attempt> {
@@ -386,9 +420,7 @@ async fn failed(
 ) -> Trouble {
     let host = wish.host;
     if !is_tls(first) {
-        let greeting = printable(first, GREETING_LIMIT);
-        facts.first_bytes = Some(greeting.clone());
-        return Trouble::new(Code::TlsNotTls, format!("{host} does not speak TLS here: it answers \"{greeting}\""));
+        return not_tls(facts, host, first);
     }
     if is_cut(error) {
         let summary = format!("{host} cut the connection during the TLS handshake");

@@ -17,7 +17,10 @@ pub mod tap;
 pub mod testing;
 pub mod trust;
 
+use super::Look;
+use crate::observation::{Observation, Via};
 use crate::problem::Code;
+use std::net::SocketAddr;
 use std::time::Duration;
 use url::Url;
 
@@ -50,6 +53,29 @@ impl Trouble {
         self.suspected = suspected;
         self
     }
+}
+
+/// A trouble as an observation, on the layer of its code.
+pub fn observe(look: &Look<'_>, subject: Option<&str>, trouble: &Trouble) -> Observation {
+    let Some(code) = trouble.code else { return look.unknown(subject, &trouble.summary) };
+    let observation = look.problem(subject, code, trouble.summary.clone()).also(trouble.also.iter().copied());
+    if trouble.suspected { observation.suspected() } else { observation }
+}
+
+/// What a connection to this peer uses, as the kernel says.
+pub async fn via(look: &Look<'_>, peer: SocketAddr) -> Via {
+    Via { peer: Some(peer.to_string()), ..look.world.via(peer.ip()).await }
+}
+
+/// The name of a piece of evidence: what the check is called, in the letters that files may have.
+pub fn evidence_name(kind: &str, check: &str, subject: Option<&str>) -> String {
+    let subject = subject.map(|subject| format!("-{subject}")).unwrap_or_default();
+    let text = format!("{kind}-{check}{subject}").to_ascii_lowercase();
+    let letters = text.chars().map(|c| match c {
+        'a'..='z' | '0'..='9' | '.' | '_' | '-' => c,
+        _ => '-',
+    });
+    letters.take(100).chain(".txt".chars()).collect()
 }
 
 /// Characters of a foreign text that are kept.

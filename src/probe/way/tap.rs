@@ -84,7 +84,7 @@ pub struct Rewound {
 
 impl Rewound {
     /// Puts `before` back in front of `inner`.
-    pub fn new(before: Vec<u8>, inner: Box<dyn Stream>) -> Box<dyn Stream> {
+    pub fn in_front_of(before: Vec<u8>, inner: Box<dyn Stream>) -> Box<dyn Stream> {
         if before.is_empty() { inner } else { Box::new(Rewound { before, inner }) }
     }
 }

@@ -1,6 +1,5 @@
 //! Servers, a network and a machine for the tests of this folder and of the probes made of it.
 
-use crate::layer::Layer;
 use crate::observation::{Facts, Observation};
 use crate::probe::{Look, Probe};
 use crate::sys::{Known, Machine, ProxySettings};
@@ -136,15 +135,9 @@ pub async fn look_for(
         layer: probe.layer,
         args,
         deadline: tokio::time::Instant::now() + wait,
-        emit: &|observation| emitted.borrow_mut().push(observation),
-    };
+        emit: &|observation| emitted.borrow_mut().push(observation), seen: &|_| Vec::new() };
     let observations = (probe.run)(&look).await;
     (observations, emitted.into_inner())
-}
-
-/// The layer of a probe's own, for tests that compare it.
-pub fn layer_of(observation: &Observation) -> Layer {
-    observation.layer
 }
 
 /// A server in this process.
@@ -197,4 +190,145 @@ pub fn answers(
 /// A plain connection.
 pub async fn connect(address: SocketAddr) -> Box<dyn Stream> {
     Box::new(TcpStream::connect(address).await.unwrap())
+}
+
+/// A TLS server that shows this chain and answers every request with a small page.
+pub async fn tls_server(leaf: certificates::Shown, rest: Vec<rustls::pki_types::CertificateDer<'static>>) -> Served {
+    let mut chain = vec![leaf.der.clone()];
+    chain.extend(rest);
+    let key = rustls::pki_types::PrivateKeyDer::try_from(leaf.key.serialize_der()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    serve(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            let Ok(mut stream) = acceptor.accept(stream).await else { return };
+            read_head(&mut stream).await;
+            drop(stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await);
+            drop(stream.shutdown().await);
+        }
+    })
+    .await
+}
+
+/// Certificates of every kind.
+pub mod certificates {
+    use rcgen::{
+        BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
+    };
+    use rustls::pki_types::CertificateDer;
+    use std::time::{Duration, SystemTime};
+
+    /// A certificate and its key, as a server shows it.
+    pub struct Shown {
+        pub der: CertificateDer<'static>,
+        pub key: KeyPair,
+    }
+
+    /// Somebody who signs.
+    pub struct Authority {
+        der: CertificateDer<'static>,
+        issuer: Issuer<'static, KeyPair>,
+    }
+
+    /// What a leaf says.
+    pub struct Leaf {
+        names: Vec<String>,
+        from: i64,
+        until: i64,
+        marked: bool,
+    }
+
+    impl Leaf {
+        pub fn for_name(name: &str) -> Leaf {
+            Leaf::for_names(vec![name.to_owned()])
+        }
+
+        pub fn for_names(names: Vec<String>) -> Leaf {
+            Leaf { names, from: -10, until: 80, marked: false }
+        }
+
+        /// Valid from and until so many days from now.
+        pub fn days(mut self, from: i64, until: i64) -> Leaf {
+            (self.from, self.until) = (from, until);
+            self
+        }
+
+        /// With the address of its issuer's certificate, as public ones have it.
+        pub fn marked(mut self) -> Leaf {
+            self.marked = true;
+            self
+        }
+    }
+
+    fn params(common_name: &str, from: i64, until: i64) -> CertificateParams {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, common_name);
+        params.not_before = in_days(from).into();
+        params.not_after = in_days(until).into();
+        params
+    }
+
+    fn in_days(days: i64) -> SystemTime {
+        let distance = Duration::from_secs(days.unsigned_abs() * 86_400);
+        if days < 0 { SystemTime::now() - distance } else { SystemTime::now() + distance }
+    }
+
+    fn authority_params(common_name: &str, from: i64, until: i64) -> CertificateParams {
+        let mut params = params(common_name, from, until);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params
+    }
+
+    impl Authority {
+        pub fn root(common_name: &str) -> Authority {
+            let key = KeyPair::generate().unwrap();
+            let params = authority_params(common_name, -1000, 1000);
+            let der = params.self_signed(&key).unwrap().der().clone();
+            Authority { der, issuer: Issuer::new(params, key) }
+        }
+
+        pub fn self_signed(common_name: &str) -> Shown {
+            let key = KeyPair::generate().unwrap();
+            let mut params = params(common_name, -10, 80);
+            params.subject_alt_names = CertificateParams::new(vec![common_name.to_owned()]).unwrap().subject_alt_names;
+            Shown { der: params.self_signed(&key).unwrap().der().clone(), key }
+        }
+
+        pub fn authority(&self, common_name: &str) -> Authority {
+            self.authority_valid(common_name, -1000, 1000)
+        }
+
+        pub fn authority_valid(&self, common_name: &str, from: i64, until: i64) -> Authority {
+            let key = KeyPair::generate().unwrap();
+            let params = authority_params(common_name, from, until);
+            let der = params.signed_by(&key, &self.issuer).unwrap().der().clone();
+            Authority { der, issuer: Issuer::new(params, key) }
+        }
+
+        pub fn leaf(&self, leaf: &Leaf) -> Shown {
+            let key = KeyPair::generate().unwrap();
+            let mut params = params(&leaf.names[0], leaf.from, leaf.until);
+            params.subject_alt_names = CertificateParams::new(leaf.names.clone()).unwrap().subject_alt_names;
+            if leaf.marked {
+                // AuthorityInfoAccess with one caIssuers address: http://ca.test
+                let address = b"http://ca.test";
+                let mut content = vec![0x30, 28, 0x30, 26, 0x06, 8, 0x2b, 6, 1, 5, 5, 7, 48, 2, 0x86, 14];
+                content.extend_from_slice(address);
+                params.custom_extensions.push(CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], content));
+            }
+            Shown { der: params.signed_by(&key, &self.issuer).unwrap().der().clone(), key }
+        }
+
+        pub fn der(&self) -> CertificateDer<'static> {
+            self.der.clone()
+        }
+    }
 }

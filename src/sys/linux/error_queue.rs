@@ -76,9 +76,9 @@ pub async fn send_datagram(datagram: &Datagram, wait: Duration) -> io::Result<He
 /// Where nothing came in time, the socket cannot be made or the kernel refuses to try.
 pub async fn complaint_about_connection(to: SocketAddr, wait: Duration) -> io::Result<Option<Complaint>> {
     let socket = Socket::new(Domain::for_address(to), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
-    hear_errors(socket.as_fd(), to.is_ipv6())?;
+    hear_errors(&socket, to.is_ipv6(), true)?;
     match socket.connect(&to.into()) {
-        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
+        Err(error) if !is_in_progress(&error) => return Err(error),
         _ => {}
     }
     let socket = TcpStream::from_std(socket.into())?;
@@ -141,21 +141,35 @@ pub fn interface_index(name: &str) -> Option<u32> {
     nix::net::if_::if_nametoindex(name).ok()
 }
 
+/// Switches the error queue of a socket on or off.
+///
+/// # Errors
+/// Where the kernel refuses the option.
+pub fn hear_errors(socket: &Socket, ipv6: bool, on: bool) -> io::Result<()> {
+    if ipv6 {
+        setsockopt(socket, sockopt::Ipv6RecvErr, &on)?;
+    } else {
+        setsockopt(socket, sockopt::Ipv4RecvErr, &on)?;
+    }
+    Ok(())
+}
+
+/// The ICMP error that a socket has heard, where it has.
+pub fn complaint_heard(socket: &Socket) -> Option<Complaint> {
+    read_error_queue(socket.as_fd()).ok()
+}
+
+/// Whether a connection that does not wait has begun.
+pub fn is_in_progress(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EINPROGRESS)
+}
+
 /// A connected UDP socket with the error queue on.
 fn datagram_socket(to: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(to), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
-    hear_errors(socket.as_fd(), to.is_ipv6())?;
+    hear_errors(&socket, to.is_ipv6(), true)?;
     socket.connect(&to.into())?;
     Ok(socket)
-}
-
-fn hear_errors(descriptor: BorrowedFd<'_>, ipv6: bool) -> io::Result<()> {
-    if ipv6 {
-        setsockopt(&descriptor, sockopt::Ipv6RecvErr, &true)?;
-    } else {
-        setsockopt(&descriptor, sockopt::Ipv4RecvErr, &true)?;
-    }
-    Ok(())
 }
 
 /// `PROBE`: the don't-fragment bit is set and the kernel's memory of the path is ignored (RFC 4821).

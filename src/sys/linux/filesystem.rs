@@ -29,8 +29,8 @@ pub(super) async fn filesystems() -> Known<Vec<Filesystem>> {
     let mounts = mounts()?;
     let fstab = fs::read_to_string("/etc/fstab").unwrap_or_default();
     let mut seen = HashSet::new();
-    let mut wanted: Vec<Filesystem> = mounts
-        .iter()
+    let mut wanted: Vec<Filesystem> = on_top(&mounts)
+        .into_iter()
         .filter(|mount| holds_data(&mount.fs_type, &mount.mount_point.to_string_lossy()))
         // A bind mount shows the same file system again; the first place is its own.
         .filter(|mount| seen.insert(mount.majmin.clone()))
@@ -42,6 +42,15 @@ pub(super) async fn filesystems() -> Known<Vec<Filesystem>> {
         read.splice(0..0, measure_all(round).await);
     }
     Ok(read)
+}
+
+/// Of several mounts at one place only the last can be reached; the others lie beneath it.
+fn on_top(mounts: &[MountInfo]) -> Vec<&MountInfo> {
+    let mut places = HashSet::new();
+    let mut reachable: Vec<&MountInfo> =
+        mounts.iter().rev().filter(|mount| places.insert(mount.mount_point.as_path())).collect();
+    reachable.reverse();
+    reachable
 }
 
 pub(super) async fn filesystem_of(path: &str) -> Known<Filesystem> {
@@ -100,8 +109,9 @@ async fn measure_all(round: Vec<Filesystem>) -> Vec<Filesystem> {
     // disk), each is asked again on its own.
     let (remote, local): (Vec<_>, Vec<_>) = round.into_iter().partition(|one| is_remote(&one.kind));
     let asked = local.clone();
-    let together =
-        off_thread("local file systems", STATVFS_WAIT, move || Ok(asked.into_iter().map(fill).collect::<Vec<_>>()));
+    let together = off_thread("local file systems", STATVFS_WAIT, move || {
+        Ok(asked.into_iter().filter(|one| !is_file(&one.mount)).map(fill).collect::<Vec<_>>())
+    });
     let apart = join_all(remote.into_iter().map(measure));
     let (together, apart) = tokio::join!(together, apart);
     let local = match together {
@@ -109,6 +119,11 @@ async fn measure_all(round: Vec<Filesystem>) -> Vec<Filesystem> {
         Err(_) => join_all(local.into_iter().map(measure)).await,
     };
     local.into_iter().chain(apart).filter(|one| one.total_bytes > 0 || one.unread.is_some()).collect()
+}
+
+/// Containers have single files mounted into them (`/etc/hosts`), which are no file systems of their own.
+fn is_file(mount: &str) -> bool {
+    fs::metadata(mount).is_ok_and(|place| place.is_file())
 }
 
 fn is_remote(kind: &str) -> bool {

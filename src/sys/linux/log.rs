@@ -31,10 +31,10 @@ const WORST_LEVELS: [&str; 5] = ["emerg", "alert", "crit", "err", "warning"];
 const FILES: &[&str] = &["/var/log/syslog", "/var/log/messages", "/var/log/kern.log"];
 
 pub(super) async fn log_lines(minutes: u32) -> Known<Vec<LogLine>> {
-    if Path::new("/run/systemd/journal/socket").exists() {
-        if let Ok(lines) = journal(minutes).await {
-            return Ok(lines);
-        }
+    if Path::new("/run/systemd/journal/socket").exists()
+        && let Ok(lines) = journal(minutes).await
+    {
+        return Ok(lines);
     }
     off_thread("the log files", FILES_WAIT, move || files_and_ring(minutes)).await
 }

@@ -2,6 +2,7 @@
 
 mod account;
 mod address;
+mod arp;
 mod bounded;
 mod change;
 mod clock;
@@ -26,8 +27,8 @@ mod socket;
 mod tunnel;
 
 pub use error_queue::{
-    HOST_DOWN, MESSAGE_TOO_LARGE, bind_to_interface, complaint_about_connection, forbid_fragments, interface_index,
-    link_mtu_towards, send_datagram,
+    HOST_DOWN, MESSAGE_TOO_LARGE, bind_to_interface, complaint_about_connection, complaint_heard, forbid_fragments,
+    hear_errors, interface_index, is_in_progress, link_mtu_towards, send_datagram,
 };
 pub use runtime::{interrupted, make_private_folder, system_state_folder};
 
@@ -68,6 +69,16 @@ impl Machine for LocalMachine {
         neighbour::neighbours(&self.netlink).await
     }
 
+    async fn who_has(
+        &self,
+        interface: &str,
+        address: IpAddr,
+        source: Option<IpAddr>,
+        wait: Duration,
+    ) -> Known<Option<String>> {
+        arp::who_has(&self.netlink, interface, address, source, wait).await
+    }
+
     async fn radio(&self, interface: &str) -> Known<Option<Radio>> {
         radio::radio(&self.netlink, interface).await
     }
@@ -94,6 +105,10 @@ impl Machine for LocalMachine {
 
     async fn kernel_setting(&self, name: &str) -> Known<String> {
         setting::kernel_setting(name).await
+    }
+
+    async fn kernel_counter(&self, name: &str) -> Known<u64> {
+        setting::kernel_counter(name).await
     }
 
     async fn account(&self) -> Known<Account> {

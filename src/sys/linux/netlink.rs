@@ -6,18 +6,36 @@ use futures_util::stream::{Stream, TryStreamExt};
 use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
 use rtnetlink::{Error, Handle};
 use std::collections::HashMap;
-use tokio::sync::OnceCell;
+use std::sync::Arc;
+use tokio::sync::{Mutex, OnceCell, OwnedMutexGuard};
 
 /// Opened at the first question, then reused.
 #[derive(Debug, Default)]
 pub(super) struct Netlink {
     handle: OnceCell<Handle>,
+    /// The kernel refuses a dump with EBUSY while another one runs on the same socket, so they take turns.
+    turn: Arc<Mutex<()>>,
+}
+
+/// The handle, for as long as it is this caller's turn. Not to be held while asking for another one.
+pub(super) struct Turn {
+    handle: Handle,
+    _turn: OwnedMutexGuard<()>,
+}
+
+impl std::ops::Deref for Turn {
+    type Target = Handle;
+
+    fn deref(&self) -> &Handle {
+        &self.handle
+    }
 }
 
 impl Netlink {
     /// The handle; opens the socket at the first call.
-    pub(super) async fn handle(&self) -> Known<Handle> {
-        self.handle
+    pub(super) async fn handle(&self) -> Known<Turn> {
+        let handle = self
+            .handle
             .get_or_try_init(|| async {
                 let (connection, handle, _) = rtnetlink::new_connection()
                     .map_err(|error| Unknown::Failed(format!("no netlink socket: {error}")))?;
@@ -25,7 +43,8 @@ impl Netlink {
                 Ok(handle)
             })
             .await
-            .cloned()
+            .cloned()?;
+        Ok(Turn { handle, _turn: Arc::clone(&self.turn).lock_owned().await })
     }
 
     /// All links as the kernel sends them.

@@ -59,12 +59,17 @@ pub(super) async fn pressure() -> Known<Pressure> {
         return Err(Unknown::Failed("this kernel keeps no pressure information".to_owned()));
     }
     Ok(Pressure {
-        cpu_some_percent: cpu.map(|cpu| f64::from(cpu.some.avg10)),
-        memory_some_percent: memory.as_ref().map(|memory| f64::from(memory.some.avg10)),
-        memory_full_percent: memory.map(|memory| f64::from(memory.full.avg10)),
-        io_some_percent: io.as_ref().map(|io| f64::from(io.some.avg10)),
-        io_full_percent: io.map(|io| f64::from(io.full.avg10)),
+        cpu_some_percent: cpu.map(|cpu| percent(cpu.some.avg10)),
+        memory_some_percent: memory.as_ref().map(|memory| percent(memory.some.avg10)),
+        memory_full_percent: memory.map(|memory| percent(memory.full.avg10)),
+        io_some_percent: io.as_ref().map(|io| percent(io.some.avg10)),
+        io_full_percent: io.map(|io| percent(io.full.avg10)),
     })
+}
+
+/// The kernel writes two decimals, which a wider number would show as many.
+fn percent(average: f32) -> f64 {
+    (f64::from(average) * 100.0).round() / 100.0
 }
 
 #[cfg(test)]

@@ -95,8 +95,7 @@ async fn look(fake: &Fake, probe: &'static str, args: Json) -> (Vec<Observation>
         layer: Layer::Dns,
         args: args.as_object().expect("an object").clone(),
         deadline: start + Duration::from_secs(60),
-        emit: &|_| (),
-    };
+        emit: &|_| (), seen: &|_| Vec::new() };
     let observations = (look.probe.run)(&look).await;
     (observations, start.elapsed())
 }

@@ -8,7 +8,7 @@ pub mod time;
 pub mod trace;
 pub mod udp;
 
-use super::{Connection, Dial, EchoSeries, Failure, Hop, LookupFailure, Network, PathMtu, Reply, ServerTime};
+use super::{Connection, Dial, EchoSeries, Failure, Hop, LookupFailure, Network, PathMtu, Refusal, Reply, ServerTime};
 use crate::sys::{self, LocalMachine, Machine};
 use async_trait::async_trait;
 use std::net::{IpAddr, SocketAddr};
@@ -21,6 +21,10 @@ pub struct RealNetwork;
 #[async_trait(?Send)]
 impl Network for RealNetwork {
     async fn connect(&self, to: SocketAddr, dial: &Dial) -> Result<Connection, Failure> {
+        tcp::connect(to, dial).await.map_err(|refusal| refusal.failure)
+    }
+
+    async fn try_connect(&self, to: SocketAddr, dial: &Dial) -> Result<Connection, Refusal> {
         tcp::connect(to, dial).await
     }
 

@@ -89,10 +89,22 @@ async fn way_to(to: IpAddr, small: u32, deadline: Instant) -> Option<Search> {
         let search = Search { to, method: Method::Echo(client), patience: FIRST_WAIT, deadline };
         search.proven(small).await
     };
-    if let Some(search) = by_echo.await {
-        return Some(search);
+    let by_datagram = Search { to, method: Method::Datagram, patience: FIRST_WAIT, deadline }.proven(small);
+    tokio::pin!(by_echo, by_datagram);
+    // Echo is the better way, because hosts do not limit its rate; it gets the time that the other has shown to do.
+    tokio::select! {
+        search = &mut by_echo => match search {
+            Some(search) => Some(search),
+            None => by_datagram.await,
+        },
+        search = &mut by_datagram => match search {
+            Some(search) => match tokio::time::timeout(search.patience, by_echo).await {
+                Ok(Some(better)) => Some(better),
+                _ => Some(search),
+            },
+            None => by_echo.await,
+        },
     }
-    Search { to, method: Method::Datagram, patience: FIRST_WAIT, deadline }.proven(small).await
 }
 
 /// The limit that somebody names for a full-size datagram.

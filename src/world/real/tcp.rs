@@ -2,27 +2,63 @@
 //! middlebox never speaks for the next attempt.
 
 use super::scoped;
+use super::trace::failure_of;
 use crate::sys;
-use crate::world::{Connection, Dial, Failure};
-use socket2::{Domain, Protocol, Socket, Type};
+use crate::world::{Connection, Dial, Failure, Refusal};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
-use tokio::net::TcpSocket;
+use tokio::net::TcpStream;
 
-pub(super) async fn connect(to: SocketAddr, dial: &Dial) -> Result<Connection, Failure> {
+pub(super) async fn connect(to: SocketAddr, dial: &Dial) -> Result<Connection, Refusal> {
     let to = scoped(to).await;
-    let socket = prepared(to, dial, Type::STREAM, Protocol::TCP).map_err(|error| Failure::from_io(&error))?;
-    let socket = TcpSocket::from_std_stream(socket.into());
+    let plain = |error: io::Error| Refusal { failure: Failure::from_io(&error), said: None };
+    let socket = prepared(to, dial, Type::STREAM, Protocol::TCP).map_err(plain)?;
+    // Where it cannot be heard, who refuses stays unknown.
+    let _ = sys::hear_errors(&socket, to.is_ipv6(), true);
     let started = Instant::now();
-    match tokio::time::timeout(dial.wait, socket.connect(to)).await {
-        Err(_) => Err(Failure::Timeout),
-        Ok(Err(error)) => Err(Failure::from_io(&error)),
-        Ok(Ok(stream)) => {
+    match socket.connect(&to.into()) {
+        Err(error) if !sys::is_in_progress(&error) => return Err(plain(error)),
+        _ => {}
+    }
+    let stream = TcpStream::from_std(socket.into()).map_err(plain)?;
+    match tokio::time::timeout(dial.wait, stood(&stream)).await {
+        Err(_) => Err(Refusal { failure: Failure::Timeout, said: None }),
+        Ok(Err(error)) => Err(refusal(&stream, to, &error)),
+        Ok(Ok(())) => {
             let took = started.elapsed();
+            // A connection that stands is not to be ended by an error that may be a passing one (RFC 5461).
+            let _ = sys::hear_errors(&SockRef::from(&stream), to.is_ipv6(), false);
             Ok(Connection { local: stream.local_addr().ok(), stream: Box::new(stream), took })
         }
     }
+}
+
+/// Waits until the connection stands or has failed.
+async fn stood(stream: &TcpStream) -> io::Result<()> {
+    stream.writable().await?;
+    match stream.take_error()? {
+        Some(error) => Err(error),
+        None => stream.peer_addr().map(drop),
+    }
+}
+
+/// What the error means, with what its ICMP message said where there was one: the system folds several kinds of
+/// refusal into one number.
+fn refusal(stream: &TcpStream, to: SocketAddr, error: &io::Error) -> Refusal {
+    let plain = Failure::from_io(error);
+    let complaint = sys::complaint_heard(&SockRef::from(stream));
+    let Some((said, from)) = complaint.and_then(|complaint| Some((failure_of(complaint.said), complaint.from?))) else {
+        return Refusal { failure: plain, said: None };
+    };
+    let here = from != to.ip() && stream.local_addr().is_ok_and(|local| local.ip() == from);
+    let failure = match said {
+        Failure::Prohibited | Failure::Refused if here => Failure::LocalDenied,
+        Failure::Prohibited | Failure::TimeExceeded => said.clone(),
+        _ => plain,
+    };
+    Refusal { failure, said: Some((said, from)) }
 }
 
 /// A non-blocking socket, bound to the source and interface that the caller wants.
@@ -63,13 +99,15 @@ mod tests {
         drop(peer);
         assert_eq!(connection.stream.read(&mut [0; 1]).await.unwrap(), 0);
         drop(server);
-        assert_eq!(connect(to, &dial).await.err(), Some(Failure::Refused));
+        let refused = Refusal { failure: Failure::Refused, said: None };
+        assert_eq!(connect(to, &dial).await.err(), Some(refused));
     }
 
     #[tokio::test]
     async fn a_source_that_is_not_ours_is_no_source() {
         let dial = Dial { source: Some("192.0.2.7".parse().unwrap()), ..Dial::within(Duration::from_secs(1)) };
         let to = "127.0.0.1:9".parse().unwrap();
-        assert_eq!(connect(to, &dial).await.err(), Some(Failure::NoSource));
+        let refused = Refusal { failure: Failure::NoSource, said: None };
+        assert_eq!(connect(to, &dial).await.err(), Some(refused));
     }
 }

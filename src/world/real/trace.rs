@@ -2,7 +2,7 @@
 
 use super::scoped;
 use crate::sys::{self, Complaint, Datagram, Heard, Said};
-use crate::world::{Failure, Hop};
+use crate::world::{Failure, Hop, loop_in};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use std::io;
@@ -13,6 +13,10 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 /// Between the first datagrams of two hops: nearer hops first, so that the target is seen before all higher hop limits
 /// have been spent on it (hosts limit the rate of their ICMP errors; Linux sends six, then one a second).
 const STAGGER: Duration = Duration::from_millis(10);
+/// Hops that are asked in one wave.
+const WAVE: u8 = 8;
+/// Between the waves, for the same reason: a loop or a refusal is seen before its two routers have nothing left to say.
+const BETWEEN_WAVES: Duration = Duration::from_millis(300);
 /// When a hop that has not answered is asked again.
 const SECOND_TRY: Duration = Duration::from_millis(500);
 /// How long the second of two questions that were sent together may lag behind the first.
@@ -49,8 +53,12 @@ pub(super) async fn trace(to: IpAddr, port: u16, hops: u8, wait: Duration) -> Re
     Ok(tidy(found))
 }
 
-/// Whether nothing more can be learned: something ended the way, and every hop before that has spoken.
+/// Whether nothing more can be learned: something ended the way, and every hop before that has spoken; or packets go
+/// round.
 fn is_complete(found: &[Option<Hop>]) -> bool {
+    if loop_in(found.iter().flatten()).is_some() {
+        return true;
+    }
     let answered = |hop: &&Option<Hop>| hop.as_ref().is_some_and(|hop| hop.address.is_some());
     let ended = found.iter().position(|hop| hop.as_ref().is_some_and(|hop| hop.is_target || hop.said.is_some()));
     ended.is_some_and(|end| found[..end].iter().filter(answered).count() == end)
@@ -58,11 +66,7 @@ fn is_complete(found: &[Option<Hop>]) -> bool {
 
 /// The hops up to the one that ended the way, else up to the last one that answered.
 fn tidy(found: Vec<Option<Hop>>) -> Vec<Hop> {
-    let mut hops: Vec<Hop> = found
-        .into_iter()
-        .zip(1..)
-        .map(|(hop, ttl)| hop.unwrap_or(Hop { ttl, address: None, took: None, said: None, is_target: false }))
-        .collect();
+    let mut hops: Vec<Hop> = found.into_iter().zip(1..).map(|(hop, ttl)| hop.unwrap_or(Hop::silent(ttl))).collect();
     let end = hops
         .iter()
         .position(|hop| hop.is_target || hop.said.is_some())
@@ -73,7 +77,7 @@ fn tidy(found: Vec<Option<Hop>>) -> Vec<Hop> {
 
 /// One hop, asked twice. Ends when it answered or the wait is over.
 async fn hop(to: SocketAddr, ttl: u8, wait: Duration) -> io::Result<Hop> {
-    let start = STAGGER * u32::from(ttl - 1);
+    let start = STAGGER * u32::from(ttl - 1) + BETWEEN_WAVES * u32::from((ttl - 1) / WAVE);
     let datagram = Datagram { to, hops: Some(ttl), packet_bytes: PACKET_BYTES, whole: false };
     let mut tries: FuturesUnordered<_> = [start, start + SECOND_TRY]
         .into_iter()
@@ -82,7 +86,7 @@ async fn hop(to: SocketAddr, ttl: u8, wait: Duration) -> io::Result<Hop> {
             sys::send_datagram(&datagram, wait.saturating_sub(at)).await
         })
         .collect();
-    let mut silent = Hop { ttl, address: None, took: None, said: None, is_target: false };
+    let mut silent = Hop::silent(ttl);
     while let Some(heard) = tries.next().await {
         match heard? {
             Heard::Nothing => {}

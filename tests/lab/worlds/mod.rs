@@ -1,10 +1,30 @@
 //! All worlds, by what is wrong in them. A world is one value; a file of worlds is one line here.
 
+mod dns;
 mod healthy;
+mod host;
+mod link;
+mod path;
+mod process;
+mod proxy;
+mod tls;
+mod transport;
+mod web;
 
 use crate::world::World;
 
-const ALL: &[&[World]] = &[healthy::WORLDS];
+const ALL: &[&[World]] = &[
+    healthy::WORLDS,
+    link::WORLDS,
+    path::WORLDS,
+    dns::WORLDS,
+    proxy::WORLDS,
+    transport::WORLDS,
+    tls::WORLDS,
+    web::WORLDS,
+    process::WORLDS,
+    host::WORLDS,
+];
 
 /// Every world.
 pub fn all() -> Vec<World> {

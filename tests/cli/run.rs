@@ -1,0 +1,188 @@
+//! Whole runs on this machine, with a playbook that stays on the loopback.
+
+use crate::{Call, Ended};
+use std::fs;
+use std::path::Path;
+
+/// A playbook whose verdict does not depend on the machine: nothing listens on the resolver's port, and `localhost`
+/// needs no resolver.
+const PLAYBOOK: &str = r#"
+schema = 1
+id = "own-resolver"
+title = "The resolver of this test"
+says = ["the test resolver is down"]
+
+[inputs.name]
+kind = "text"
+ask = "Which name?"
+
+[[check]]
+id = "resolver"
+probe = "dns"
+servers = ["127.0.0.1:1"]
+name = "{{ name }}"
+goal = true
+
+[[cause]]
+id = "nothing-listens"
+layer = "dns"
+prior = "common"
+title = "Nothing listens on the resolver's port"
+when = [{ check = "resolver", code = "dns.port_closed" }]
+plain = "The program that finds addresses is not running."
+workaround = ["One", "Two", "Three", "Four"]
+verify = "resolver"
+"#;
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("own.toml"), PLAYBOOK).unwrap();
+        Folder(folder)
+    }
+
+    fn playbook(&self) -> String {
+        self.0.path().join("own.toml").to_string_lossy().into_owned()
+    }
+}
+
+fn packets(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .map(|entries| entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect())
+        .unwrap_or_default();
+    names.retain(|name| name.starts_with("firstline-"));
+    names.sort();
+    names
+}
+
+const WORKS: &str = "name=localhost";
+const FAILS: &str = "name=crm.example.test";
+
+fn run(name: &str, more: &[&str], change: impl Fn(Call) -> Call) -> Ended {
+    let folder = Folder::new();
+    let playbook = folder.playbook();
+    let arguments = [&["run", playbook.as_str(), "--set", name], more].concat();
+    change(Call::new(&arguments)).end()
+}
+
+#[test]
+fn a_fault_exits_2_and_leaves_a_whole_packet_in_the_state_folder() {
+    let ended = run(FAILS, &[], |call| call).silent(2);
+    assert!(ended.stdout.starts_with("FAULT in dns"), "{}", ended.stdout);
+    let folder = ended.home.path().join(".local/state/firstline/packets");
+    let names = packets(&folder);
+    assert_eq!(names.len(), 3, "{names:?}");
+    let zip = names.iter().find(|name| name.ends_with(".zip")).unwrap();
+    let path = folder.join(zip).to_string_lossy().into_owned();
+    assert!(ended.stdout.contains(zip.as_str()) || ended.stdout.contains("Packet"), "{}", ended.stdout);
+    let verified = crate::call(&["packet", "verify", &path]).silent(0);
+    assert!(verified.stdout.starts_with("WHOLE"), "{}", verified.stdout);
+    let shown = crate::call(&["packet", "render", &path]).silent(0);
+    assert_eq!(shown.stdout, ended.stdout, "a stored packet renders to the same bytes");
+    assert!(!ended.home.path().join(".local/state/firstline/spool").exists(), "the spool is gone");
+}
+
+#[test]
+fn json_is_one_document_with_the_path_of_the_packet() {
+    let ended = run(FAILS, &["--format", "json"], |call| call).silent(2);
+    let document = ended.document();
+    assert_eq!(document["verdict"]["status"], "fault");
+    assert!(Path::new(document["run"]["packet_path"].as_str().unwrap()).is_file());
+}
+
+#[test]
+fn a_healthy_run_writes_a_packet_only_where_one_is_wanted() {
+    let ended = run(WORKS, &[], |call| call).silent(0);
+    assert!(ended.stdout.starts_with("HEALTHY"), "{}", ended.stdout);
+    assert_eq!(packets(&ended.home.path().join(".local/state/firstline/packets")), Vec::<String>::new());
+    let wanted = run(WORKS, &["--ticket", "INC-1"], |call| call).silent(0);
+    assert_eq!(packets(&wanted.home.path().join(".local/state/firstline/packets")).len(), 3);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_replaced_and_named() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let inside = file.path().join("packets").to_string_lossy().into_owned();
+    let ended = run(FAILS, &["--output", &inside, "--format", "json"], |call| call).silent(2);
+    let document = ended.document();
+    assert!(document["run"]["warnings"][0].as_str().unwrap().contains(&inside), "{document}");
+    let written = document["run"]["packet_path"].as_str().unwrap();
+    assert!(written.starts_with(&*ended.home.path().to_string_lossy()), "{written}");
+}
+
+#[test]
+fn without_a_place_to_write_the_report_still_comes() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let nowhere = file.path().join("x").to_string_lossy().into_owned();
+    let ended = run(FAILS, &["--format", "json"], |call| {
+        call.env("HOME", &nowhere).env("XDG_STATE_HOME", &nowhere).env("TMPDIR", &nowhere)
+    });
+    assert_eq!((ended.exit, ended.stderr.as_str()), (2, ""));
+    let document = ended.document();
+    assert_eq!(document["verdict"]["status"], "fault");
+    if document["run"]["packet_path"].is_null() {
+        assert!(!document["run"]["warnings"].as_array().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn garbage_in_the_environment_hurts_nobody() {
+    let ended = run(WORKS, &[], |call| {
+        call.env("http_proxy", "::::not a url").env("HTTPS_PROXY", "\u{1b}[31m").env("TERM", "dumb").env("LC_ALL", "xx")
+    });
+    ended.silent(0);
+    run(WORKS, &[], |call| call.without_env("PATH")).silent(0);
+}
+
+#[test]
+fn unattended_a_missing_input_is_bad_usage_with_the_command_to_type() {
+    let folder = Folder::new();
+    crate::call(&["run", &folder.playbook()]).refuses(
+        "error: the playbook `own-resolver` needs `name`: Which name?\n\n\
+         hint: firstline run own-resolver --set name=...",
+    );
+    crate::call(&["run", &folder.playbook(), "--set", "nam=x"])
+        .refuses("error: the playbook `own-resolver` has no input `nam`\n\nhint: did you mean `name`?");
+}
+
+#[test]
+fn an_unknown_question_is_bad_usage() {
+    let folder = Folder::new();
+    let ended =
+        Call::new(&["run", &folder.playbook(), "--set", FAILS, "--answer", "mood=good"]).within(folder.0.path()).end();
+    assert_eq!(ended.exit, 3);
+    assert!(ended.stderr.contains("asks no question `mood`"), "{}", ended.stderr);
+}
+
+#[test]
+fn replay_gives_the_same_verdict() {
+    let folder = Folder::new();
+    let output = folder.0.path().to_string_lossy().into_owned();
+    let ran = Call::new(&["run", &folder.playbook(), "--set", FAILS, "--output", &output]).end().silent(2);
+    let zip = packets(folder.0.path()).into_iter().find(|name| name.ends_with(".zip")).unwrap();
+    let path = folder.0.path().join(zip).to_string_lossy().into_owned();
+    let replayed = crate::call(&["replay", &path]).silent(2);
+    assert_eq!(replayed.stdout, ran.stdout);
+}
+
+#[test]
+fn at_the_deadline_the_packet_is_complete() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("slow.toml");
+    // A resolver that takes queries and never answers.
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let server = silent.local_addr().unwrap().to_string();
+    fs::write(&path, PLAYBOOK.replace("127.0.0.1:1", &server)).unwrap();
+    let started = std::time::Instant::now();
+    let arguments = ["run", path.to_str().unwrap(), "--set", FAILS, "--deadline", "300ms", "--format", "json"];
+    let ended = Call::new(&arguments).end();
+    let document = ended.document();
+    // A probe that sees that its time cannot suffice may end before the deadline strikes.
+    assert!(["deadline", "complete"].contains(&document["run"]["ended"].as_str().unwrap()), "{document}");
+    assert_eq!((ended.exit, &document["verdict"]["status"]), (3, &"undecided".into()));
+    assert!(Path::new(document["run"]["packet_path"].as_str().unwrap()).is_file());
+    assert!(started.elapsed().as_secs() < 5);
+    assert_eq!(ended.stderr, "");
+}

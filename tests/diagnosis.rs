@@ -1,0 +1,231 @@
+//! Promises of the diagnosis that hold for any stack: the search is a halving, a success proves its path, an unknown
+//! never moves blame, and the order of the observations does not matter.
+
+use firstline::diagnosis::evidence::Evidence;
+use firstline::diagnosis::judge;
+use firstline::diagnosis::suspects::{Reach, standing};
+use firstline::diagnosis::verdict::Status;
+use firstline::layer::Layer;
+use firstline::observation::{Certainty, Observation, Outcome, Via};
+use firstline::packet::Case;
+use firstline::playbook::condition::{Atom, Over, Test};
+use firstline::playbook::{Cause, Check, Condition, Playbook, Prior};
+use firstline::probe::Cost;
+use firstline::problem::Code;
+use proptest::prelude::*;
+use std::collections::HashSet;
+
+/// A problem that a success above it disproves, seen without waiting.
+const BROKEN: Code = Code::TcpRefused;
+
+fn check(id: &str, after: &[String]) -> Check {
+    Check {
+        id: id.to_owned(),
+        probe: "tcp".to_owned(),
+        title: None,
+        layer: Layer::Transport,
+        cost: Cost::Network,
+        goal: false,
+        after: after.to_vec(),
+        may_affect: Vec::new(),
+        control_for: Vec::new(),
+        when: None,
+        args: Default::default(),
+    }
+}
+
+fn cause(id: &str, of: &str) -> Cause {
+    Cause {
+        id: id.to_owned(),
+        layer: Layer::Transport,
+        prior: Prior::Common,
+        title: id.to_owned(),
+        when: Condition::All(vec![Condition::Atom(Atom {
+            check: of.to_owned(),
+            over: Over::Any,
+            test: Test::Code(BROKEN),
+        })]),
+        culprit: None,
+        plain: id.to_owned(),
+        technical: None,
+        workaround: Vec::new(),
+        verify: None,
+        escalate: None,
+        degrades: false,
+        security_stop: false,
+    }
+}
+
+/// A stack of `size` checks, each on top of the one before, with one cause for each; the top is the goal.
+fn stack(size: usize) -> Playbook {
+    let mut playbook = Playbook { id: "stack".to_owned(), ..Playbook::default() };
+    for level in 0..size {
+        let after: Vec<String> = level.checked_sub(1).map(|lower| format!("level-{lower}")).into_iter().collect();
+        let mut check = check(&format!("level-{level}"), &after);
+        check.goal = level + 1 == size;
+        playbook.checks.push(check);
+        playbook.causes.push(cause(&format!("broken-{level}"), &format!("level-{level}")));
+    }
+    playbook
+}
+
+fn seen(check: &str, outcome: Outcome) -> Observation {
+    let mut observation =
+        Observation::new("tcp", Layer::Transport, check, None, outcome, format!("{check} is {outcome:?}"));
+    if outcome == Outcome::Problem {
+        observation.code = Some(BROKEN);
+        observation.certainty = Some(Certainty::Confirmed);
+    }
+    observation
+}
+
+/// What a stack looks like when everything from `fault` upwards fails.
+fn world(size: usize, fault: usize) -> Vec<Observation> {
+    let outcome = |level| if level < fault { Outcome::Ok } else { Outcome::Problem };
+    (0..size).map(|level| seen(&format!("level-{level}"), outcome(level))).collect()
+}
+
+/// Looks one check at a time, always at the best one, until one suspect stands.
+fn search(playbook: &Playbook, world: &[Observation]) -> (usize, Vec<usize>) {
+    let mut looked: Vec<Observation> = Vec::new();
+    let mut finished = HashSet::new();
+    loop {
+        let evidence = Evidence::new(playbook, &looked, Some(&finished));
+        let left = standing(&evidence);
+        let open: Vec<&str> =
+            playbook.checks.iter().map(|check| check.id.as_str()).filter(|check| !finished.contains(*check)).collect();
+        if left.len() <= 1 || open.is_empty() {
+            return (looked.len(), left);
+        }
+        let reach = Reach::new(playbook, &evidence.graph);
+        let best = reach.best(playbook, &evidence.graph, &open, &left.iter().copied().collect()).expect("one is open");
+        let observation = world.iter().find(|seen| seen.check == best).expect("the world knows every level").clone();
+        finished.insert(best.to_owned());
+        looked.push(observation);
+    }
+}
+
+#[test]
+fn a_single_fault_is_found_in_about_log2_checks() {
+    for size in [1, 2, 3, 7, 13, 30, 100, 1000] {
+        let playbook = stack(size);
+        let bound = (size as f64).log2().ceil() as usize + 2;
+        for fault in [0, size / 3, size / 2, size - 1] {
+            let (checks, left) = search(&playbook, &world(size, fault));
+            assert!(checks <= bound, "{size} levels, fault at {fault}: {checks} checks, bound {bound}");
+            assert_eq!(left, [fault], "{size} levels");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_lowest_broken_level_is_blamed(size in 1usize..24, fault in 0usize..24) {
+        let fault = fault % size;
+        let verdict = judge(&stack(size), &world(size, fault), &Case::default()).verdict;
+        prop_assert_eq!(verdict.status, Status::Fault);
+        prop_assert_eq!(verdict.cause, Some(format!("broken-{fault}")));
+    }
+
+    #[test]
+    fn the_order_of_observations_does_not_matter(size in 2usize..12, fault in 0usize..12, seed in any::<u64>()) {
+        let playbook = stack(size);
+        let mut observations = world(size, fault % size);
+        let before = judge(&playbook, &observations, &Case::default());
+        let mut state = seed;
+        observations.sort_by_key(|observation| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(observation.id.len() as u64 + 1442695040888963407);
+            state
+        });
+        let after = judge(&playbook, &observations, &Case::default());
+        prop_assert_eq!(before.verdict, after.verdict);
+    }
+
+    #[test]
+    fn an_unknown_never_moves_blame(size in 3usize..12, fault in 1usize..12, hidden in 0usize..12) {
+        let fault = 1 + fault % (size - 1);
+        let hidden = hidden % size;
+        prop_assume!(hidden != fault);
+        let playbook = stack(size);
+        let mut observations = world(size, fault);
+        observations[hidden] = seen(&format!("level-{hidden}"), Outcome::Unknown);
+        observations[hidden].reason = Some("needs root".to_owned());
+        let verdict = judge(&playbook, &observations, &Case::default()).verdict;
+        prop_assert_eq!(verdict.cause, Some(format!("broken-{fault}")));
+        let hidden = format!("level-{hidden}");
+        prop_assert!(verdict.not_tested.iter().any(|untested| untested.check == hidden), "it is not named");
+    }
+
+    #[test]
+    fn every_verdict_cites_what_was_seen(size in 1usize..12, fault in 0usize..14) {
+        let observations = world(size, fault);
+        let verdict = judge(&stack(size), &observations, &Case::default()).verdict;
+        for id in verdict.because.iter().chain(verdict.ruled_out.iter().flat_map(|ruled| &ruled.by)) {
+            prop_assert!(observations.iter().any(|observation| observation.id == *id));
+        }
+    }
+}
+
+/// A gateway that does not answer pings, beneath a port that does.
+fn gateway_and_port(port: Observation) -> (Playbook, Vec<Observation>) {
+    let mut playbook = Playbook { id: "path".to_owned(), ..Playbook::default() };
+    let mut gateway = check("gateway", &[]);
+    gateway.layer = Layer::Route;
+    let mut target = check("port", &["gateway".to_owned()]);
+    target.goal = true;
+    playbook.checks = vec![gateway, target];
+    let mut silent = Observation::new("echo", Layer::Route, "gateway", None, Outcome::Problem, "no reply".to_owned());
+    silent.code = Some(Code::RouteGatewaySilent);
+    silent.certainty = Some(Certainty::Confirmed);
+    silent.via = Via { gateway: Some("192.0.2.1".to_owned()), ..Via::default() };
+    (playbook, vec![silent, port])
+}
+
+fn port(outcome: Outcome, gateway: &str) -> Observation {
+    let mut port = seen("port", outcome);
+    port.via = Via {
+        gateway: Some(gateway.to_owned()),
+        interface: Some("eth0".to_owned()),
+        peer: Some("198.51.100.10:443".to_owned()),
+        ..Via::default()
+    };
+    port
+}
+
+#[test]
+fn a_success_clears_the_gateway_that_it_used() {
+    let (playbook, observations) = gateway_and_port(port(Outcome::Ok, "192.0.2.1"));
+    let verdict = judge(&playbook, &observations, &Case::default()).verdict;
+    assert_eq!(verdict.status, Status::Healthy);
+    assert_eq!(verdict.notes.len(), 1, "{:?}", verdict.notes);
+}
+
+#[test]
+fn a_refusal_by_the_target_clears_the_gateway_too() {
+    let (playbook, observations) = gateway_and_port(port(Outcome::Problem, "192.0.2.1"));
+    let verdict = judge(&playbook, &observations, &Case::default()).verdict;
+    assert_eq!((verdict.status, verdict.layer), (Status::Fault, Some(Layer::Transport)));
+}
+
+#[test]
+fn a_refusal_over_another_gateway_clears_nothing() {
+    let (playbook, observations) = gateway_and_port(port(Outcome::Problem, "192.0.2.254"));
+    let verdict = judge(&playbook, &observations, &Case::default()).verdict;
+    assert_eq!((verdict.status, verdict.layer), (Status::Fault, Some(Layer::Route)));
+}
+
+#[test]
+fn a_complaint_that_does_not_show_is_not_solved() {
+    let case = Case { symptom: Some("the crm is down".to_owned()), ..Case::default() };
+    let verdict = judge(&stack(3), &world(3, 3), &case).verdict;
+    assert_eq!((verdict.status, verdict.code), (Status::Undecided, Some(Code::CaseNotReproduced)));
+}
+
+#[test]
+fn a_silence_without_a_witness_stays_suspected() {
+    let mut silent = seen("level-0", Outcome::Problem);
+    silent.code = Some(Code::TcpTimeout);
+    silent.via = Via { interface: Some("eth0".to_owned()), ..Via::default() };
+    let verdict = judge(&stack(1), std::slice::from_ref(&silent), &Case::default()).verdict;
+    assert_eq!(verdict.certainty, Certainty::Suspected);
+}

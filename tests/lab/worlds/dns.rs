@@ -1,0 +1,273 @@
+//! Faults of names.
+
+use crate::scene::*;
+use crate::world::*;
+use std::io::ErrorKind::{ConnectionRefused, WouldBlock};
+
+/// What a fault of names must not be blamed on.
+const BELOW: &[&str] = &["link", "ip", "route", "path"];
+
+pub const WORLDS: &[World] = &[
+    World {
+        name: "first-resolver-silent",
+        says: "every page takes five seconds to start",
+        run: ("dns", "www.example.test"),
+        fault: |scene| scene.resolvers[0].mood = ResolverMood::Silent,
+        proof: |eyes| {
+            eyes.no_answer(RESOLVER, WouldBlock)?;
+            eyes.resolves(SECOND_RESOLVER, "www.example.test", WEB)
+        },
+        expect: Expect {
+            innocent: &["link", "ip", "route", "path", SECOND_RESOLVER],
+            seconds: 15.0,
+            ..degraded(&["dns"], &["dns.timeout", "dns.lookup_slow"], Culprit::Contains(RESOLVER))
+        },
+        ..WORLD
+    },
+    World {
+        name: "all-resolvers-silent",
+        says: "the internet is down",
+        run: ("no-internet", ""),
+        fault: |scene| scene.resolvers(ResolverMood::Silent),
+        proof: |eyes| {
+            eyes.no_answer(RESOLVER, WouldBlock)?;
+            eyes.no_answer(SECOND_RESOLVER, WouldBlock)?;
+            eyes.connects("198.51.100.10:443")
+        },
+        expect: Expect {
+            innocent: BELOW,
+            ..fault(&["dns"], &["dns.timeout", "dns.lookup_timeout"], Culprit::OneOf(&[RESOLVER, SECOND_RESOLVER]))
+        },
+        ..WORLD
+    },
+    World {
+        name: "resolver-ports-closed",
+        says: "no page opens",
+        run: ("dns", "www.example.test"),
+        fault: |scene| scene.resolvers(ResolverMood::Closed),
+        proof: |eyes| eyes.no_answer(RESOLVER, ConnectionRefused),
+        expect: Expect {
+            innocent: BELOW,
+            ..fault(&["dns"], &["dns.port_closed"], Culprit::OneOf(&[RESOLVER, SECOND_RESOLVER]))
+        },
+        ..WORLD
+    },
+    World {
+        name: "resolvers-refuse",
+        says: "no page opens on the guest port",
+        run: ("dns", "www.example.test"),
+        fault: |scene| scene.resolvers(ResolverMood::Refuses),
+        proof: |eyes| eyes.answers(RESOLVER, "www.example.test", "Refused"),
+        expect: Expect {
+            innocent: BELOW,
+            ..fault(&["dns"], &["dns.refused"], Culprit::OneOf(&[RESOLVER, SECOND_RESOLVER]))
+        },
+        ..WORLD
+    },
+    World {
+        name: "servfail-for-one-name",
+        says: "our own shop does not open, other pages do",
+        fault: |scene| scene.name("www.example.test", Name::Fails),
+        proof: |eyes| {
+            eyes.answers(RESOLVER, "www.example.test", "ServFail")?;
+            eyes.resolves(RESOLVER, "control.example.test", CONTROL)
+        },
+        expect: Expect {
+            innocent: BELOW,
+            ..fault(&["dns"], &["dns.servfail"], Culprit::OneOf(&["www.example.test", RESOLVER, SECOND_RESOLVER]))
+        },
+        ..WORLD
+    },
+    World {
+        name: "name-does-not-exist",
+        says: "the page in the mail does not open",
+        run: ("one-site-fails", "https://wwww.example.test/"),
+        proof: |eyes| eyes.answers(RESOLVER, "wwww.example.test", "NXDomain"),
+        expect: Expect {
+            innocent: &["link", "ip", "route", "path", RESOLVER],
+            ..fault(&["dns"], &["dns.nxdomain"], Culprit::Contains("wwww.example.test"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "name-without-address",
+        says: "the page of the new branch does not open",
+        fault: |scene| scene.name("www.example.test", Name::Addresses(Vec::new())),
+        proof: |eyes| eyes.answers(RESOLVER, "www.example.test", "NoError"),
+        expect: Expect { innocent: BELOW, ..fault(&["dns"], &["dns.nodata"], Culprit::Contains("www.example.test")) },
+        ..WORLD
+    },
+    World {
+        name: "hosts-file-override",
+        says: "the shop fails on my machine only",
+        fault: |scene| scene.client.hosts.push(format!("{NOBODY} www.example.test")),
+        proof: |eyes| {
+            eyes.resolves(RESOLVER, "www.example.test", WEB)?;
+            eyes.sibling_connects("198.51.100.10:443", true)
+        },
+        expect: Expect {
+            innocent: &["link", "ip", "route", "path", "transport", RESOLVER],
+            ..fault(&["dns"], &["dns.hosts_override"], Culprit::OneOf(&["/etc/hosts", NOBODY]))
+        },
+        ..WORLD
+    },
+    World {
+        name: "resolver-invents-addresses",
+        says: "the CRM shows an advertising page",
+        run: ("one-site-fails", "https://crm.example.test/"),
+        fault: |scene| {
+            scene.resolvers(ResolverMood::Rewrites(ip("198.51.100.99")));
+            scene.serve("198.51.100.99:80", Speaks::Http(Page::Login));
+            scene.serve("198.51.100.99:443", Speaks::Https(Certificate::WrongName, Handshake::Normal, Page::Login));
+        },
+        proof: |eyes| {
+            eyes.resolves(RESOLVER, "crm.example.test", "198.51.100.99")?;
+            eyes.resolves(RESOLVER, "www.example.test", WEB)
+        },
+        expect: Expect {
+            innocent: &["link", "ip", "route", "path", "tls"],
+            ..fault(&["dns"], &["dns.rewritten"], Culprit::NotCompared)
+        },
+        ..WORLD
+    },
+    World {
+        name: "one-resolver-lies",
+        says: "the shop opens for some of us",
+        fault: |scene| {
+            scene.resolvers[0].names.push(("www.example.test".to_owned(), Name::Addresses(vec![ip(NOBODY)])));
+        },
+        proof: |eyes| {
+            eyes.resolves(RESOLVER, "www.example.test", NOBODY)?;
+            eyes.resolves(SECOND_RESOLVER, "www.example.test", WEB)
+        },
+        expect: Expect {
+            innocent: &["link", "ip", "route", SECOND_RESOLVER],
+            ..fault(&["dns"], &["dns.answer_differs"], Culprit::Contains(RESOLVER))
+        },
+        ..WORLD
+    },
+    World {
+        name: "no-resolver-configured",
+        says: "no page opens since the update",
+        run: ("no-internet", ""),
+        fault: |scene| scene.client.nameservers.clear(),
+        proof: |eyes| eyes.connects("198.51.100.10:443"),
+        expect: Expect { innocent: BELOW, ..fault(&["dns"], &["dns.no_resolver"], Culprit::NotCompared) },
+        ..WORLD
+    },
+    World {
+        name: "names-not-asked-of-dns",
+        says: "pages open by number only",
+        run: ("dns", "www.example.test"),
+        fault: |scene| scene.client.nsswitch = "files".to_owned(),
+        proof: |eyes| eyes.resolves(RESOLVER, "www.example.test", WEB),
+        expect: Expect {
+            innocent: &["link", "ip", "route", "path", RESOLVER],
+            ..fault(&["dns"], &["dns.not_in_nsswitch"], Culprit::NotCompared)
+        },
+        ..WORLD
+    },
+    World {
+        name: "every-third-query-silent",
+        says: "pages open, but not every time at once",
+        run: ("dns", "www.example.test"),
+        fault: |scene| scene.resolvers(ResolverMood::SilentEvery(3)),
+        expect: Expect {
+            innocent: BELOW,
+            seconds: 15.0,
+            ..degraded(&["dns"], &["dns.flapping", "dns.lookup_slow"], Culprit::NotCompared)
+        },
+        ..WORLD
+    },
+    World {
+        name: "slow-resolvers",
+        says: "every page waits before it starts",
+        run: ("slow", "https://www.example.test/"),
+        fault: |scene| scene.resolvers(ResolverMood::Slow(1_500)),
+        expect: Expect {
+            innocent: &["link", "ip", "route", "path", "http"],
+            seconds: 20.0,
+            ..degraded(&["dns"], &["dns.slow", "dns.lookup_slow"], Culprit::NotCompared)
+        },
+        ..WORLD
+    },
+    World {
+        name: "resolvers-fail",
+        says: "no page opens",
+        run: ("no-internet", ""),
+        fault: |scene| scene.resolvers(ResolverMood::Fails),
+        proof: |eyes| eyes.answers(RESOLVER, "control.example.test", "ServFail"),
+        expect: Expect {
+            innocent: BELOW,
+            ..fault(&["dns"], &["dns.servfail"], Culprit::OneOf(&[RESOLVER, SECOND_RESOLVER]))
+        },
+        ..WORLD
+    },
+    World {
+        name: "resolver-speaks-no-dns",
+        says: "no page opens behind the new box",
+        run: ("dns", "www.example.test"),
+        fault: |scene| scene.resolvers(ResolverMood::Garbage),
+        expect: Expect {
+            innocent: BELOW,
+            ..fault(&["dns"], &["dns.formerr"], Culprit::OneOf(&[RESOLVER, SECOND_RESOLVER]))
+        },
+        ..WORLD
+    },
+    World {
+        name: "one-name-without-answer",
+        says: "only the shop's name hangs",
+        run: ("dns", "www.example.test"),
+        fault: |scene| scene.name("www.example.test", Name::Silent),
+        proof: |eyes| {
+            eyes.no_answer(RESOLVER, WouldBlock)?;
+            eyes.resolves(RESOLVER, "control.example.test", CONTROL)
+        },
+        expect: Expect {
+            innocent: BELOW,
+            seconds: 15.0,
+            ..fault(&["dns"], &["dns.timeout", "dns.lookup_timeout"], Culprit::NotCompared)
+        },
+        ..WORLD
+    },
+    World {
+        name: "one-name-refused",
+        says: "the game site does not open at work",
+        fault: |scene| scene.name("www.example.test", Name::Refused),
+        proof: |eyes| eyes.answers(RESOLVER, "www.example.test", "Refused"),
+        expect: Expect { innocent: BELOW, ..fault(&["dns"], &["dns.refused"], Culprit::NotCompared) },
+        ..WORLD
+    },
+    World {
+        name: "large-answers-lost",
+        says: "some names never resolve",
+        run: ("dns", "www.example.test"),
+        fault: |scene| {
+            scene.resolvers(ResolverMood::Truncates);
+            scene.wire.drop(|packet| packet.tcp(53));
+        },
+        proof: |eyes| eyes.silent("198.51.100.53:53"),
+        expect: Expect {
+            innocent: BELOW,
+            seconds: 15.0,
+            ..fault(&["dns"], &["dns.tcp_blocked"], Culprit::NotCompared)
+        },
+        ..WORLD
+    },
+    World {
+        name: "names-blocked-on-the-way",
+        says: "no page opens since the firewall was changed",
+        run: ("no-internet", ""),
+        fault: |scene| scene.wire.drop(|packet| packet.udp(53)),
+        proof: |eyes| {
+            eyes.no_answer(RESOLVER, WouldBlock)?;
+            eyes.connects("198.51.100.53:53")?;
+            eyes.pings(RESOLVER, true)
+        },
+        expect: Expect {
+            innocent: &["link", "ip", "route"],
+            ..fault(&["dns"], &["dns.timeout", "dns.lookup_timeout"], Culprit::OneOf(&[RESOLVER, SECOND_RESOLVER]))
+        },
+        ..WORLD
+    },
+];

@@ -1,0 +1,203 @@
+//! Faults beyond the gateway, and tunnels.
+
+use crate::scene::*;
+use crate::world::*;
+use std::io::ErrorKind::HostUnreachable;
+use std::time::Duration;
+
+pub const WORLDS: &[World] = &[
+    World {
+        name: "gateway-forwards-nothing",
+        says: "the internet is down for the whole office",
+        run: ("no-internet", ""),
+        fault: |scene| scene.gateway.forwards = false,
+        proof: |eyes| {
+            eyes.pings(GATEWAY, true)?;
+            eyes.silent("198.51.100.10:443")?;
+            eyes.sibling_connects("198.51.100.10:443", false)
+        },
+        expect: Expect {
+            innocent: &["link", "ip", "route", "dns", RESOLVER],
+            ..fault(&["path"], &["path.silent"], Culprit::Contains(GATEWAY))
+        },
+        ..WORLD
+    },
+    World {
+        name: "router-prohibits-target",
+        says: "the partner's site stopped working this morning",
+        fault: |scene| scene.gateway.routes.push(route(WEB, 32, Way::Prohibit)),
+        proof: |eyes| {
+            eyes.fails("198.51.100.10:443", HostUnreachable)?;
+            eyes.connects("198.51.100.11:443")
+        },
+        expect: Expect {
+            innocent: &["link", "ip", "route", "dns"],
+            ..fault(&["path"], &["path.prohibited", "tcp.prohibited"], Culprit::Contains(GATEWAY))
+        },
+        ..WORLD
+    },
+    World {
+        name: "router-says-unreachable",
+        says: "the partner's site does not open",
+        fault: |scene| scene.gateway.routes.push(route(WEB, 32, Way::Unreachable)),
+        proof: |eyes| eyes.fails("198.51.100.10:443", HostUnreachable),
+        expect: Expect {
+            innocent: &["link", "ip", "route", "dns"],
+            ..fault(&["path"], &["path.unreachable", "tcp.host_unreachable"], Culprit::OneOf(&[GATEWAY, WEB]))
+        },
+        ..WORLD
+    },
+    World {
+        name: "routing-loop",
+        says: "that one supplier's site never loads",
+        run: ("one-site-fails", "https://far.example.test/"),
+        fault: |scene| {
+            // The far side sends everything that it does not know back to the gateway.
+            scene.gateway.routes.push(route("203.0.113.0", 24, Way::Via(ip(WEB))));
+        },
+        proof: |eyes| eyes.fails("203.0.113.10:443", HostUnreachable),
+        expect: Expect {
+            innocent: &["link", "ip", "dns"],
+            ..fault(&["path"], &["path.loop"], Culprit::OneOf(&[GATEWAY, GATEWAY_FAR, WEB, "203.0.113.10"]))
+        },
+        ..WORLD
+    },
+    World {
+        name: "loss-of-five-percent",
+        says: "everything feels sluggish since noon",
+        run: ("slow", "https://www.example.test/"),
+        fault: |scene| scene.wire.drop_every(20, |packet| !packet.outbound),
+        proof: |eyes| eyes.connections("198.51.100.10:443", 10, 8..=10),
+        expect: Expect {
+            innocent: &["link", "dns", "tls", "http"],
+            seconds: 20.0,
+            ..degraded(&["path"], &["path.loss"], Culprit::NotCompared)
+        },
+        ..WORLD
+    },
+    World {
+        name: "long-round-trip",
+        says: "every click takes seconds",
+        run: ("slow", "https://www.example.test/"),
+        fault: |scene| scene.wire.delay = Duration::from_millis(200),
+        proof: |eyes| eyes.connects("198.51.100.10:443"),
+        expect: Expect {
+            innocent: &["link", "tls", "process"],
+            seconds: 20.0,
+            ..degraded(&["path"], &["path.delay"], Culprit::NotCompared)
+        },
+        ..WORLD
+    },
+    World {
+        name: "mtu-black-hole",
+        says: "the page starts to load and then hangs",
+        fault: |scene| {
+            scene.wire.drop(|packet| packet.size > 1_400);
+            scene.page(Page::Big(100_000));
+        },
+        proof: |eyes| {
+            eyes.connects("198.51.100.10:443")?;
+            eyes.pings_large(WEB, 1_000, true)?;
+            eyes.pings_large(WEB, 1_450, false)?;
+            eyes.no_page("198.51.100.10:443", "www.example.test", "")
+        },
+        expect: Expect {
+            innocent: &["link", "ip", "route", "dns", "transport"],
+            seconds: 12.0,
+            ..fault(&["path"], &["path.mtu_black_hole"], Culprit::NotCompared)
+        },
+        ..WORLD
+    },
+    World {
+        name: "captive-portal-redirects",
+        says: "I am in the hotel and nothing opens",
+        run: ("no-internet", ""),
+        fault: |scene| {
+            scene.serve("198.51.100.80:80", Speaks::Http(Page::Portal));
+            scene.name("portal.guestnet.example", Name::Addresses(vec![ip(SECOND_WEB)]));
+            scene.serve("198.51.100.11:80", Speaks::Http(Page::Login));
+            scene.wire.drop(|packet| packet.tcp(443));
+        },
+        proof: |eyes| {
+            eyes.page("198.51.100.80:80", "control.example.test", "302")?;
+            eyes.silent("198.51.100.10:443")
+        },
+        expect: Expect {
+            innocent: &["link", "ip", "route", "dns", "http"],
+            ..fault(&["path"], &["path.captive_portal"], Culprit::OneOf(&["portal.guestnet.example", CONTROL]))
+        },
+        ..WORLD
+    },
+    World {
+        name: "captive-portal-by-names",
+        says: "the café's Wi-Fi is connected but does not work",
+        run: ("no-internet", ""),
+        fault: |scene| {
+            scene.resolvers(ResolverMood::Hijacks(ip("198.51.100.99")));
+            scene.serve("198.51.100.99:80", Speaks::Http(Page::Login));
+        },
+        proof: |eyes| {
+            eyes.resolves(RESOLVER, "control.example.test", "198.51.100.99")?;
+            eyes.page("198.51.100.99:80", "control.example.test", "200")
+        },
+        expect: Expect {
+            innocent: &["link", "ip", "route", "http"],
+            ..fault(&["path"], &["path.captive_portal"], Culprit::NotCompared)
+        },
+        ..WORLD
+    },
+    World {
+        name: "resolver-of-a-dropped-vpn",
+        says: "no page opens since I left the office",
+        run: ("no-internet", ""),
+        fault: |scene| {
+            scene.client.nameservers = vec!["10.8.0.1".to_owned()];
+            scene.gateway.routes.push(route("10.0.0.0", 8, Way::Blackhole));
+        },
+        proof: |eyes| {
+            eyes.silent("10.8.0.1:53")?;
+            eyes.connects("198.51.100.10:443")
+        },
+        expect: Expect {
+            innocent: &["link", "ip", "route", "path"],
+            ..fault(&["dns", "vpn"], &["dns.timeout", "vpn.resolver_left_behind"], Culprit::Contains("10.8.0.1"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "route-into-a-dead-tunnel",
+        says: "the intranet does not open, everything else does",
+        run: ("one-site-fails", "https://www.example.test/"),
+        fault: |scene| {
+            scene.client.links.push(ExtraLink::Tunnel("tun0", "10.8.0.6", 24));
+            scene.client.routes.push(route(WEB, 32, Way::Device("tun0")));
+        },
+        proof: |eyes| {
+            eyes.silent("198.51.100.10:443")?;
+            eyes.connects("198.51.100.11:443")
+        },
+        expect: Expect {
+            innocent: &["link", "ip", "path", "dns", "transport"],
+            ..fault(&["vpn"], &[], Culprit::Contains("tun0"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "line-dies-during-the-run",
+        says: "it worked a moment ago",
+        run: ("slow", "https://www.example.test/"),
+        fault: |scene| scene.wire.drop_from(Duration::from_millis(700), |_| true),
+        proof: |eyes| {
+            // Where the program under test did not run, the line still lives for a moment.
+            std::thread::sleep(Duration::from_millis(700));
+            eyes.silent("198.51.100.10:443")
+        },
+        expect: Expect {
+            status: "",
+            innocent: &["link", "ip", "route", "tls", "http"],
+            seconds: 25.0,
+            ..fault(&["path"], &["path.loss", "path.silent"], Culprit::NotCompared)
+        },
+        ..WORLD
+    },
+];

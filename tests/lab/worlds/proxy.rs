@@ -1,0 +1,127 @@
+//! Faults of the forward proxy. In most of these worlds nothing but proxy and resolvers can be reached, as in many
+//! offices.
+
+use crate::scene::*;
+use crate::world::*;
+
+/// What a fault of the proxy must not be blamed on.
+const BELOW: &[&str] = &["link", "ip", "route", "path", "dns", "transport"];
+const THE_PROXY: Culprit = Culprit::OneOf(&["proxy.example.test", PROXY]);
+
+pub const WORLDS: &[World] = &[
+    World {
+        name: "proxy-refuses-connections",
+        says: "no page opens in the office",
+        run: ("proxy", "https://www.example.test/"),
+        fault: |scene| {
+            scene.behind_proxy(ProxyMood::Works);
+            scene.close("198.51.100.90:3128");
+            scene.only_proxy_and_names();
+        },
+        proof: |eyes| eyes.refused("198.51.100.90:3128"),
+        expect: Expect { innocent: BELOW, ..fault(&["proxy"], &["proxy.refused"], THE_PROXY) },
+        ..WORLD
+    },
+    World {
+        name: "proxy-silent",
+        says: "no page opens in the office, it just spins",
+        run: ("proxy", "https://www.example.test/"),
+        fault: |scene| {
+            scene.behind_proxy(ProxyMood::Works);
+            scene.wire.drop(|packet| !packet.touches(RESOLVER) && !packet.touches(SECOND_RESOLVER));
+        },
+        proof: |eyes| eyes.silent("198.51.100.90:3128"),
+        expect: Expect {
+            innocent: &["link", "ip", "route", "dns"],
+            ..fault(&["proxy"], &["proxy.timeout"], THE_PROXY)
+        },
+        ..WORLD
+    },
+    World {
+        name: "proxy-accepts-and-is-mute",
+        says: "pages spin for ever",
+        run: ("proxy", "https://www.example.test/"),
+        fault: |scene| scene.behind_proxy(ProxyMood::Mute),
+        proof: |eyes| eyes.connects("198.51.100.90:3128"),
+        expect: Expect { innocent: BELOW, seconds: 20.0, ..fault(&["proxy"], &["proxy.no_answer"], THE_PROXY) },
+        ..WORLD
+    },
+    World {
+        name: "proxy-wants-credentials",
+        says: "a box asks for a password on every page",
+        run: ("proxy", "https://www.example.test/"),
+        fault: |scene| {
+            scene.behind_proxy(ProxyMood::Demands(&["Negotiate", "Basic realm=\"lab\""]));
+            scene.only_proxy_and_names();
+        },
+        proof: |eyes| eyes.proxy_says("407"),
+        expect: Expect { innocent: BELOW, ..fault(&["proxy"], &["proxy.auth_required"], THE_PROXY) },
+        ..WORLD
+    },
+    World {
+        name: "proxy-forbids-target",
+        says: "this one site is blocked",
+        fault: |scene| {
+            scene.behind_proxy(ProxyMood::Forbids);
+            scene.only_proxy_and_names();
+        },
+        proof: |eyes| eyes.proxy_says("403"),
+        expect: Expect {
+            innocent: BELOW,
+            ..fault(&["proxy"], &["proxy.denied"], Culprit::OneOf(&["proxy.example.test", PROXY, "www.example.test"]))
+        },
+        ..WORLD
+    },
+    World {
+        name: "proxy-cannot-reach-target",
+        says: "the partner's site shows a gateway error",
+        fault: |scene| {
+            scene.behind_proxy(ProxyMood::BadGateway);
+            scene.only_proxy_and_names();
+        },
+        proof: |eyes| eyes.proxy_says("502"),
+        expect: Expect {
+            innocent: &["link", "ip", "route", "path", "dns"],
+            ..fault(&["proxy"], &["proxy.upstream"], Culprit::OneOf(&["proxy.example.test", PROXY, "www.example.test"]))
+        },
+        ..WORLD
+    },
+    World {
+        name: "proxy-left-in-environment",
+        says: "nothing loads at home, in the office it does",
+        fault: |scene| {
+            scene.proxy_in_environment("http://10.9.9.9:8080");
+            scene.gateway.routes.push(route("10.0.0.0", 8, Way::Blackhole));
+        },
+        proof: |eyes| {
+            eyes.silent("10.9.9.9:8080")?;
+            eyes.page("198.51.100.10:443", "www.example.test", "200")
+        },
+        expect: Expect {
+            innocent: BELOW,
+            ..fault(&["proxy"], &["proxy.timeout", "proxy.unreachable"], Culprit::Contains("10.9.9.9"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "proxy-name-unknown",
+        says: "nothing loads since the proxy was renamed",
+        run: ("proxy", "https://www.example.test/"),
+        fault: |scene| scene.proxy_in_environment("http://oldproxy.example.test:3128"),
+        proof: |eyes| eyes.answers(RESOLVER, "oldproxy.example.test", "NXDomain"),
+        expect: Expect {
+            innocent: &["link", "ip", "route", "path", "transport", RESOLVER],
+            ..fault(&["proxy"], &["proxy.name_unresolved"], Culprit::Contains("oldproxy.example.test"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "proxy-is-no-proxy",
+        says: "all pages say not found",
+        run: ("proxy", "https://www.example.test/"),
+        fault: |scene| scene.behind_proxy(ProxyMood::NotAProxy),
+        proof: |eyes| eyes.proxy_says("404"),
+        expect: Expect { innocent: BELOW, ..fault(&["proxy"], &["proxy.not_a_proxy"], THE_PROXY) },
+        ..WORLD
+    },
+];

@@ -1,0 +1,139 @@
+//! Faults of certificates and of the handshake.
+
+use crate::scene::*;
+use crate::world::*;
+
+/// What a fault of the handshake must not be blamed on.
+const BELOW: &[&str] = &["link", "ip", "route", "path", "dns", "proxy", "transport", "host"];
+const THE_SITE: Culprit = Culprit::OneOf(&["www.example.test", WEB]);
+
+const fn tls(code: &'static [&'static str], culprit: Culprit) -> Expect {
+    Expect { innocent: BELOW, ..fault(&["tls"], code, culprit) }
+}
+
+pub const WORLDS: &[World] = &[
+    World {
+        name: "certificate-expired",
+        says: "the browser warns me about the shop",
+        fault: |scene| scene.certificate(Certificate::Expired),
+        proof: |eyes| eyes.no_page("198.51.100.10:443", "www.example.test", "Expired"),
+        expect: tls(&["tls.expired"], THE_SITE),
+        ..WORLD
+    },
+    World {
+        name: "certificate-not-yet-valid",
+        says: "the browser warns me about the shop",
+        fault: |scene| scene.certificate(Certificate::NotYetValid),
+        proof: |eyes| eyes.no_page("198.51.100.10:443", "www.example.test", "NotValidYet"),
+        expect: tls(&["tls.not_yet_valid"], THE_SITE),
+        ..WORLD
+    },
+    World {
+        name: "certificate-for-another-name",
+        says: "the browser says the shop is not who it claims to be",
+        fault: |scene| scene.certificate(Certificate::WrongName),
+        proof: |eyes| eyes.no_page("198.51.100.10:443", "www.example.test", "NotValidForName"),
+        expect: tls(&["tls.name"], Culprit::OneOf(&["www.example.test", WEB, "intranet.example.net"])),
+        ..WORLD
+    },
+    World {
+        name: "certificate-of-unknown-authority",
+        says: "the browser does not trust the partner's page",
+        fault: |scene| scene.certificate(Certificate::UnknownAuthority),
+        proof: |eyes| eyes.no_page("198.51.100.10:443", "www.example.test", "UnknownIssuer"),
+        expect: tls(&["tls.unknown_issuer"], Culprit::OneOf(&["www.example.test", WEB, "Elsewhere Root CA"])),
+        ..WORLD
+    },
+    World {
+        name: "intermediate-missing",
+        says: "the app does not trust the shop, my phone does",
+        fault: |scene| scene.certificate(Certificate::MissingIntermediate),
+        proof: |eyes| eyes.no_page("198.51.100.10:443", "www.example.test", "UnknownIssuer"),
+        expect: tls(&["tls.missing_intermediate"], Culprit::OneOf(&["www.example.test", WEB, "Lab Issuing CA 1"])),
+        ..WORLD
+    },
+    World {
+        name: "certificate-self-signed",
+        says: "the browser warns me about the new server",
+        fault: |scene| scene.certificate(Certificate::SelfSigned),
+        proof: |eyes| eyes.no_page("198.51.100.10:443", "www.example.test", "UnknownIssuer"),
+        expect: tls(&["tls.self_signed"], THE_SITE),
+        ..WORLD
+    },
+    World {
+        name: "encryption-intercepted",
+        says: "every secure page gives a warning",
+        fault: |scene| scene.certificate(Certificate::Intercepted),
+        proof: |eyes| eyes.no_page("198.51.100.10:443", "www.example.test", "UnknownIssuer"),
+        expect: tls(&["tls.intercepted"], Culprit::OneOf(&["FortiGate CA", "Fortinet"])),
+        ..WORLD
+    },
+    World {
+        name: "plain-text-on-443",
+        says: "the shop sends an invalid answer, says the browser",
+        fault: |scene| scene.handshake(Handshake::PlainText),
+        proof: |eyes| eyes.no_page("198.51.100.10:443", "www.example.test", "InvalidContentType"),
+        expect: tls(&["tls.not_tls"], Culprit::OneOf(&["www.example.test", "198.51.100.10:443"])),
+        ..WORLD
+    },
+    World {
+        name: "handshake-silent",
+        says: "the shop loads for ever",
+        fault: |scene| scene.handshake(Handshake::Silent),
+        proof: |eyes| eyes.no_page("198.51.100.10:443", "www.example.test", "WouldBlock"),
+        expect: Expect { seconds: 12.0, ..tls(&["tls.timeout"], THE_SITE) },
+        ..WORLD
+    },
+    World {
+        name: "handshake-reset",
+        says: "the connection was reset, it says",
+        fault: |scene| scene.handshake(Handshake::Reset),
+        proof: |eyes| eyes.no_page("198.51.100.10:443", "www.example.test", "reset"),
+        expect: tls(&["tls.reset"], THE_SITE),
+        ..WORLD
+    },
+    World {
+        name: "server-speaks-old-tls",
+        says: "the old appliance's page does not open any more",
+        fault: |scene| scene.handshake(Handshake::Old),
+        proof: |eyes| eyes.no_page("198.51.100.10:443", "www.example.test", "PeerIncompatible"),
+        expect: tls(&["tls.old_protocol"], THE_SITE),
+        ..WORLD
+    },
+    World {
+        name: "handshake-ends-in-alert",
+        says: "the shop cannot be opened securely, it says",
+        fault: |scene| scene.handshake(Handshake::Alert),
+        proof: |eyes| eyes.no_page("198.51.100.10:443", "www.example.test", "HandshakeFailure"),
+        expect: tls(&["tls.alert", "tls.old_protocol"], THE_SITE),
+        ..WORLD
+    },
+    World {
+        name: "certificate-fine-clock-behind",
+        says: "all secure pages warn me since the battery was changed",
+        fault: |scene| scene.clock_ahead_s = 45 * 86_400,
+        proof: |eyes| {
+            eyes.clock_ahead(TIME, 45 * 86_400)?;
+            eyes.no_page("198.51.100.10:443", "www.example.test", "NotValidYet")
+        },
+        expect: Expect {
+            innocent: &["link", "ip", "route", "path", "dns", "transport", "tls"],
+            ..fault(&["host"], &["host.clock_off"], Culprit::NotCompared)
+        },
+        ..WORLD
+    },
+    World {
+        name: "certificate-fine-clock-ahead",
+        says: "all secure pages say they have expired",
+        fault: |scene| scene.clock_ahead_s = -90 * 86_400,
+        proof: |eyes| {
+            eyes.clock_ahead(TIME, -90 * 86_400)?;
+            eyes.no_page("198.51.100.10:443", "www.example.test", "Expired")
+        },
+        expect: Expect {
+            innocent: &["link", "ip", "route", "path", "dns", "transport", "tls"],
+            ..fault(&["host"], &["host.clock_off"], Culprit::NotCompared)
+        },
+        ..WORLD
+    },
+];

@@ -1,0 +1,91 @@
+//! Faults of web servers.
+
+use crate::scene::*;
+use crate::world::*;
+
+/// What a fault of the web server must not be blamed on.
+const BELOW: &[&str] = &["link", "ip", "route", "path", "dns", "proxy", "transport", "tls"];
+const THE_SITE: Culprit = Culprit::OneOf(&["www.example.test", WEB]);
+
+const fn http(code: &'static [&'static str]) -> Expect {
+    Expect { innocent: BELOW, ..fault(&["http"], code, THE_SITE) }
+}
+
+pub const WORLDS: &[World] = &[
+    World {
+        name: "server-error-500",
+        says: "the shop says something went wrong",
+        fault: |scene| scene.page(Page::Status(500)),
+        proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "500"),
+        expect: http(&["http.server_error"]),
+        ..WORLD
+    },
+    World {
+        name: "server-unavailable-503",
+        says: "the shop is down for maintenance, it says",
+        fault: |scene| scene.page(Page::Status(503)),
+        proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "503"),
+        expect: http(&["http.server_error"]),
+        ..WORLD
+    },
+    World {
+        name: "page-not-found",
+        says: "my bookmark does not work any more",
+        fault: |scene| scene.page(Page::Status(404)),
+        proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "404"),
+        expect: http(&["http.not_found"]),
+        ..WORLD
+    },
+    World {
+        name: "redirect-loop",
+        says: "the page redirects too often, it says",
+        fault: |scene| scene.page(Page::RedirectLoop),
+        proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "302"),
+        expect: http(&["http.redirect_loop"]),
+        ..WORLD
+    },
+    World {
+        name: "slow-first-byte",
+        says: "the shop is awfully slow today",
+        run: ("slow", "https://www.example.test/"),
+        fault: |scene| scene.page(Page::Slow(4_000)),
+        proof: |eyes| eyes.connects("198.51.100.10:443"),
+        expect: Expect { innocent: BELOW, seconds: 25.0, ..degraded(&["http"], &["http.slow_first_byte"], THE_SITE) },
+        ..WORLD
+    },
+    World {
+        name: "body-stalls",
+        says: "the page stops in the middle",
+        fault: |scene| scene.page(Page::Stalls(20_000)),
+        proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "200"),
+        expect: Expect { seconds: 15.0, ..http(&["http.body_stalled"]) },
+        ..WORLD
+    },
+    World {
+        name: "body-cut",
+        says: "the download always breaks off",
+        fault: |scene| scene.page(Page::Cuts(20_000)),
+        proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "200"),
+        expect: http(&["http.cut"]),
+        ..WORLD
+    },
+    World {
+        name: "server-never-answers",
+        says: "the shop spins and spins",
+        fault: |scene| scene.page(Page::Mute),
+        proof: |eyes| eyes.no_page("198.51.100.10:443", "www.example.test", "WouldBlock"),
+        expect: Expect { seconds: 20.0, ..http(&["http.no_answer"]) },
+        ..WORLD
+    },
+    World {
+        name: "no-http-on-443",
+        says: "the page cannot be shown",
+        fault: |scene| scene.page(Page::NotHttp),
+        proof: |eyes| {
+            eyes.no_page("198.51.100.10:443", "www.example.test", "")
+                .or_else(|_| eyes.page("198.51.100.10:443", "www.example.test", "SSH-2.0"))
+        },
+        expect: http(&["http.not_http"]),
+        ..WORLD
+    },
+];
