@@ -1,6 +1,7 @@
 //! A page, as a program gets it: lookup, connection, proxy, encryption, request, answer, redirects, each on its own
 //! clock, so that the phase that fails or drags is named.
 
+use super::argument::{self, Addresses};
 use super::way::choice::{self, Used};
 use super::way::connect::{self, Proxy, again};
 use super::way::dial::{self, dial};
@@ -148,9 +149,9 @@ struct Params {
     /// `auto` for what programs use here, `none` for a direct connection, or the URL of a proxy.
     proxy: String,
     /// Addresses to use instead of looking the name up.
-    addresses: Vec<IpAddr>,
+    addresses: Addresses,
     /// Addresses to go on with where the lookup gets no answer.
-    fallback_addresses: Vec<IpAddr>,
+    fallback_addresses: Addresses,
     /// A `dns` check whose addresses are used likewise, as far as it has any by then.
     fallback_from: String,
     /// Only addresses of this family.
@@ -162,11 +163,14 @@ struct Params {
     /// What the body must begin with.
     expect_body: String,
     /// The status that the answer must have.
-    expect_status: Option<u16>,
+    #[serde(deserialize_with = "argument::number_or_none")]
+    expect_status: Option<f64>,
     /// Bytes of the body that are read at most.
+    #[serde(deserialize_with = "argument::number")]
     body_limit_bytes: u64,
     /// Milliseconds by which this machine's clock is behind, where it was measured.
-    clock_offset_ms: Option<i64>,
+    #[serde(deserialize_with = "argument::number_or_none")]
+    clock_offset_ms: Option<f64>,
     /// What this page stands for, such as `control`.
     label: Option<String>,
 }
@@ -176,8 +180,8 @@ impl Default for Params {
         Params {
             url: String::new(),
             proxy: "auto".to_owned(),
-            addresses: Vec::new(),
-            fallback_addresses: Vec::new(),
+            addresses: Addresses::default(),
+            fallback_addresses: Addresses::default(),
             fallback_from: String::new(),
             family: None,
             method: "GET".to_owned(),
@@ -417,7 +421,7 @@ impl Walk<'_> {
     async fn ask_twice_if_needed(&mut self, url: &Url) -> Result<Arrived, Trouble> {
         self.facts.server_errors = None;
         let first = self.ask(url).await?;
-        if first.status < 500 || self.params.expect_status == Some(first.status) {
+        if first.status < 500 || self.wanted_status() == Some(first.status) {
             return Ok(first);
         }
         let host = host_of(url);
@@ -428,6 +432,10 @@ impl Walk<'_> {
             self.facts.server_errors = Some(2);
         }
         Ok(second)
+    }
+
+    fn wanted_status(&self) -> Option<u16> {
+        self.params.expect_status.map(|status| status as u16)
     }
 
     fn suspect(&self, trouble: Trouble) {
@@ -520,7 +528,8 @@ impl Walk<'_> {
                 self.remember_failed(&failure.failed);
                 self.facts.fallback = None;
                 self.arrived_at(failure.address).await;
-                Err(dial::trouble(&host, &failure))
+                let here = self.via.source.as_ref().and_then(|source| source.parse().ok());
+                Err(dial::trouble(&host, &failure, here))
             }
         }
     }
@@ -543,11 +552,9 @@ impl Walk<'_> {
 
     async fn addresses(&mut self, host: &str) -> Result<Vec<IpAddr>, Trouble> {
         // The list belongs to the host that was asked for, not to where a redirect leads.
-        let found = if !self.params.addresses.is_empty() && self.facts.redirects.is_empty() {
-            self.params.addresses.clone()
-        } else {
-            self.looked_up(host).await?
-        };
+        let given = usable(&self.params.addresses);
+        let found =
+            if !given.is_empty() && self.facts.redirects.is_empty() { given } else { self.looked_up(host).await? };
         let wanted: Vec<IpAddr> = found
             .iter()
             .copied()
@@ -565,8 +572,9 @@ impl Walk<'_> {
 
     /// Addresses to go on with where programs get none.
     fn fallback(&self) -> Vec<IpAddr> {
-        if !self.params.fallback_addresses.is_empty() || self.params.fallback_from.is_empty() {
-            return self.params.fallback_addresses.clone();
+        let given = usable(&self.params.fallback_addresses);
+        if !given.is_empty() || self.params.fallback_from.is_empty() {
+            return given;
         }
         let seen = (self.look.seen)(&self.params.fallback_from);
         let addresses = seen.iter().filter_map(|facts| facts.get("addresses")?.as_array());
@@ -641,7 +649,7 @@ impl Walk<'_> {
     ) -> Result<Box<dyn Stream>, Trouble> {
         let host = host_of(url);
         let port = url.port_or_known_default().unwrap_or(443);
-        let (clock_offset_ms, until) = (self.params.clock_offset_ms, self.until);
+        let (clock_offset_ms, until) = (self.params.clock_offset_ms.map(|offset| offset as i64), self.until);
         let wish = Wish { host: &host, alpn: &["http/1.1"], trust, clock_offset_ms, round_trip, until };
         let network = self.look.world.network.as_ref();
         let direct = again(network, peer);
@@ -768,7 +776,8 @@ impl Walk<'_> {
     fn judge(&self, url: &Url, arrived: &Arrived) -> Observation {
         let host = host_of(url);
         let Arrived { status, first_byte, body, .. } = arrived;
-        let expected_status = self.params.expect_status == Some(*status);
+        let wanted_status = self.wanted_status();
+        let expected_status = wanted_status == Some(*status);
         let mut troubles = Vec::new();
         if !expected_status && let Some(trouble) = self.status_trouble(&host, *status) {
             troubles.push(trouble);
@@ -784,8 +793,9 @@ impl Walk<'_> {
             }
             BodyEnd::Complete | BodyEnd::Enough => {}
         }
-        if self.params.expect_status.is_some_and(|wanted| wanted != *status) && troubles.is_empty() {
-            let wanted = self.params.expect_status.unwrap_or_default();
+        if let Some(wanted) = wanted_status.filter(|wanted| wanted != status)
+            && troubles.is_empty()
+        {
             let summary = format!("{host} answers {status} and not {wanted}");
             troubles.push(Trouble::new(Code::HttpUnexpectedContent, summary));
         }
@@ -837,6 +847,11 @@ impl Walk<'_> {
         };
         format!("{} answers {status}{by}, first byte after {}{fallback}", self.asked, said(first_byte))
     }
+}
+
+/// The addresses of an argument; text that is none is left out, because the other addresses still say something.
+fn usable(addresses: &Addresses) -> Vec<IpAddr> {
+    addresses.each().into_iter().flatten().collect()
 }
 
 /// What a proxy says on its own behalf where it passes a plain page on.
