@@ -78,12 +78,15 @@ pub struct ResolverFacts {
     /// Whether its address is a private one, which means something only in the right network.
     pub private: Option<bool>,
     /// Domains that are routed to it; none for all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub domains: Vec<String>,
     /// All servers that programs ask, in order.
     pub servers: Vec<String>,
     /// The servers behind a local stub.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub upstream: Vec<String>,
     /// Search list.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub search: Vec<String>,
     /// Names with fewer dots than this are tried with the search list first.
     pub ndots: Option<u32>,
@@ -92,12 +95,15 @@ pub struct ResolverFacts {
     /// How often programs ask all servers.
     pub attempts: Option<u32>,
     /// Sources of host names in nsswitch.conf, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub nsswitch: Vec<String>,
     /// Whether a local stub resolver is in use.
     pub stub: Option<bool>,
     /// Lines that cannot be used, with their place.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub garbage: Vec<String>,
     /// The first comments of resolv.conf, which often name the program that wrote it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub written_by: Vec<String>,
 }
 
@@ -205,6 +211,7 @@ impl Scene {
             loopback: Some(server.is_loopback() || chosen.kind == "local"),
             private: Some(is_private(server)),
             domains: entry.domains.clone(),
+            servers: config.servers.iter().map(name_of).collect(),
             ..ResolverFacts::default()
         };
         let via = Via {

@@ -172,7 +172,7 @@ async fn one(look: &Look<'_>, params: &Params, trust: &Arc<Trust>, peer: SocketA
         host: &params.host,
         alpn: &offered,
         trust,
-        clock_offset_ms: params.clock_offset_ms.map(|offset| offset as i64),
+        clock_offset_ms: params.clock_offset_ms.map(|offset| offset.round() as i64),
         round_trip: dialled.connection.took,
         until: look.deadline,
     };
@@ -207,7 +207,7 @@ fn works(host: &str, peer: SocketAddr, tls: &TlsFacts) -> String {
     let version = tls.version.as_deref().unwrap_or("TLS");
     let days = tls.days_left.map(|days| format!(", certificate good for {days} days")).unwrap_or_default();
     let opened = match &tls.interception {
-        Some(issuer) => format!(", opened on the way by {issuer}"),
+        Some(issuer) => format!(", issued by {issuer}, which only this machine's own store trusts"),
         None => String::new(),
     };
     format!("{host} ({peer}) speaks {version}{days}{opened}")

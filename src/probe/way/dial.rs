@@ -2,9 +2,9 @@
 //! those that did not: a program that falls back hides a dead address, and this step does not.
 
 use super::Trouble;
-use crate::problem::Code;
 use crate::probe::attempt::{CONFIRMED, SPACING, SUSPECTED};
 use crate::probe::tcp;
+use crate::problem::Code;
 use crate::world::{Connection, Dial, Failure, Network, Refusal};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::VecDeque;
