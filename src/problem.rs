@@ -190,6 +190,7 @@ problems! {
 
     AppNoGreeting "app.no_greeting" Application Reachability Silence true "the service accepts the connection and does not greet";
     AppWrongProtocol "app.wrong_protocol" Application Integrity Answer true "the service speaks another protocol";
+    AppRefused "app.refused" Application Integrity Answer true "the service turns the client away in its greeting";
 
     ProcessNotRunning "process.not_running" Process Integrity State false "the program is not running";
     ProcessNotListening "process.not_listening" Process Integrity State false "no program listens on the port";

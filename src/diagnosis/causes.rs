@@ -18,7 +18,10 @@ impl Holding<'_> {
     /// The problems among them that stand, lowest first.
     pub fn problems(&self, evidence: &Evidence<'_>) -> Vec<usize> {
         let mut problems: Vec<usize> = self.matched.iter().copied().filter(|&index| evidence.stands(index)).collect();
-        problems.sort_by_key(|&index| evidence.observations[index].layer);
+        problems.sort_by_key(|&index| {
+            let observation = evidence.observations[index];
+            (observation.layer, evidence.graph.position(&observation.check))
+        });
         problems
     }
 }

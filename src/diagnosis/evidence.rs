@@ -188,6 +188,8 @@ fn disproved_by(problem: &Observation, all: &[&Observation]) -> Option<usize> {
         proves_way(success)
             && success.id != problem.id
             && success.layer > problem.layer
+            // Neighbour discovery is spoken beneath IP and needs no route.
+            && (success.probe != "neighbour" || problem.layer == Layer::Link)
             && problem.via.is_within(&success.via)
     })
 }

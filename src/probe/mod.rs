@@ -15,6 +15,7 @@ pub mod echo;
 pub mod exec;
 pub mod filter;
 mod given;
+pub mod greeting;
 pub mod hosts;
 pub mod http;
 pub mod link;
@@ -214,6 +215,7 @@ pub const PROBES: &[&Probe] = &[
     &tls::PROBE,
     &http::PROBE,
     &portal::PROBE,
+    &greeting::PROBE,
     // people and commands
     &ask::PROBE,
     &exec::PROBE,

@@ -295,7 +295,12 @@ fn facts(params: &Params, to: SocketAddr, attempts: u32, failure: &Failure) -> T
 
 /// The problem that a failure is, with what is known of who said it. None where the failure is of this program's own
 /// making and says nothing about the way.
-fn judge(to: SocketAddr, failure: &Failure, who: Option<&(Failure, IpAddr)>, here: Option<IpAddr>) -> Option<Code> {
+pub(super) fn judge(
+    to: SocketAddr,
+    failure: &Failure,
+    who: Option<&(Failure, IpAddr)>,
+    here: Option<IpAddr>,
+) -> Option<Code> {
     if let Some((said, from)) = who
         && *from != to.ip()
     {

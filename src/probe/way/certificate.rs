@@ -319,7 +319,11 @@ fn lacks_intermediate(seen: &Seen<'_>, leaf: &Certificate) -> bool {
     let issuer = words(&leaf.link.issuer);
     let issuer_says_root = issuer.iter().any(|word| word == "root");
     let issuer_says_between = issuer.iter().any(|word| BETWEEN.contains(&word.as_str()));
-    others_only_itself && (leaf.public_marks || issuer_says_between) && !seen.issuer_is_public_root && !issuer_says_root && !seen.trusted_public
+    others_only_itself
+        && (leaf.public_marks || issuer_says_between)
+        && !seen.issuer_is_public_root
+        && !issuer_says_root
+        && !seen.trusted_public
 }
 
 /// The inspection product that an issuer in the chain names, if any.
