@@ -2,13 +2,13 @@
 
 use super::causes::{Holding, holding, is_tie, ranked};
 use super::evidence::{CASE_CHECK, Evidence, class};
-use super::frontier::{Goal, frontier, goal, is_felt};
+use super::frontier::{Goal, frontier, goal, is_felt, top_goals};
 use super::verdict::*;
 use super::words::fill;
 use crate::layer::Layer;
 use crate::observation::{Certainty, Observation, Outcome, Skip};
 use crate::packet::Case;
-use crate::playbook::Playbook;
+use crate::playbook::{Escalate, Playbook};
 use crate::problem::{Basis, Class, Code};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -272,8 +272,11 @@ fn unblamed(status: Status, evidence: &Evidence<'_>, case: &Case) -> Verdict {
         _ => (
             None,
             "It cannot be said".to_owned(),
-            "what had to be checked could not be checked".to_owned(),
-            "The checks could not give an answer.".to_owned(),
+            match untried(evidence) {
+                Some(why) => format!("the complaint itself could not be tried: {why}"),
+                None => "what had to be checked could not be checked".to_owned(),
+            },
+            "The checks could not give an answer; what stood in the way is named.".to_owned(),
         ),
     };
     Verdict {
@@ -300,6 +303,15 @@ fn unblamed(status: Status, evidence: &Evidence<'_>, case: &Case) -> Verdict {
         also: Vec::new(),
         findings: Vec::new(),
     }
+}
+
+/// What kept the goal from being tried.
+fn untried(evidence: &Evidence<'_>) -> Option<String> {
+    let goals: Vec<&str> = evidence.playbook.goals().map(|check| check.id.as_str()).collect();
+    // The topmost goal is the complaint; playbooks name it last.
+    let seen = goals.iter().rev().flat_map(|goal| evidence.of_check(goal)).map(|&index| evidence.observations[index]);
+    let open = seen.filter(|observation| observation.skip != Some(Skip::NotNeeded));
+    open.map(|observation| observation.summary.clone()).next()
 }
 
 /// Rule 4: an answer or a state of this machine is sure at the second look; silence only where a control answered; and
@@ -454,21 +466,27 @@ fn finding(layer: Layer, seen: &[usize], verdict: &Verdict, evidence: &Evidence<
     let blamed = verdict.layer == Some(layer) && verdict.status != Status::Healthy;
     let beside = verdict.also.iter().find(|also| also.layer == layer);
     let said = |outcome: Outcome| {
-        seen.iter().map(|&index| evidence.observations[index]).find(|observation| observation.outcome == outcome)
+        let seen = seen.iter().map(|&index| evidence.observations[index]);
+        seen.filter(|observation| speaks_for_layer(observation)).find(|observation| observation.outcome == outcome)
     };
     let (status, summary) = if blamed {
         (FindingStatus::Problem, verdict.summary.clone())
     } else if let Some(also) = beside {
         (FindingStatus::Problem, also.summary.clone())
     } else if let Some(ok) = said(Outcome::Ok) {
-        (FindingStatus::Ok, ok.summary.clone())
+        let fine = fine_checks(seen, evidence);
+        // One file system of twelve says nothing about the host; the names of what was looked at do.
+        let several = layer == Layer::Host && fine.len() > 1;
+        (FindingStatus::Ok, if several { format!("{}: fine", fine.join(", ")) } else { ok.summary.clone() })
     } else if let Some(quirk) = seen.iter().find(|&&index| evidence.disproof(index).is_some()) {
         (FindingStatus::Ok, format!("{} (no fault: what stands on it works)", evidence.observations[*quirk].summary))
+    } else if let Some(carried) = carried(layer, evidence) {
+        (FindingStatus::Ok, format!("it carries the rest: {}", carried.summary))
     } else if seen.iter().any(|&index| evidence.stands(index)) {
         // It is seen but not blamed: a consequence of what is beneath, or a quirk beside the goal.
         let consequence = seen.iter().copied().find(|&index| evidence.stands(index));
         let text = consequence.map_or(String::new(), |index| evidence.observations[index].summary.clone());
-        (FindingStatus::Skipped, format!("not blamed: {text}"))
+        (FindingStatus::Skipped, text)
     } else if let Some(unknown) = said(Outcome::Unknown) {
         (FindingStatus::Unknown, unknown.summary.clone())
     } else {
@@ -476,6 +494,36 @@ fn finding(layer: Layer, seen: &[usize], verdict: &Verdict, evidence: &Evidence<
         (FindingStatus::Skipped, why)
     };
     Finding { layer, status, summary }
+}
+
+/// Whether an observation speaks for its layer as a whole. A gateway that answers says nothing of what lies beyond it.
+fn speaks_for_layer(observation: &Observation) -> bool {
+    let gateway = observation.facts.get("role").and_then(|role| role.as_str()) == Some("gateway");
+    !(gateway && observation.layer == Layer::Path)
+}
+
+/// The goal, where it works over the network and so proves the layers that carry it.
+fn carried<'a>(layer: Layer, evidence: &Evidence<'a>) -> Option<&'a Observation> {
+    if layer > Layer::Path {
+        return None;
+    }
+    let seen = top_goals(evidence).into_iter().flat_map(|goal| evidence.of_check(goal));
+    seen.map(|&index| evidence.observations[index]).find(|observation| {
+        observation.outcome == Outcome::Ok && observation.via.interface.as_deref().is_some_and(|name| name != "lo")
+    })
+}
+
+/// The checks among these observations that saw nothing wrong, in the order of the playbook.
+fn fine_checks<'a>(seen: &[usize], evidence: &Evidence<'a>) -> Vec<&'a str> {
+    let outcomes = |check: &str| {
+        let of = seen.iter().map(|&index| evidence.observations[index]).filter(|seen| seen.check == check);
+        of.map(|observation| observation.outcome).collect::<Vec<_>>()
+    };
+    let fine = |check: &&str| {
+        let outcomes = outcomes(check);
+        outcomes.contains(&Outcome::Ok) && !outcomes.contains(&Outcome::Problem)
+    };
+    evidence.playbook.checks.iter().map(|check| check.id.as_str()).filter(fine).collect()
 }
 
 fn ruled_out(verdict: &Verdict, evidence: &Evidence<'_>) -> Vec<RuledOut> {
@@ -489,6 +537,7 @@ fn ruled_out(verdict: &Verdict, evidence: &Evidence<'_>) -> Vec<RuledOut> {
                 .observations
                 .iter()
                 .filter(|observation| observation.layer == finding.layer && observation.outcome == Outcome::Ok)
+                .filter(|observation| observation.check != CASE_CHECK && speaks_for_layer(observation))
                 .map(|observation| observation.id.clone())
                 .collect(),
         })
@@ -565,6 +614,10 @@ fn unexplained_next(verdict: &Verdict, evidence: &Evidence<'_>) -> Next {
         ];
     } else if verdict.status == Status::Undecided {
         next.workaround = vec!["Run it again with --full, with administrator rights if that is allowed".to_owned()];
+    }
+    if !matches!(verdict.status, Status::Healthy) && verdict.code != Some(Code::CaseNotReproduced) {
+        let when = "no known cause fits what was seen".to_owned();
+        next.escalate = Some(Escalate { to: "the next tier".to_owned(), when });
     }
     next
 }
