@@ -1,7 +1,7 @@
 //! The verdict over a set of observations (DESIGN section 5). The same set gives the same verdict in any order.
 
 use super::causes::{Holding, holding, is_tie, ranked};
-use super::evidence::{CASE_CHECK, Evidence};
+use super::evidence::{CASE_CHECK, Evidence, class};
 use super::frontier::{Goal, frontier, goal, is_felt};
 use super::verdict::*;
 use super::words::fill;
@@ -34,6 +34,14 @@ pub fn judge_so_far<'a>(
     judge_evidence(&Evidence::new(playbook, observations, Some(finished)), case)
 }
 
+/// Whether the goal fails only because this program did not wait as long as others do, for something that has a
+/// fallback: a name that the second resolver knows.
+fn only_waits(goal: &Goal, blame: &Option<Blame<'_>>, evidence: &Evidence<'_>) -> bool {
+    let Goal::Fails(failing) = goal else { return false };
+    let falls_back = blame.as_ref().and_then(|blame| blame.holding.as_ref()).is_some_and(|held| held.cause.degrades);
+    falls_back && failing.iter().all(|&index| evidence.observations[index].code == Some(Code::DnsLookupTimeout))
+}
+
 /// What is blamed: the observation that stands for it, and the cause that explains it.
 struct Blame<'a> {
     primary: usize,
@@ -47,7 +55,11 @@ fn judge_evidence(evidence: &Evidence<'_>, case: &Case) -> Judgement {
     let frontier = frontier(evidence, &goal);
     let held = holding(evidence);
     let (status, blame) = match &goal {
-        Goal::Fails(_) | Goal::Unknown if !frontier.is_empty() => (Status::Fault, blame(&frontier, &held, evidence)),
+        Goal::Fails(_) | Goal::Unknown if !frontier.is_empty() => {
+            let blame = blame(&frontier, &held, evidence);
+            let status = if only_waits(&goal, &blame, evidence) { Status::Degraded } else { Status::Fault };
+            (status, blame)
+        }
         Goal::Fails(seen) => (Status::Fault, blame(&[seen.clone()], &held, evidence)),
         Goal::Unknown => (Status::Undecided, None),
         Goal::Each => each(&frontier, &held, evidence),
@@ -66,20 +78,26 @@ fn judge_evidence(evidence: &Evidence<'_>, case: &Case) -> Judgement {
 /// The cause that explains the frontier, or the lowest problem of it where none does.
 fn blame<'a>(frontier: &[Vec<usize>], held: &[Holding<'a>], evidence: &Evidence<'a>) -> Option<Blame<'a>> {
     let at: BTreeSet<usize> = frontier.iter().flatten().copied().collect();
-    let explaining = held.iter().filter(|holding| holding.matched.iter().any(|index| at.contains(index)));
+    let explaining = held.iter().filter(|holding| at.iter().any(|&index| holding.explains(index, evidence)));
     let mut ranked = ranked(explaining.cloned().collect());
     if ranked.is_empty() {
         return frontier.first().map(|group| Blame { primary: group[0], holding: None, rivals: Vec::new() });
     }
     // Lower groups explain higher ones, so a cause that touches the lowest group goes before one that does not.
     let lowest: BTreeSet<usize> = frontier[0].iter().copied().collect();
-    ranked.sort_by_key(|holding| !holding.matched.iter().any(|index| lowest.contains(index)));
+    ranked.sort_by_key(|holding| !lowest.iter().any(|&index| holding.explains(index, evidence)));
     let tie = is_tie(&ranked);
     let rivals = if tie { ranked[1..].to_vec() } else { Vec::new() };
     let winner = ranked.swap_remove(0);
-    let primary =
-        winner.problems(evidence).into_iter().find(|index| at.contains(index)).or_else(|| at.first().copied())?;
+    let primary = telling_problem(&winner, evidence).or_else(|| at.first().copied())?;
     Some(Blame { primary, holding: Some(winner), rivals })
+}
+
+/// The problem that a cause is about: the one on the cause's own layer, else the lowest that it explains.
+fn telling_problem(winner: &Holding<'_>, evidence: &Evidence<'_>) -> Option<usize> {
+    let problems = winner.problems(evidence);
+    let own = problems.iter().find(|&&index| evidence.observations[index].layer == winner.cause.layer);
+    own.or(problems.first()).copied()
 }
 
 /// The cause that a person feels although the goal works.
@@ -92,7 +110,7 @@ fn felt<'a>(held: &[Holding<'a>], evidence: &Evidence<'a>) -> Option<Blame<'a>> 
         return None;
     }
     let winner = ranked.swap_remove(0);
-    let primary = winner.problems(evidence).first().copied().or_else(|| winner.matched.first().copied())?;
+    let primary = telling_problem(&winner, evidence).or_else(|| winner.matched.first().copied())?;
     Some(Blame { primary, holding: Some(winner), rivals: Vec::new() })
 }
 
@@ -376,6 +394,7 @@ fn asides(blame: &Option<Blame<'_>>, held: &[Holding<'_>], evidence: &Evidence<'
         .filter(|&index| {
             let observation = evidence.observations[index];
             !is_background(observation)
+                && class(observation) != Class::Quality
                 && !evidence.on_trail(&observation.check)
                 && evidence.playbook.check(&observation.check).is_some_and(|check| !check.may_affect.is_empty())
         })

@@ -15,6 +15,7 @@ pub mod echo;
 pub mod exec;
 pub mod filter;
 mod given;
+pub mod greeting;
 pub mod hosts;
 pub mod http;
 pub mod link;
@@ -45,7 +46,7 @@ pub mod vpn;
 mod way;
 
 use crate::layer::Layer;
-use crate::observation::{Facts, Observation, Outcome};
+use crate::observation::{Facts, Observation, Outcome, Skip};
 use crate::problem::Code;
 use crate::world::World;
 use futures_util::future::LocalBoxFuture;
@@ -175,6 +176,14 @@ impl Look<'_> {
         observation
     }
 
+    /// It was not looked at.
+    pub fn skipped(&self, skip: Skip, why: &str) -> Observation {
+        let mut observation =
+            Observation::new(self.probe.name, self.layer, self.check, None, Outcome::Skipped, why.to_owned());
+        observation.skip = Some(skip);
+        observation
+    }
+
     /// How long a wait may be: `wanted`, or less where the deadline is nearer.
     pub fn within(&self, wanted: std::time::Duration) -> std::time::Duration {
         wanted.min(self.deadline.saturating_duration_since(Instant::now()))
@@ -214,6 +223,7 @@ pub const PROBES: &[&Probe] = &[
     &tls::PROBE,
     &http::PROBE,
     &portal::PROBE,
+    &greeting::PROBE,
     // people and commands
     &ask::PROBE,
     &exec::PROBE,

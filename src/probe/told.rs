@@ -133,7 +133,16 @@ pub async fn look(probe: &'static Probe, told: Told, args: Value) -> (Vec<Observ
     let args = args.as_object().cloned().unwrap_or_default();
     assert_eq!((probe.accepts)(&args), Ok(()));
     let deadline = Instant::now() + Duration::from_secs(60);
-    let look = Look { probe, world: &world, check: "it", layer: probe.layer, args, deadline, emit: &emit, seen: &|_| Vec::new() };
+    let look = Look {
+        probe,
+        world: &world,
+        check: "it",
+        layer: probe.layer,
+        args,
+        deadline,
+        emit: &emit,
+        seen: &|_| Vec::new(),
+    };
     let observations = (probe.run)(&look).await;
     for observation in &observations {
         assert!(observation.codes().all(|code| probe.codes.contains(&code)), "undeclared code in {observation:?}");

@@ -55,7 +55,7 @@ impl<'a> State<'a> {
         let began = Instant::now();
         let account = world.machine.account().await.unwrap_or_default();
         let graph = crate::diagnosis::graph::Graph::new(&request.playbook);
-        let mut state = State {
+        let state = State {
             request,
             world,
             watcher,
@@ -95,6 +95,7 @@ impl<'a> State<'a> {
             facts.insert("tls".to_owned(), json!(target.tls));
             facts.insert("http".to_owned(), json!(target.http));
             facts.insert("is_address".to_owned(), json!(target.is_address));
+            facts.insert("is_control".to_owned(), json!(target.url().as_ref() == Some(&self.request.settings.control_url)));
         }
         facts.insert("connectivity_check".to_owned(), json!(self.request.settings.connectivity_check));
         facts.insert("symptom".to_owned(), json!(self.request.case.symptom.is_some()));

@@ -135,7 +135,9 @@ pub async fn look_for(
         layer: probe.layer,
         args,
         deadline: tokio::time::Instant::now() + wait,
-        emit: &|observation| emitted.borrow_mut().push(observation), seen: &|_| Vec::new() };
+        emit: &|observation| emitted.borrow_mut().push(observation),
+        seen: &|_| Vec::new(),
+    };
     let observations = (probe.run)(&look).await;
     (observations, emitted.into_inner())
 }

@@ -145,6 +145,18 @@ impl Machine for FakeMachine {
     async fn processes(&self) -> Known<Vec<Process>> {
         self.fact("processes", &self.scenario.processes)
     }
+    async fn process(&self, pid: u32) -> Known<Process> {
+        let found = self.processes().await?.into_iter().find(|process| process.pid == pid);
+        found.ok_or_else(|| Unknown::Failed(format!("there is no process {pid}")))
+    }
+    async fn listeners_on(&self, _port: u16) -> Known<Vec<Listener>> {
+        self.listeners().await
+    }
+    async fn filesystem_of(&self, path: &str) -> Known<Filesystem> {
+        let holds = |mount: &str| path.starts_with(mount.trim_end_matches('/'));
+        let all = self.filesystems().await?.into_iter().filter(|one| holds(&one.mount));
+        all.max_by_key(|one| one.mount.len()).ok_or_else(|| Unknown::Failed(format!("nothing holds {path}")))
+    }
     async fn listeners(&self) -> Known<Vec<Listener>> {
         self.fact("listeners", &self.scenario.listeners)
     }
