@@ -45,7 +45,8 @@ pub const WORLDS: &[World] = &[
         says: "the shop shows a certificate warning on this machine only",
         fault: |scene| {
             scene.client.hosts.push("198.51.100.11 www.example.test".to_owned());
-            scene.serve("198.51.100.11:443", Speaks::Bytes(b"HTTP/1.1 400 Bad Request\r\n\r\n"));
+            let page = Page::Text("another shop");
+            scene.serve("198.51.100.11:443", Speaks::Https(Certificate::WrongName, Handshake::Normal, page));
         },
         proof: |eyes| eyes.connects("198.51.100.11:443"),
         expect: Expect {
