@@ -52,7 +52,7 @@ pub struct Params {
     /// Names or addresses of time servers; those that this machine is configured with where none is given.
     servers: Addresses,
     /// What a web server's Date header said: how many milliseconds this machine is behind.
-    #[serde(deserialize_with = "argument::number_or_none")]
+    #[serde(deserialize_with = "argument::optional")]
     http_date_offset_ms: Option<f64>,
 }
 
@@ -173,9 +173,9 @@ fn span(milliseconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stage::{Stage, play};
     use super::*;
     use crate::observation::{Certainty, Outcome};
+    use crate::probe::testing::stage::{Stage, play};
     use crate::world::Failure;
     use serde_json::{Value, json};
 

@@ -175,7 +175,7 @@ fn portal(look: &Look<'_>, summary: String) -> Observation {
 mod tests {
     use super::*;
     use crate::observation::Outcome;
-    use crate::probe::way::testing::{Loopback, answers, look, serve, world};
+    use crate::probe::testing::loopback::{Loopback, answers, look, serve, world};
     use crate::sys::ProxySettings;
     use serde_json::json;
 

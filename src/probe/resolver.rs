@@ -277,7 +277,7 @@ fn is_private(address: IpAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::told::{self, Told, address, cable, route};
+    use crate::probe::testing::told::{self, Told, address, cable, route};
     use super::*;
     use serde_json::json;
 

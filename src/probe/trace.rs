@@ -276,7 +276,7 @@ fn shown(hop: &Hop) -> HopFacts {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stage::{Stage, play};
+    use crate::probe::testing::stage::{Stage, play};
     use super::*;
     use crate::observation::Outcome;
     use crate::world::{EchoSeries, EchoSocket};
