@@ -99,11 +99,12 @@ impl Via {
         self.elements().next().is_none()
     }
 
-    /// Whether every element of this one is also an element of `other`, and there is at least one.
+    /// Whether every element of this one is also an element of `other`, and there is at least one beside the family,
+    /// which is no element by itself.
     pub fn is_within(&self, other: &Via) -> bool {
         let mut any = false;
         for element in self.elements() {
-            any = true;
+            any |= element.0 != "family";
             if !other.elements().any(|candidate| candidate == element) {
                 return false;
             }

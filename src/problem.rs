@@ -118,7 +118,7 @@ problems! {
     DnsFormerr "dns.formerr" Dns Integrity Answer true "the resolver answers with a malformed or unexpected message";
     DnsNxdomain "dns.nxdomain" Dns Integrity Answer true "the name does not exist (NXDOMAIN)";
     DnsNodata "dns.nodata" Dns Integrity Answer true "the name exists but has no address";
-    DnsTcpBlocked "dns.tcp_blocked" Dns Quality Silence false "the resolver does not answer over TCP, so large answers are lost";
+    DnsTcpBlocked "dns.tcp_blocked" Dns Integrity Silence false "the resolver does not answer over TCP, so large answers are lost";
     DnsSlow "dns.slow" Dns Quality Answer true "the resolver answers slowly";
     DnsFlapping "dns.flapping" Dns Quality Silence true "the resolver answers only some of the queries";
     DnsAnswerDiffers "dns.answer_differs" Dns Integrity Answer true "resolvers give different answers for the name";
@@ -138,7 +138,7 @@ problems! {
     ProxyNoAnswer "proxy.no_answer" Proxy Reachability Silence true "the proxy accepts the connection and then says nothing";
     ProxyAuthRequired "proxy.auth_required" Proxy Integrity Answer true "the proxy wants credentials (407)";
     ProxyDenied "proxy.denied" Proxy Integrity Answer true "the proxy forbids the target (403)";
-    ProxyUpstream "proxy.upstream" Proxy Reachability Answer true "the proxy cannot reach the target (502, 503 or 504)";
+    ProxyUpstream "proxy.upstream" Proxy Integrity Answer true "the proxy cannot reach the target (502, 503 or 504)";
     ProxyNotAProxy "proxy.not_a_proxy" Proxy Integrity Answer true "what answers on the proxy's port is not a proxy";
     ProxyPacUnreachable "proxy.pac_unreachable" Proxy Reachability Answer false "the PAC file cannot be fetched";
     ProxyPacInvalid "proxy.pac_invalid" Proxy Integrity Answer true "the PAC file cannot be evaluated";

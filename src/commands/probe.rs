@@ -66,11 +66,19 @@ fn look(context: &Context, probe: &'static Probe, args: Facts, deadline: Duratio
     } else {
         Rc::new(Nobody)
     };
-    let world = World { machine: Rc::new(LocalMachine::default()), network: Rc::new(RealNetwork::default()), person };
+    let world = World { machine: Rc::new(LocalMachine::default()), network: Rc::new(RealNetwork), person };
     let looked = block_on(async {
         let end = tokio::time::Instant::now() + deadline;
-        let look =
-            Look { probe, world: &world, check: probe.name, layer: probe.layer, args, deadline: end, emit: &|_| {}, seen: &|_| Vec::new() };
+        let look = Look {
+            probe,
+            world: &world,
+            check: probe.name,
+            layer: probe.layer,
+            args,
+            deadline: end,
+            emit: &|_| {},
+            seen: &|_| Vec::new(),
+        };
         tokio::select! {
             observations = (probe.run)(&look) => Some(observations),
             () = tokio::time::sleep_until(end + GRACE) => Some(vec![look.unknown(None, "it did not end in time")]),

@@ -41,6 +41,8 @@ pub fn evaluate(condition: &Condition, evidence: &Evidence<'_>) -> Truth {
         Condition::None(parts) => match any(parts, evidence) {
             Truth::Yes(_) => Truth::No,
             Truth::No => Truth::Yes(BTreeSet::new()),
+            // "None of these was seen" holds at the end of a run for what could not be looked at, too: it was not seen.
+            Truth::Maybe if evidence.is_over() => Truth::Yes(BTreeSet::new()),
             Truth::Maybe => Truth::Maybe,
         },
         Condition::Atom(atom) => atom_group(&atom.check, &[atom], evidence, None),

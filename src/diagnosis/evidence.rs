@@ -5,6 +5,7 @@ use super::graph::Graph;
 use crate::layer::Layer;
 use crate::observation::{Observation, Outcome};
 use crate::playbook::Playbook;
+use crate::probe::Cost;
 use crate::problem::Class;
 use std::collections::{HashMap, HashSet};
 
@@ -58,6 +59,11 @@ impl<'a> Evidence<'a> {
     /// Whether a check will see nothing more.
     pub fn is_finished(&self, check: &str) -> bool {
         self.finished.is_none_or(|finished| finished.contains(check))
+    }
+
+    /// Whether the run is over, so that nothing more will be seen.
+    pub fn is_over(&self) -> bool {
+        self.finished.is_none_or(|finished| self.playbook.checks.iter().all(|check| finished.contains(&check.id)))
     }
 
     /// Whether a check belongs to the goal's trail.
@@ -162,6 +168,10 @@ pub fn class(observation: &Observation) -> Class {
 /// Whether this observation shows that packets went out and came back on its elements: it works, or the far end itself
 /// answered with a refusal.
 pub fn proves_way(observation: &Observation) -> bool {
+    // Reading a setting names elements without having used them.
+    if crate::probe::find(&observation.probe).is_some_and(|probe| probe.cost == Cost::Local) {
+        return false;
+    }
     match observation.outcome {
         Outcome::Ok => !observation.via.is_nothing(),
         Outcome::Problem => observation.code.is_some_and(|code| code.problem().proves_path),
@@ -178,6 +188,8 @@ fn disproved_by(problem: &Observation, all: &[&Observation]) -> Option<usize> {
         proves_way(success)
             && success.id != problem.id
             && success.layer > problem.layer
+            // Neighbour discovery is spoken beneath IP and needs no route.
+            && (success.probe != "neighbour" || problem.layer == Layer::Link)
             && problem.via.is_within(&success.via)
     })
 }

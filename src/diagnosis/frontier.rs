@@ -2,6 +2,7 @@
 
 use super::evidence::{Evidence, class};
 use crate::observation::{Outcome, Skip};
+use crate::probe::Cost;
 use crate::problem::{Class, Code};
 
 /// What became of the goal.
@@ -102,10 +103,16 @@ fn leads_to_goal(check: &str, evidence: &Evidence<'_>) -> bool {
         open.extend(
             above
                 .map(|upper| upper.id.as_str())
-                .filter(|upper| evidence.on_trail(upper) && !evidence.works(upper) && !not_needed(upper, evidence)),
+                .filter(|upper| evidence.on_trail(upper) && !uses(upper, evidence) && !not_needed(upper, evidence)),
         );
     }
     false
+}
+
+/// Whether a check works by having used what is beneath it; a setting that reads well has used nothing.
+fn uses(check: &str, evidence: &Evidence<'_>) -> bool {
+    let reads = evidence.playbook.check(check).is_some_and(|check| check.cost == Cost::Local);
+    !reads && evidence.works(check)
 }
 
 fn not_needed(check: &str, evidence: &Evidence<'_>) -> bool {

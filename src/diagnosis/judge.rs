@@ -1,14 +1,14 @@
 //! The verdict over a set of observations (DESIGN section 5). The same set gives the same verdict in any order.
 
 use super::causes::{Holding, holding, is_tie, ranked};
-use super::evidence::{CASE_CHECK, Evidence};
-use super::frontier::{Goal, frontier, goal, is_felt};
+use super::evidence::{CASE_CHECK, Evidence, class};
+use super::frontier::{Goal, frontier, goal, is_felt, top_goals};
 use super::verdict::*;
 use super::words::fill;
 use crate::layer::Layer;
 use crate::observation::{Certainty, Observation, Outcome, Skip};
 use crate::packet::Case;
-use crate::playbook::Playbook;
+use crate::playbook::{Escalate, Playbook};
 use crate::problem::{Basis, Class, Code};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -34,6 +34,14 @@ pub fn judge_so_far<'a>(
     judge_evidence(&Evidence::new(playbook, observations, Some(finished)), case)
 }
 
+/// Whether the goal fails only because this program did not wait as long as others do, for something that has a
+/// fallback: a name that the second resolver knows.
+fn only_waits(goal: &Goal, blame: &Option<Blame<'_>>, evidence: &Evidence<'_>) -> bool {
+    let Goal::Fails(failing) = goal else { return false };
+    let falls_back = blame.as_ref().and_then(|blame| blame.holding.as_ref()).is_some_and(|held| held.cause.degrades);
+    falls_back && failing.iter().all(|&index| evidence.observations[index].code == Some(Code::DnsLookupTimeout))
+}
+
 /// What is blamed: the observation that stands for it, and the cause that explains it.
 struct Blame<'a> {
     primary: usize,
@@ -47,8 +55,12 @@ fn judge_evidence(evidence: &Evidence<'_>, case: &Case) -> Judgement {
     let frontier = frontier(evidence, &goal);
     let held = holding(evidence);
     let (status, blame) = match &goal {
-        Goal::Fails(_) | Goal::Unknown if !frontier.is_empty() => (Status::Fault, blame(&frontier, &held, evidence)),
-        Goal::Fails(seen) => (Status::Fault, blame(&[seen.clone()], &held, evidence)),
+        Goal::Fails(_) | Goal::Unknown if !frontier.is_empty() => {
+            let blame = blame(&frontier, &held, evidence);
+            let status = if only_waits(&goal, &blame, evidence) { Status::Degraded } else { Status::Fault };
+            (status, blame)
+        }
+        Goal::Fails(seen) => (Status::Fault, blame(std::slice::from_ref(seen), &held, evidence)),
         Goal::Unknown => (Status::Undecided, None),
         Goal::Each => each(&frontier, &held, evidence),
         Goal::Badly(seen) => {
@@ -66,20 +78,26 @@ fn judge_evidence(evidence: &Evidence<'_>, case: &Case) -> Judgement {
 /// The cause that explains the frontier, or the lowest problem of it where none does.
 fn blame<'a>(frontier: &[Vec<usize>], held: &[Holding<'a>], evidence: &Evidence<'a>) -> Option<Blame<'a>> {
     let at: BTreeSet<usize> = frontier.iter().flatten().copied().collect();
-    let explaining = held.iter().filter(|holding| holding.matched.iter().any(|index| at.contains(index)));
+    let explaining = held.iter().filter(|holding| at.iter().any(|&index| holding.explains(index, evidence)));
     let mut ranked = ranked(explaining.cloned().collect());
     if ranked.is_empty() {
         return frontier.first().map(|group| Blame { primary: group[0], holding: None, rivals: Vec::new() });
     }
     // Lower groups explain higher ones, so a cause that touches the lowest group goes before one that does not.
     let lowest: BTreeSet<usize> = frontier[0].iter().copied().collect();
-    ranked.sort_by_key(|holding| !holding.matched.iter().any(|index| lowest.contains(index)));
+    ranked.sort_by_key(|holding| !lowest.iter().any(|&index| holding.explains(index, evidence)));
     let tie = is_tie(&ranked);
     let rivals = if tie { ranked[1..].to_vec() } else { Vec::new() };
     let winner = ranked.swap_remove(0);
-    let primary =
-        winner.problems(evidence).into_iter().find(|index| at.contains(index)).or_else(|| at.first().copied())?;
+    let primary = telling_problem(&winner, evidence).or_else(|| at.first().copied())?;
     Some(Blame { primary, holding: Some(winner), rivals })
+}
+
+/// The problem that a cause is about: the one on the cause's own layer, else the lowest that it explains.
+fn telling_problem(winner: &Holding<'_>, evidence: &Evidence<'_>) -> Option<usize> {
+    let problems = winner.problems(evidence);
+    let own = problems.iter().find(|&&index| evidence.observations[index].layer == winner.cause.layer);
+    own.or(problems.first()).copied()
 }
 
 /// The cause that a person feels although the goal works.
@@ -92,7 +110,7 @@ fn felt<'a>(held: &[Holding<'a>], evidence: &Evidence<'a>) -> Option<Blame<'a>> 
         return None;
     }
     let winner = ranked.swap_remove(0);
-    let primary = winner.problems(evidence).first().copied().or_else(|| winner.matched.first().copied())?;
+    let primary = telling_problem(&winner, evidence).or_else(|| winner.matched.first().copied())?;
     Some(Blame { primary, holding: Some(winner), rivals: Vec::new() })
 }
 
@@ -254,8 +272,11 @@ fn unblamed(status: Status, evidence: &Evidence<'_>, case: &Case) -> Verdict {
         _ => (
             None,
             "It cannot be said".to_owned(),
-            "what had to be checked could not be checked".to_owned(),
-            "The checks could not give an answer.".to_owned(),
+            match untried(evidence) {
+                Some(why) => format!("the complaint itself could not be tried: {why}"),
+                None => "what had to be checked could not be checked".to_owned(),
+            },
+            "The checks could not give an answer; what stood in the way is named.".to_owned(),
         ),
     };
     Verdict {
@@ -282,6 +303,15 @@ fn unblamed(status: Status, evidence: &Evidence<'_>, case: &Case) -> Verdict {
         also: Vec::new(),
         findings: Vec::new(),
     }
+}
+
+/// What kept the goal from being tried.
+fn untried(evidence: &Evidence<'_>) -> Option<String> {
+    let goals: Vec<&str> = evidence.playbook.goals().map(|check| check.id.as_str()).collect();
+    // The topmost goal is the complaint; playbooks name it last.
+    let seen = goals.iter().rev().flat_map(|goal| evidence.of_check(goal)).map(|&index| evidence.observations[index]);
+    let open = seen.filter(|observation| observation.skip != Some(Skip::NotNeeded));
+    open.map(|observation| observation.summary.clone()).next()
 }
 
 /// Rule 4: an answer or a state of this machine is sure at the second look; silence only where a control answered; and
@@ -359,7 +389,8 @@ fn also(blame: &Blame<'_>, frontier: &[Vec<usize>], held: &[Holding<'_>], eviden
         .filter(|&index| {
             let other = evidence.observations[index];
             let silent = other.code.is_some_and(|code| code.problem().basis == Basis::Silence);
-            !is_background(other) && !(silent && layer < other.layer)
+            let follows = silent && layer < other.layer;
+            !is_background(other) && !follows
         })
         .map(|index| as_also(index, held, evidence))
         .collect()
@@ -376,6 +407,7 @@ fn asides(blame: &Option<Blame<'_>>, held: &[Holding<'_>], evidence: &Evidence<'
         .filter(|&index| {
             let observation = evidence.observations[index];
             !is_background(observation)
+                && class(observation) != Class::Quality
                 && !evidence.on_trail(&observation.check)
                 && evidence.playbook.check(&observation.check).is_some_and(|check| !check.may_affect.is_empty())
         })
@@ -435,21 +467,27 @@ fn finding(layer: Layer, seen: &[usize], verdict: &Verdict, evidence: &Evidence<
     let blamed = verdict.layer == Some(layer) && verdict.status != Status::Healthy;
     let beside = verdict.also.iter().find(|also| also.layer == layer);
     let said = |outcome: Outcome| {
-        seen.iter().map(|&index| evidence.observations[index]).find(|observation| observation.outcome == outcome)
+        let seen = seen.iter().map(|&index| evidence.observations[index]);
+        seen.filter(|observation| speaks_for_layer(observation)).find(|observation| observation.outcome == outcome)
     };
     let (status, summary) = if blamed {
         (FindingStatus::Problem, verdict.summary.clone())
     } else if let Some(also) = beside {
         (FindingStatus::Problem, also.summary.clone())
     } else if let Some(ok) = said(Outcome::Ok) {
-        (FindingStatus::Ok, ok.summary.clone())
+        let fine = fine_checks(seen, evidence);
+        // One file system of twelve says nothing about the host; the names of what was looked at do.
+        let several = layer == Layer::Host && fine.len() > 1;
+        (FindingStatus::Ok, if several { format!("{}: fine", fine.join(", ")) } else { ok.summary.clone() })
     } else if let Some(quirk) = seen.iter().find(|&&index| evidence.disproof(index).is_some()) {
         (FindingStatus::Ok, format!("{} (no fault: what stands on it works)", evidence.observations[*quirk].summary))
+    } else if let Some(carried) = carried(layer, evidence) {
+        (FindingStatus::Ok, format!("it carries the rest: {}", carried.summary))
     } else if seen.iter().any(|&index| evidence.stands(index)) {
         // It is seen but not blamed: a consequence of what is beneath, or a quirk beside the goal.
         let consequence = seen.iter().copied().find(|&index| evidence.stands(index));
         let text = consequence.map_or(String::new(), |index| evidence.observations[index].summary.clone());
-        (FindingStatus::Skipped, format!("not blamed: {text}"))
+        (FindingStatus::Skipped, text)
     } else if let Some(unknown) = said(Outcome::Unknown) {
         (FindingStatus::Unknown, unknown.summary.clone())
     } else {
@@ -457,6 +495,36 @@ fn finding(layer: Layer, seen: &[usize], verdict: &Verdict, evidence: &Evidence<
         (FindingStatus::Skipped, why)
     };
     Finding { layer, status, summary }
+}
+
+/// Whether an observation speaks for its layer as a whole. A gateway that answers says nothing of what lies beyond it.
+fn speaks_for_layer(observation: &Observation) -> bool {
+    let gateway = observation.facts.get("role").and_then(|role| role.as_str()) == Some("gateway");
+    !(gateway && observation.layer == Layer::Path)
+}
+
+/// The goal, where it works over the network and so proves the layers that carry it.
+fn carried<'a>(layer: Layer, evidence: &Evidence<'a>) -> Option<&'a Observation> {
+    if layer > Layer::Path {
+        return None;
+    }
+    let seen = top_goals(evidence).into_iter().flat_map(|goal| evidence.of_check(goal));
+    seen.map(|&index| evidence.observations[index]).find(|observation| {
+        observation.outcome == Outcome::Ok && observation.via.interface.as_deref().is_some_and(|name| name != "lo")
+    })
+}
+
+/// The checks among these observations that saw nothing wrong, in the order of the playbook.
+fn fine_checks<'a>(seen: &[usize], evidence: &Evidence<'a>) -> Vec<&'a str> {
+    let outcomes = |check: &str| {
+        let of = seen.iter().map(|&index| evidence.observations[index]).filter(|seen| seen.check == check);
+        of.map(|observation| observation.outcome).collect::<Vec<_>>()
+    };
+    let fine = |check: &&str| {
+        let outcomes = outcomes(check);
+        outcomes.contains(&Outcome::Ok) && !outcomes.contains(&Outcome::Problem)
+    };
+    evidence.playbook.checks.iter().map(|check| check.id.as_str()).filter(fine).collect()
 }
 
 fn ruled_out(verdict: &Verdict, evidence: &Evidence<'_>) -> Vec<RuledOut> {
@@ -470,6 +538,7 @@ fn ruled_out(verdict: &Verdict, evidence: &Evidence<'_>) -> Vec<RuledOut> {
                 .observations
                 .iter()
                 .filter(|observation| observation.layer == finding.layer && observation.outcome == Outcome::Ok)
+                .filter(|observation| observation.check != CASE_CHECK && speaks_for_layer(observation))
                 .map(|observation| observation.id.clone())
                 .collect(),
         })
@@ -546,6 +615,10 @@ fn unexplained_next(verdict: &Verdict, evidence: &Evidence<'_>) -> Next {
         ];
     } else if verdict.status == Status::Undecided {
         next.workaround = vec!["Run it again with --full, with administrator rights if that is allowed".to_owned()];
+    }
+    if !matches!(verdict.status, Status::Healthy) && verdict.code != Some(Code::CaseNotReproduced) {
+        let when = "no known cause fits what was seen".to_owned();
+        next.escalate = Some(Escalate { to: "the next tier".to_owned(), when });
     }
     next
 }

@@ -283,7 +283,8 @@ mod tests {
 
     #[test]
     fn an_archive_that_tricks_is_refused() {
-        let cases: [(&[(&str, &[u8])], &str); 3] = [
+        type Files<'a> = &'a [(&'a str, &'a [u8])];
+        let cases: [(Files<'_>, &str); 3] = [
             (&[("../evil", b"x")], "leads out of it"),
             (&[("/etc/x", b"x")], "leads out of it"),
             (&[("other.txt", b"x")], "it holds no `packet.json`"),

@@ -30,7 +30,10 @@ pub fn write(packet: &mut Packet, files: &Files, folders: &[PathBuf]) -> Option<
         let path = folder.join(format!("{stem}.zip"));
         packet.run.packet_path = Some(path.to_string_lossy().into_owned());
         match write_into(packet, files, folder, &stem) {
-            Ok(()) => return Some(Written { path }),
+            Ok(beside) => {
+                packet.run.warnings.extend(beside);
+                return Some(Written { path });
+            }
             Err(error) => {
                 packet.run.warnings.push(format!("the packet could not be written to {}: {error}", folder.display()));
             }
@@ -59,14 +62,21 @@ fn stem(packet: &Packet) -> String {
     format!("firstline-{}-{time}-{run}", word(&packet.playbook.id))
 }
 
-fn write_into(packet: &Packet, files: &Files, folder: &Path, stem: &str) -> io::Result<()> {
+/// Writes the archive, and what lies beside it for convenience. The archive alone decides whether it worked; what is
+/// missing beside it is returned in words.
+fn write_into(packet: &Packet, files: &Files, folder: &Path, stem: &str) -> io::Result<Vec<String>> {
     let json = json(packet)?;
     let summary = report::summary(packet);
     let archive = archive(packet, &json, &summary, files)?;
     super::spool::make_folder(folder)?;
     put(&folder.join(format!("{stem}.zip")), &archive)?;
-    put(&folder.join(format!("{stem}.txt")), summary.as_bytes())?;
-    put(&folder.join(format!("{stem}.json")), &json)
+    let beside = [("txt", summary.as_bytes()), ("json", json.as_slice())];
+    let failed = beside.into_iter().filter_map(|(ending, bytes)| {
+        let path = folder.join(format!("{stem}.{ending}"));
+        let error = put(&path, bytes).err()?;
+        Some(format!("{} could not be written beside the packet: {error}", path.display()))
+    });
+    Ok(failed.collect())
 }
 
 /// The packet as its JSON document.

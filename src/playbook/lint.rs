@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const STEPS_SHOWN: usize = 3;
 
 /// What people said is an observation like any other: its facts, and the JSON type of each. Inputs come on top.
-const CASE_FACTS: [(&str, &str); 9] = [
+const CASE_FACTS: [(&str, &str); 10] = [
     ("target", "string"),
     ("scheme", "string"),
     ("host", "string"),
@@ -27,6 +27,7 @@ const CASE_FACTS: [(&str, &str); 9] = [
     ("tls", "boolean"),
     ("http", "boolean"),
     ("is_address", "boolean"),
+    ("is_control", "boolean"),
     ("connectivity_check", "boolean"),
     ("symptom", "boolean"),
 ];

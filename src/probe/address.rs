@@ -5,7 +5,7 @@ use super::{Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
-use crate::sys::{Address, Link, Route};
+use crate::sys::{Address, Link, LinkKind, Route};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -129,7 +129,9 @@ impl Scene {
         self.links.iter().filter(|link| {
             // A VLAN without an address is a cable into which others are plugged.
             let bare_vlan = link.driver.as_deref() == Some("vlan") && self.of(link).next().is_none();
-            carries_traffic(link, &self.links) && is_running(link) && !bare_vlan
+            // Whatever holds a default route is a way out, a bridge inside a container too; tunnels are another layer.
+            let way_out = link.kind == Some(LinkKind::Virtual) && self.defaults(link).next().is_some();
+            (carries_traffic(link, &self.links) || way_out) && is_running(link) && !bare_vlan
         })
     }
 
@@ -226,7 +228,7 @@ impl Scene {
         }
         if let Some(address) = self_assigned {
             let words =
-                format!("{name} has only the self-assigned address {}, so no DHCP server answered", address.net);
+                format!("{name} has only the self-assigned address {}, as when no DHCP server answers", address.net);
             return look.problem(Some(name), Code::IpLinkLocalOnly, words);
         }
         // Every interface gives itself an fe80:: address, so that one alone says no more than none.
@@ -243,7 +245,6 @@ mod tests {
     use crate::probe::testing::told::{self, Told, address, cable, route};
     use super::*;
     use crate::observation::Outcome;
-    use crate::sys::LinkKind;
     use serde_json::json;
 
     async fn seen(told: Told) -> Vec<Observation> {

@@ -1,5 +1,8 @@
 //! Arguments as templates leave them: a number or a list may arrive as text, and what was not known as empty text.
 
+use super::Look;
+use crate::observation::Observation;
+use futures_util::future::join_all;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::Value;
@@ -24,6 +27,27 @@ impl Addresses {
         }
         found
     }
+}
+
+/// Looks at all addresses at once and shows each as soon as it is done, because one that answers already says much while
+/// another is still silent. What is no address is unknown.
+pub async fn each_address<'a, F>(look: &Look<'a>, addresses: &Addresses, one: impl Fn(IpAddr) -> F) -> Vec<Observation>
+where
+    F: Future<Output = Observation>,
+{
+    let each = addresses.each();
+    let several = each.len() > 1;
+    let looks = each.into_iter().map(|address| async {
+        let observation = match address {
+            Ok(address) => one(address).await,
+            Err(text) => look.unknown(Some(&text), "it is not an IP address"),
+        };
+        if several {
+            (look.emit)(observation.clone());
+        }
+        observation
+    });
+    join_all(looks).await
 }
 
 /// Characters of a wrong argument that are repeated in the answer.

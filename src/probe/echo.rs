@@ -10,7 +10,7 @@ use crate::observation::{Certainty, Observation};
 use crate::problem::Code;
 use crate::world::{EchoSeries, EchoSocket, Failure};
 use futures_util::FutureExt;
-use futures_util::future::{join, join_all};
+use futures_util::future::join;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -139,22 +139,18 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
         Ok(params) => params,
         Err(unknown) => return unknown,
     };
-    let all = Addresses([&params.addresses.0[..], &params.address.0[..]].concat()).each();
-    if all.is_empty() {
+    let all = Addresses([&params.addresses.0[..], &params.address.0[..]].concat());
+    if all.0.is_empty() {
         return vec![look.unknown(None, "there is no address to ping")];
     }
-    let looks = all.into_iter().map(|address| async {
-        match address {
-            Ok(address) => {
-                let mut via = look.world.via(address).await;
-                let observation = one(look, &params, address, via.source.as_deref()).await;
-                via.peer = (params.role == Role::Target).then(|| address.to_string());
-                observation.via(via)
-            }
-            Err(text) => look.unknown(Some(&text), "it is not an IP address"),
-        }
-    });
-    join_all(looks).await
+    let params = &params;
+    let one = |address: IpAddr| async move {
+        let mut via = look.world.via(address).await;
+        let observation = one(look, params, address, via.source.as_deref()).await;
+        via.peer = (params.role == Role::Target).then(|| address.to_string());
+        observation.via(via)
+    };
+    argument::each_address(look, &all, one).await
 }
 
 async fn one(look: &Look<'_>, params: &Params, address: IpAddr, here: Option<&str>) -> Observation {

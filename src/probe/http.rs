@@ -1,65 +1,31 @@
 //! A page, as a program gets it: lookup, connection, proxy, encryption, request, answer, redirects, each on its own
 //! clock, so that the phase that fails or drags is named.
 
-use super::way::choice::{self, Used};
-use super::way::connect::{self, Proxy, again};
-use super::way::dial::{self, dial};
-use super::way::exchange::{self, Body, BodyEnd, Broken, SLOW_FIRST_BYTE, Session, header};
-use super::way::handshake::{Shaken, TlsFacts, Wish, shake};
+use self::walk::Walk;
+use super::argument::{self, Addresses};
+use super::way::cookie::Jar;
 use super::way::trust::Trust;
-use super::way::{self, Trouble, bounded, host_of, milliseconds, name, printable, said, shown};
+use super::way::{self, bounded, milliseconds, shown};
 use super::{Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
-use crate::sys::ProxySettings;
-use crate::world::{Failure, LookupFailure, Stream};
-use futures_util::future::join;
-use hyper::{HeaderMap, Method};
+use hyper::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-/// Redirects that are walked: browsers stop at 20, and no sound site needs ten.
-const REDIRECT_LIMIT: usize = 10;
+mod answer;
+mod walk;
 
 /// Bytes of a body that are read where nobody says otherwise.
 const BODY_LIMIT_BYTES: u64 = 1 << 20;
 
-/// Characters of a body that are kept.
-const BODY_START_LIMIT: usize = 80;
-
-/// Cookies that are carried from one redirect to the next: sites that set one and come back to the same address look
-/// like a loop to a client without.
-const COOKIE_LIMIT: usize = 20;
-
 /// The waits inside end this much before the deadline, so that what is known is handed over in time.
 const MARGIN: Duration = Duration::from_millis(20);
-
-/// Words of pages that stand in for the one that was asked for: bot walls, filters, sign-in pages.
-const BLOCK_WORDS: &[&str] = &[
-    "captcha",
-    "verify you are human",
-    "verify that you are human",
-    "are you a robot",
-    "unusual traffic",
-    "attention required",
-    "checking your browser",
-    "access denied",
-    "web page blocked",
-    "website blocked",
-    "site blocked",
-    "request blocked",
-    "has been blocked",
-    "blocked by your",
-    "web filter",
-    "not available in your country",
-    "not available in your region",
-];
 
 /// A page, as a program gets it.
 pub const PROBE: Probe = Probe {
@@ -148,9 +114,9 @@ struct Params {
     /// `auto` for what programs use here, `none` for a direct connection, or the URL of a proxy.
     proxy: String,
     /// Addresses to use instead of looking the name up.
-    addresses: Vec<IpAddr>,
+    addresses: Addresses,
     /// Addresses to go on with where the lookup gets no answer.
-    fallback_addresses: Vec<IpAddr>,
+    fallback_addresses: Addresses,
     /// A `dns` check whose addresses are used likewise, as far as it has any by then.
     fallback_from: String,
     /// Only addresses of this family.
@@ -162,11 +128,14 @@ struct Params {
     /// What the body must begin with.
     expect_body: String,
     /// The status that the answer must have.
-    expect_status: Option<u16>,
+    #[serde(deserialize_with = "argument::optional")]
+    expect_status: Option<f64>,
     /// Bytes of the body that are read at most.
+    #[serde(deserialize_with = "argument::number")]
     body_limit_bytes: u64,
     /// Milliseconds by which this machine's clock is behind, where it was measured.
-    clock_offset_ms: Option<i64>,
+    #[serde(deserialize_with = "argument::optional")]
+    clock_offset_ms: Option<f64>,
     /// What this page stands for, such as `control`.
     label: Option<String>,
 }
@@ -176,8 +145,8 @@ impl Default for Params {
         Params {
             url: String::new(),
             proxy: "auto".to_owned(),
-            addresses: Vec::new(),
-            fallback_addresses: Vec::new(),
+            addresses: Addresses::default(),
+            fallback_addresses: Addresses::default(),
             fallback_from: String::new(),
             family: None,
             method: "GET".to_owned(),
@@ -287,30 +256,6 @@ struct Facts {
     server_errors: Option<u32>,
 }
 
-/// What goes along from one request to the next.
-struct Walk<'a> {
-    look: &'a Look<'a>,
-    params: Params,
-    method: Method,
-    settings: Option<ProxySettings>,
-    trust: Option<Arc<Trust>>,
-    until: Instant,
-    facts: Facts,
-    via: Via,
-    chain_text: Option<String>,
-    cookies: Vec<(String, String, String)>,
-    /// What the observation of a suspicion says it was about.
-    asked: String,
-}
-
-/// An answer that came.
-struct Arrived {
-    status: u16,
-    location: Option<String>,
-    first_byte: Duration,
-    body: Body,
-}
-
 async fn run(look: &Look<'_>, trust: Option<Arc<Trust>>) -> Vec<Observation> {
     let params: Params = match look.params() {
         Ok(params) => params,
@@ -334,7 +279,7 @@ async fn run(look: &Look<'_>, trust: Option<Arc<Trust>>) -> Vec<Observation> {
         ..Facts::default()
     };
     let until = look.deadline.checked_sub(MARGIN).unwrap_or(look.deadline);
-    let (asked, via, cookies) = (shown(&url), Via::default(), Vec::new());
+    let (asked, via, cookies) = (shown(&url), Via::default(), Jar::default());
     let chain_text = None;
     let mut walk = Walk { look, params, method, settings, trust, until, facts, via, chain_text, cookies, asked };
     let start = Instant::now();
@@ -371,508 +316,9 @@ fn target(text: &str) -> Result<Url, String> {
     }
 }
 
-impl Walk<'_> {
-    async fn walk(&mut self, first: Url) -> Observation {
-        let mut url = first;
-        let mut visited: Vec<(Url, usize)> = Vec::new();
-        loop {
-            self.facts.final_url = Some(shown(&url));
-            let cookies = self.cookies.len();
-            let arrived = match self.ask_twice_if_needed(&url).await {
-                Ok(arrived) => arrived,
-                Err(trouble) => return way::observe(self.look, None, &trouble),
-            };
-            let first_host = visited.first().map_or(url.host_str(), |(first, _)| first.host_str());
-            self.facts.left_host = (first_host != url.host_str()).then_some(true);
-            let next = (300..400).contains(&arrived.status).then_some(()).and(arrived.location.as_deref());
-            let Some(next) = next.filter(|_| self.params.follow).and_then(|location| url.join(location).ok()) else {
-                return self.judge(&url, &arrived);
-            };
-            self.facts.redirects.push(Redirect {
-                status: arrived.status,
-                location: shown(&next),
-                host: bounded(&host_of(&next)),
-            });
-            visited.push((url, cookies));
-            // The same page with new cookies is another question.
-            let again = visited.iter().any(|(seen, cookies)| *seen == next && *cookies == self.cookies.len());
-            if again || visited.len() > REDIRECT_LIMIT {
-                return self.goes_in_circles(&next);
-            }
-            if !matches!(next.scheme(), "http" | "https") {
-                let what = format!("{} redirects to `{}`, which is no page", self.asked, bounded(next.scheme()));
-                return way::observe(self.look, None, &Trouble::new(Code::HttpUnexpectedContent, what));
-            }
-            url = next;
-        }
-    }
-
-    fn goes_in_circles(&self, next: &Url) -> Observation {
-        let count = self.facts.redirects.len();
-        let summary = format!("{} redirects in a circle: {count} redirects, back at {}", self.asked, shown(next));
-        way::observe(self.look, None, &Trouble::new(Code::HttpRedirectLoop, summary))
-    }
-
-    /// A server error is asked for again, because one may be bad luck.
-    async fn ask_twice_if_needed(&mut self, url: &Url) -> Result<Arrived, Trouble> {
-        self.facts.server_errors = None;
-        let first = self.ask(url).await?;
-        if first.status < 500 || self.params.expect_status == Some(first.status) {
-            return Ok(first);
-        }
-        let host = host_of(url);
-        self.suspect(Trouble::new(Code::HttpServerError, format!("{host} answers {}", first.status)).suspected(true));
-        self.facts.server_errors = Some(1);
-        let second = self.ask(url).await?;
-        if second.status >= 500 {
-            self.facts.server_errors = Some(2);
-        }
-        Ok(second)
-    }
-
-    fn suspect(&self, trouble: Trouble) {
-        let observation = way::observe(self.look, None, &trouble);
-        (self.look.emit)(observation.facts(&self.facts).via(self.via.clone()));
-    }
-
-    /// One request on a connection of its own.
-    async fn ask(&mut self, url: &Url) -> Result<Arrived, Trouble> {
-        self.facts = Facts {
-            url: std::mem::take(&mut self.facts.url),
-            final_url: self.facts.final_url.take(),
-            label: self.facts.label.take(),
-            redirects: std::mem::take(&mut self.facts.redirects),
-            server_errors: self.facts.server_errors,
-            proxy_used: "direct".to_owned(),
-            ..Facts::default()
-        };
-        let used = self.choose(url).await?;
-        let secure = url.scheme() == "https";
-        let trust = self.trust.clone();
-        let trust = async {
-            match (secure, trust) {
-                (false, _) => None,
-                (true, Some(trust)) => Some(trust),
-                (true, None) => Some(Trust::of_this_machine().await),
-            }
-        };
-        // The trust store is read while the network is waited for.
-        let (trust, way) = match &used {
-            Used::Proxy(proxy) => join(trust, self.through(proxy, url)).await,
-            _ => join(trust, self.directly(url)).await,
-        };
-        let (mut stream, peer, round_trip) = way?;
-        if let Some(trust) = trust {
-            stream = self.secured(stream, url, &used, peer, round_trip, &trust).await?;
-        }
-        let absolute = matches!(&used, Used::Proxy(proxy) if !secure && proxy.takes_absolute_form());
-        self.exchange(stream, url, absolute, &used).await
-    }
-
-    /// What programs use for this page.
-    async fn choose(&mut self, url: &Url) -> Result<Used, Trouble> {
-        let choice = match self.params.proxy.trim() {
-            auto if auto.eq_ignore_ascii_case("auto") => {
-                self.settings.as_ref().and_then(|settings| choice::first_choice(settings, url))
-            }
-            given => Some(choice::given(given)),
-        };
-        let Some(choice) = choice else { return Ok(Used::Direct) };
-        let used = match choice.used {
-            Used::Script(script) => {
-                let said = super::way::script::ask(self.look.world, &script, url, false, self.until).await?;
-                said.candidates.into_iter().next().unwrap_or(Used::Direct)
-            }
-            // No program here searches on its own; those of the desktop that do fall back to a direct connection.
-            Used::Discover => Used::Direct,
-            used => used,
-        };
-        self.facts.proxy_source = Some(choice.source.clone());
-        self.facts.proxy_used = used.shown();
-        match used {
-            Used::Unusable(text, why) => {
-                let summary = format!("the proxy setting {} (\"{text}\") cannot be used: {why}", choice.source);
-                Err(Trouble::new(Code::ProxyBadSetting, summary))
-            }
-            used => Ok(used),
-        }
-    }
-
-    /// A connection to the page's own server.
-    async fn directly(&mut self, url: &Url) -> Result<(Box<dyn Stream>, SocketAddr, Duration), Trouble> {
-        let network = self.look.world.network.as_ref();
-        let host = host_of(url);
-        let port = url.port_or_known_default().unwrap_or(443);
-        let addresses = self.addresses(&host).await?;
-        self.facts.addresses = addresses.iter().take(20).map(IpAddr::to_string).collect();
-        let targets: Vec<SocketAddr> = addresses.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
-        let slow = |address, took| self.suspect(dial::suspicion(&host, address, took));
-        match dial(network, &targets, self.until, &slow).await {
-            Ok(dialled) => {
-                self.facts.connect_ms = Some(milliseconds(dialled.took));
-                self.remember_failed(&dialled.failed);
-                self.arrived_at(dialled.address).await;
-                let round_trip = dialled.connection.took;
-                Ok((dialled.connection.stream, dialled.address, round_trip))
-            }
-            Err(failure) => {
-                self.facts.connect_ms = Some(milliseconds(failure.took));
-                self.remember_failed(&failure.failed);
-                self.facts.fallback = None;
-                self.arrived_at(failure.address).await;
-                Err(dial::trouble(&host, &failure))
-            }
-        }
-    }
-
-    fn remember_failed(&mut self, failed: &[(SocketAddr, Failure)]) {
-        self.facts.fallback = (!failed.is_empty()).then_some(true);
-        for (address, _) in failed {
-            let address = address.ip().to_string();
-            if !self.facts.failed_addresses.contains(&address) {
-                self.facts.failed_addresses.push(address);
-            }
-        }
-    }
-
-    async fn arrived_at(&mut self, peer: SocketAddr) {
-        self.facts.address = Some(peer.ip().to_string());
-        self.facts.family = Some(if peer.is_ipv4() { "ipv4" } else { "ipv6" }.to_owned());
-        self.via = way::via(self.look, peer).await;
-    }
-
-    async fn addresses(&mut self, host: &str) -> Result<Vec<IpAddr>, Trouble> {
-        // The list belongs to the host that was asked for, not to where a redirect leads.
-        let found = if !self.params.addresses.is_empty() && self.facts.redirects.is_empty() {
-            self.params.addresses.clone()
-        } else {
-            self.looked_up(host).await?
-        };
-        let wanted: Vec<IpAddr> = found
-            .iter()
-            .copied()
-            .filter(|address| match self.params.family {
-                None => true,
-                Some(Family::Ipv4) => address.is_ipv4(),
-                Some(Family::Ipv6) => address.is_ipv6(),
-            })
-            .collect();
-        if wanted.is_empty() {
-            return Err(Trouble::unknown(format!("{host} has no address of the wanted family")));
-        }
-        Ok(wanted)
-    }
-
-    /// Addresses to go on with where programs get none.
-    fn fallback(&self) -> Vec<IpAddr> {
-        if !self.params.fallback_addresses.is_empty() || self.params.fallback_from.is_empty() {
-            return self.params.fallback_addresses.clone();
-        }
-        let seen = (self.look.seen)(&self.params.fallback_from);
-        let addresses = seen.iter().filter_map(|facts| facts.get("addresses")?.as_array());
-        addresses.flatten().filter_map(|address| address.as_str()?.parse().ok()).collect()
-    }
-
-    async fn looked_up(&mut self, host: &str) -> Result<Vec<IpAddr>, Trouble> {
-        let start = Instant::now();
-        let result = name::addresses(self.look.world.network.as_ref(), host, self.until).await;
-        let took = start.elapsed();
-        self.facts.lookup_ms = Some(milliseconds(took));
-        match result {
-            Ok((addresses, took)) => {
-                self.facts.slow_lookup = (took > name::LOOKUP_SLOW).then_some(true);
-                Ok(addresses)
-            }
-            Err(failure) => {
-                let usable = matches!(failure, LookupFailure::Timeout | LookupFailure::Unsupported(_));
-                let fallback = self.fallback();
-                if !usable || fallback.is_empty() || !self.facts.redirects.is_empty() {
-                    return Err(name::trouble(host, &failure, took));
-                }
-                if failure == LookupFailure::Timeout {
-                    self.facts.lookup_failed = Some(true);
-                    self.suspect(name::trouble(host, &failure, took).suspected(true));
-                }
-                Ok(fallback)
-            }
-        }
-    }
-
-    /// A connection through a proxy; for a plain page the proxy itself is asked.
-    async fn through(&mut self, proxy: &Proxy, url: &Url) -> Result<(Box<dyn Stream>, SocketAddr, Duration), Trouble> {
-        let network = self.look.world.network.as_ref();
-        let suspect = |trouble: Trouble| self.suspect(trouble);
-        let (reach, reached) = connect::reach(network, proxy, self.until, &suspect).await;
-        self.facts.lookup_ms = reach.lookup.map(milliseconds);
-        self.facts.connect_ms = reach.connect.map(milliseconds);
-        self.facts.addresses = reach.addresses.iter().take(20).map(IpAddr::to_string).collect();
-        if reach.connect.is_some() && !reach.failed.is_empty() {
-            self.facts.fallback = Some(true);
-        }
-        self.facts.failed_addresses = reach.failed.iter().map(|address| address.ip().to_string()).collect();
-        if let Some(peer) = reach.peer {
-            self.arrived_at(peer).await;
-        }
-        self.via.proxy = Some(proxy.to_string());
-        let stream = reached?;
-        let peer = reach.peer.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)));
-        let round_trip = reach.connect.unwrap_or_default();
-        if url.scheme() == "http" && proxy.takes_absolute_form() {
-            return Ok((stream, peer, round_trip));
-        }
-        let start = Instant::now();
-        let (host, port) = (host_of(url), url.port_or_known_default().unwrap_or(443));
-        let suspect = |trouble: Trouble| self.suspect(trouble);
-        let (answer, tunnel) = connect::tunnel(stream, proxy, &host, port, self.until, &suspect).await;
-        self.facts.proxy_ms = Some(milliseconds(start.elapsed()));
-        self.facts.proxy_schemes = answer.schemes;
-        // Through a tunnel the first flight goes the whole way, of which the proxy's answer is a measure.
-        tunnel.map(|stream| (stream, peer, round_trip + start.elapsed()))
-    }
-
-    async fn secured(
-        &mut self,
-        stream: Box<dyn Stream>,
-        url: &Url,
-        used: &Used,
-        peer: SocketAddr,
-        round_trip: Duration,
-        trust: &Arc<Trust>,
-    ) -> Result<Box<dyn Stream>, Trouble> {
-        let host = host_of(url);
-        let port = url.port_or_known_default().unwrap_or(443);
-        let (clock_offset_ms, until) = (self.params.clock_offset_ms, self.until);
-        let wish = Wish { host: &host, alpn: &["http/1.1"], trust, clock_offset_ms, round_trip, until };
-        let network = self.look.world.network.as_ref();
-        let direct = again(network, peer);
-        let open = || match used {
-            Used::Proxy(proxy) => {
-                let (first, host) = (direct(), host.clone());
-                Box::pin(async move {
-                    let stream = first.await?;
-                    let (_, tunnel) = connect::tunnel(stream, proxy, &host, port, until, &|_| {}).await;
-                    tunnel.map_err(|trouble| Failure::Other(trouble.summary))
-                }) as futures_util::future::LocalBoxFuture<'_, _>
-            }
-            _ => direct(),
-        };
-        let Shaken { facts, chain_text, result } = shake(stream, &open, &wish, &|trouble| self.suspect(trouble)).await;
-        self.chain_text = chain_text;
-        self.via.trust = facts.trusted_system.map(|_| "system".to_owned());
-        self.describe(facts);
-        result
-    }
-
-    fn describe(&mut self, tls: TlsFacts) {
-        self.facts.tls_ms = tls.handshake_ms;
-        self.facts.tls_issuer = tls.issuer;
-        self.facts.tls_version = tls.version;
-        self.facts.tls_reason = tls.reason;
-        self.facts.days_left = tls.days_left;
-        self.facts.interception = tls.interception;
-        self.facts.would_be_valid_with_correct_clock = tls.would_be_valid_with_correct_clock;
-    }
-
-    async fn exchange(
-        &mut self,
-        stream: Box<dyn Stream>,
-        url: &Url,
-        absolute: bool,
-        used: &Used,
-    ) -> Result<Arrived, Trouble> {
-        let host = host_of(url);
-        let meant = |broken: Broken| match used {
-            Used::Proxy(proxy) if absolute => connect::broken_proxy(proxy, broken),
-            _ => broken.trouble(&host),
-        };
-        let mut request = exchange::request(&self.method, url, absolute).map_err(Trouble::unknown)?;
-        if let Some(cookies) = self.cookies_for(&host).and_then(|cookies| cookies.parse().ok()) {
-            request.headers_mut().insert("cookie", cookies);
-        }
-        let mut session = Session::open(stream).await.map_err(meant)?;
-        let start = Instant::now();
-        let asked_at = SystemTime::now();
-        let silent = |took| self.suspect(meant(Broken::Silent(took, 0)).suspected(true));
-        let answer = session.ask(request, self.until, &silent).await.map_err(meant)?;
-        let head_at = Instant::now();
-        let first_byte = session.first_byte().unwrap_or(head_at).saturating_duration_since(start);
-        let status = answer.status().as_u16();
-        let headers = answer.headers().clone();
-        self.facts.status = Some(status);
-        self.facts.first_byte_ms = Some(milliseconds(first_byte));
-        self.note_headers(&headers, asked_at, first_byte);
-        self.keep_cookies(&host, &headers);
-        if let Used::Proxy(proxy) = used
-            && absolute
-            && let Some(trouble) = proxys_own_word(proxy, status, &headers, &mut self.facts)
-        {
-            return Err(trouble);
-        }
-        let body = session.body(answer.into_body(), self.params.body_limit_bytes, self.until).await;
-        self.note_body(&body, &headers);
-        Ok(Arrived { status, location: location(&headers), first_byte, body })
-    }
-
-    fn note_headers(&mut self, headers: &HeaderMap, asked_at: SystemTime, first_byte: Duration) {
-        self.facts.server = header(headers, "server");
-        self.facts.content_type = header(headers, "content-type");
-        self.facts.retry_after = header(headers, "retry-after");
-        let cached = headers.contains_key("age");
-        let half_way = asked_at + first_byte / 2;
-        self.facts.date_offset_ms =
-            header(headers, "date").filter(|_| !cached).and_then(|date| offset(&date, half_way));
-    }
-
-    fn note_body(&mut self, body: &Body, headers: &HeaderMap) {
-        self.facts.bytes = Some(body.bytes);
-        self.facts.body_complete = Some(body.end == BodyEnd::Complete);
-        // Less than this is over before a rate can be told.
-        const RATED_BYTES: u64 = 64 * 1024;
-        if body.bytes >= RATED_BYTES || (body.took > Duration::from_secs(1) && body.bytes > 0) {
-            self.facts.bytes_per_second = Some((body.bytes as f64 / body.took.as_secs_f64().max(0.001)) as u64);
-        }
-        let kind = self.facts.content_type.as_deref().unwrap_or("text/plain").to_ascii_lowercase();
-        let is_text = ["text/", "json", "xml", "javascript"].iter().any(|word| kind.contains(word));
-        if is_text && !body.start.is_empty() {
-            self.facts.body_start = Some(printable(&body.start, BODY_START_LIMIT));
-        }
-        let page = String::from_utf8_lossy(&body.start).to_lowercase();
-        let walled = headers.contains_key("cf-mitigated") || BLOCK_WORDS.iter().any(|word| page.contains(word));
-        self.facts.block_page = walled.then_some(true);
-    }
-
-    fn keep_cookies(&mut self, host: &str, headers: &HeaderMap) {
-        for value in headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok()) {
-            let pair = value.split(';').next().unwrap_or_default();
-            let Some((name, value)) = pair.split_once('=') else { continue };
-            let (name, value) = (name.trim(), value.trim());
-            if name.is_empty() || pair.len() > 4096 {
-                continue;
-            }
-            let known = self.cookies.iter().position(|(owner, known, _)| owner == host && known == name);
-            if let Some(known) = known {
-                value.clone_into(&mut self.cookies[known].2);
-            } else if self.cookies.len() < COOKIE_LIMIT {
-                self.cookies.push((host.to_owned(), name.to_owned(), value.to_owned()));
-            }
-        }
-    }
-
-    fn cookies_for(&self, host: &str) -> Option<String> {
-        let own = self.cookies.iter().filter(|(owner, ..)| owner == host);
-        let pairs: Vec<String> = own.map(|(_, name, value)| format!("{name}={value}")).collect();
-        (!pairs.is_empty()).then(|| pairs.join("; "))
-    }
-
-    /// The last answer's verdict.
-    fn judge(&self, url: &Url, arrived: &Arrived) -> Observation {
-        let host = host_of(url);
-        let Arrived { status, first_byte, body, .. } = arrived;
-        let expected_status = self.params.expect_status == Some(*status);
-        let mut troubles = Vec::new();
-        if !expected_status && let Some(trouble) = self.status_trouble(&host, *status) {
-            troubles.push(trouble);
-        }
-        match body.end {
-            BodyEnd::Cut => {
-                let summary = format!("{host} closed the connection after {} bytes of the page", body.bytes);
-                troubles.push(Trouble::new(Code::HttpCut, summary));
-            }
-            BodyEnd::Stalled => {
-                let summary = format!("the page of {host} stops after {} bytes", body.bytes);
-                troubles.push(Trouble::new(Code::HttpBodyStalled, summary));
-            }
-            BodyEnd::Complete | BodyEnd::Enough => {}
-        }
-        if self.params.expect_status.is_some_and(|wanted| wanted != *status) && troubles.is_empty() {
-            let wanted = self.params.expect_status.unwrap_or_default();
-            let summary = format!("{host} answers {status} and not {wanted}");
-            troubles.push(Trouble::new(Code::HttpUnexpectedContent, summary));
-        }
-        if !body.start.starts_with(self.params.expect_body.as_bytes()) && troubles.is_empty() {
-            let start = printable(&body.start, BODY_START_LIMIT);
-            let summary = format!("the page of {host} begins with \"{start}\" and not as expected");
-            troubles.push(Trouble::new(Code::HttpUnexpectedContent, summary));
-        }
-        if *first_byte > SLOW_FIRST_BYTE {
-            let summary = format!("{host} took {} until the first byte", said(*first_byte));
-            troubles.push(Trouble::new(Code::HttpSlowFirstByte, summary));
-        }
-        let mut troubles = troubles.into_iter();
-        match troubles.next() {
-            Some(first) => {
-                let rest: Vec<Code> = troubles.filter_map(|trouble| trouble.code).collect();
-                way::observe(self.look, None, &first).also(rest)
-            }
-            None => self.look.ok(None, self.works(*status, *first_byte)),
-        }
-    }
-
-    fn status_trouble(&self, host: &str, status: u16) -> Option<Trouble> {
-        if self.facts.server_errors == Some(1) && status < 500 {
-            let summary = format!("{host} failed one of two requests, and then answered {status}");
-            return Some(Trouble::new(Code::HttpServerError, summary).suspected(true));
-        }
-        let code = match status {
-            401 => Code::HttpAuthRequired,
-            403 | 451 => Code::HttpForbidden,
-            404 | 410 => Code::HttpNotFound,
-            429 => Code::HttpTooManyRequests,
-            400..=499 => Code::HttpClientError,
-            500.. => Code::HttpServerError,
-            _ => return None,
-        };
-        let twice = if code == Code::HttpServerError { " twice" } else { "" };
-        Some(Trouble::new(code, format!("{host} answers {status}{twice} to {}", self.asked)))
-    }
-
-    fn works(&self, status: u16, first_byte: Duration) -> String {
-        let by = match self.facts.proxy_used.as_str() {
-            "direct" => String::new(),
-            proxy => format!(" through {proxy}"),
-        };
-        let fallback = match self.facts.failed_addresses.first() {
-            Some(failed) => format!(", after {failed} did not answer"),
-            None => String::new(),
-        };
-        format!("{} answers {status}{by}, first byte after {}{fallback}", self.asked, said(first_byte))
-    }
-}
-
-/// What a proxy says on its own behalf where it passes a plain page on.
-fn proxys_own_word(proxy: &Proxy, status: u16, headers: &HeaderMap, facts: &mut Facts) -> Option<Trouble> {
-    let answer = connect::Answer::read(status, headers);
-    // Squid, the most common one, marks its own errors; others cannot be told from the server's.
-    let own_error = headers.contains_key("x-squid-error");
-    let code = match status {
-        407 => Code::ProxyAuthRequired,
-        403 if own_error => Code::ProxyDenied,
-        500.. if own_error => Code::ProxyUpstream,
-        _ => return None,
-    };
-    let summary = connect::status_words(proxy, "the request", &answer, code);
-    facts.proxy_schemes = answer.schemes;
-    Some(Trouble::new(code, summary))
-}
-
-fn location(headers: &HeaderMap) -> Option<String> {
-    // A longer one is no address that anybody meant.
-    const LOCATION_LIMIT: usize = 8192;
-    let value = headers.get("location")?;
-    (value.len() <= LOCATION_LIMIT).then(|| String::from_utf8_lossy(value.as_bytes()).into_owned())
-}
-
-/// By how much this machine's clock is behind a `Date` header.
-fn offset(date: &str, ours: SystemTime) -> Option<i64> {
-    let theirs = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok()?.as_millisecond();
-    let ours = i64::try_from(ours.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()?;
-    // The header has whole seconds, cut off.
-    let difference = theirs - ours;
-    Some(if (-1000..=0).contains(&difference) { 0 } else { difference })
-}
-
 #[cfg(test)]
 mod tests {
+    use super::answer::offset;
     use super::*;
     use crate::observation::{Certainty, Outcome};
     use crate::probe::testing;
@@ -880,9 +326,12 @@ mod tests {
     use crate::probe::testing::loopback::{
         Loopback, Served, answers, look, look_for, read_head, serve, tls_server, world,
     };
-    use crate::sys::ProxySetting;
+    use crate::sys::{ProxySetting, ProxySettings};
+    use futures_util::future::join;
     use serde_json::json;
+    use std::net::SocketAddr;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::UNIX_EPOCH;
     use tokio::io::AsyncWriteExt;
 
     fn page_url(served: &Served, path: &str) -> String {

@@ -295,7 +295,7 @@ impl Scene<'_> {
         };
         let mut problems = Vec::new();
         if carries_traffic(link, self.links) && facts.used {
-            self.state(link, &facts, &mut problems);
+            self.state(link, &mut problems);
             if is_running(link) {
                 self.quality(link, &facts, &mut problems);
             }
@@ -304,7 +304,7 @@ impl Scene<'_> {
         Seen { facts, problems }
     }
 
-    fn state(&self, link: &Link, facts: &LinkFacts, problems: &mut Vec<(Code, String)>) {
+    fn state(&self, link: &Link, problems: &mut Vec<(Code, String)>) {
         let name = &link.name;
         if !link.up {
             problems.push((Code::LinkAdminDown, format!("{name} is switched off (administratively down)")));
@@ -313,10 +313,8 @@ impl Scene<'_> {
                 Some(LinkKind::Wifi) => {
                     (Code::LinkWifiNotJoined, format!("{name} is switched on but not joined to any Wi-Fi network"))
                 }
-                _ => {
-                    let state = facts.operstate.as_deref().unwrap_or("unknown");
-                    (Code::LinkNoCarrier, format!("{name} has no carrier (state {state})"))
-                }
+                // The operational state follows the carrier with a delay, so it would only confuse here.
+                _ => (Code::LinkNoCarrier, format!("{name} is switched on but has no carrier")),
             });
         }
     }
@@ -421,7 +419,7 @@ mod tests {
         assert_eq!(seen[0].code, Some(Code::LinkNoCarrier));
         assert_eq!(seen[0].certainty, Some(crate::observation::Certainty::Confirmed));
         assert_eq!(seen[0].via.interface.as_deref(), Some("eth0"));
-        assert_eq!(seen[0].summary, "eth0 has no carrier (state down)");
+        assert_eq!(seen[0].summary, "eth0 is switched on but has no carrier");
     }
 
     #[tokio::test]

@@ -1,13 +1,13 @@
 //! Path MTU: whether full-size packets reach the target, and whether somebody says so where they do not.
 
-use super::argument::Addresses;
+use super::argument::{self, Addresses};
 use super::{Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
 use crate::world::PathMtu;
 use futures_util::FutureExt;
-use futures_util::future::{join, join_all};
+use futures_util::future::join;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -72,17 +72,11 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
         Ok(params) => params,
         Err(unknown) => return unknown,
     };
-    let all = Addresses([&params.addresses.0[..], &params.address.0[..]].concat()).each();
-    if all.is_empty() {
+    let all = Addresses([&params.addresses.0[..], &params.address.0[..]].concat());
+    if all.0.is_empty() {
         return vec![look.unknown(None, "there is no address to reach")];
     }
-    let looks = all.into_iter().map(|address| async {
-        match address {
-            Ok(address) => one(look, address).await,
-            Err(text) => look.unknown(Some(&text), "it is not an IP address"),
-        }
-    });
-    join_all(looks).await
+    argument::each_address(look, &all, |address| one(look, address)).await
 }
 
 async fn one(look: &Look<'_>, address: IpAddr) -> Observation {

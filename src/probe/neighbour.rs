@@ -6,7 +6,7 @@ use super::{Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Outcome, Skip, Via};
 use crate::problem::Code;
-use crate::sys::{Link, LinkKind, Neighbour};
+use crate::sys::{Link, LinkKind, Neighbour, Route};
 use crate::world::{Dial, Failure};
 use futures_util::future::{self, FutureExt};
 use schemars::JsonSchema;
@@ -58,7 +58,8 @@ pub struct Params {
     pub address: Option<IpAddr>,
     /// Only on this interface.
     pub interface: Option<String>,
-    /// Addresses that are looked for too, where the kernel says that they are on the link.
+    /// Look for these instead, where the kernel says that they are on the link; for one behind a router that no default
+    /// route names, its router is looked for.
     pub targets: Vec<IpAddr>,
 }
 
@@ -105,10 +106,7 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
         (_, Err(why)) => return vec![look.unknown(None, &why)],
     };
     if wanted.is_empty() {
-        let words = "there is no gateway and no on-link target to look for";
-        let mut skipped = Observation::new(PROBE.name, look.layer, look.check, None, Outcome::Skipped, words.into());
-        skipped.skip = Some(Skip::NotNeeded);
-        return vec![skipped];
+        return vec![nobody(look, &params).await];
     }
     // Two neighbours of one address on different interfaces are told apart by the interface in the subject.
     let twice = |address: IpAddr| wanted.iter().filter(|other| other.address == address).count() > 1;
@@ -121,6 +119,21 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
         async move { Watch { look, one, link, subject }.watch().await }
     });
     future::join_all(all).await
+}
+
+/// There is no next hop to look for.
+async fn nobody(look: &Look<'_>, params: &Params) -> Observation {
+    let routes = look.world.machine.routes().await.unwrap_or_default();
+    if !params.targets.is_empty() {
+        return look.ok(None, "no target is on the link, so there is no neighbour to look for");
+    }
+    if routes.iter().any(Route::is_default) {
+        return look.ok(None, "the default route needs no gateway, so there is no neighbour to look for");
+    }
+    let words = "there is no gateway to look for";
+    let mut skipped = Observation::new(PROBE.name, look.layer, look.check, None, Outcome::Skipped, words.into());
+    skipped.skip = Some(Skip::NotNeeded);
+    skipped
 }
 
 /// The gateways, or the one address, and the targets that are on the link.
@@ -138,6 +151,7 @@ async fn wanted(look: &Look<'_>, params: &Params) -> Result<Vec<Wanted>, String>
         }
     };
     let routes = machine.routes().await.map_err(|why| why.to_string())?;
+    let is_default_gateway = |address| routes.iter().any(|route| route.is_default() && route.gateway == Some(address));
     let gateway_of = |address| routes.iter().find(|route| route.gateway == Some(address));
     match params.address {
         Some(address) => {
@@ -149,6 +163,7 @@ async fn wanted(look: &Look<'_>, params: &Params) -> Result<Vec<Wanted>, String>
             };
             add(address, chosen, is_gateway);
         }
+        None if !params.targets.is_empty() => {}
         None => {
             for route in routes.iter().filter(|route| route.is_default()) {
                 if let Some(gateway) = route.gateway {
@@ -163,8 +178,9 @@ async fn wanted(look: &Look<'_>, params: &Params) -> Result<Vec<Wanted>, String>
         {
             match route.gateway {
                 None => add(*target, route.interface, false),
-                // A target behind a router is as far away as that router, whichever route leads there.
-                Some(gateway) => add(gateway, route.interface, true),
+                // The gateways of default routes are looked for without targets; nobody else looks for this one.
+                Some(gateway) if !is_default_gateway(gateway) => add(gateway, route.interface, true),
+                Some(_) => {}
             }
         }
     }
@@ -489,7 +505,6 @@ mod tests {
     async fn targets_count_where_they_are_on_the_link() {
         let near: IpAddr = "10.0.0.1".parse().expect("an address");
         let told = Told {
-            routes: vec![],
             route_to: vec![(near, route("10.0.0.0/24", None, "eth0", None))],
             ..told(vec![table(0, "incomplete")])
         };

@@ -1,5 +1,6 @@
 //! Does somebody else answer in the place of a known plain page: the sign-in page of a captive portal.
 
+use super::argument;
 use super::way::dial::dial;
 use super::way::exchange::{self, BodyEnd, Session};
 use super::way::{self, bounded, host_of, milliseconds, name, printable, shown};
@@ -48,7 +49,8 @@ struct Params {
     /// What its body must begin with; only the status counts where this is empty.
     expect_body: String,
     /// Its status; 200 if not given and a body is expected, otherwise 200 or 204.
-    expect_status: Option<u16>,
+    #[serde(deserialize_with = "argument::optional")]
+    expect_status: Option<f64>,
 }
 
 /// What was seen.
@@ -99,7 +101,7 @@ async fn ask(look: &Look<'_>, url: &Url, facts: &mut Facts, via: &mut Via) -> Re
     let targets: Vec<SocketAddr> = addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
     let dialled = dial(network, &targets, look.deadline, &|_, _| {})
         .await
-        .map_err(|failure| way::dial::trouble(&host, &failure).summary)?;
+        .map_err(|failure| way::dial::trouble(&host, &failure, None).summary)?;
     facts.address = Some(dialled.address.ip().to_string());
     *via = way::via(look, dialled.address).await;
     let failed = |broken: exchange::Broken| broken.trouble(&host).summary;
@@ -132,7 +134,7 @@ fn judge(
         facts.body_start = Some(printable(body, BODY_START_LIMIT));
     }
     let status_fits = match params.expect_status {
-        Some(wanted) => status == wanted,
+        Some(wanted) => f64::from(status) == wanted,
         None if params.expect_body.is_empty() => matches!(status, 200 | 204),
         None => status == 200,
     };

@@ -121,7 +121,7 @@ struct Facts {
     credentials: bool,
     /// Every setting there is, as `source: url`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    all: Vec<String>,
+    settings: Vec<String>,
     /// Sources that could not be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unread: Vec<String>,
@@ -186,7 +186,7 @@ fn common_facts(settings: &ProxySettings, target: &Url) -> Facts {
     Facts {
         target: shown(target),
         case_conflict: choice::case_conflict(settings).map(|(one, other)| format!("{one}, but {other}")),
-        all: settings.settings.iter().take(LIST_LIMIT).map(choice::describe).collect(),
+        settings: settings.settings.iter().take(LIST_LIMIT).map(choice::describe).collect(),
         unread: settings.unread.iter().take(LIST_LIMIT).map(|source| bounded(source)).collect(),
         ..Facts::default()
     }

@@ -77,13 +77,19 @@ pub struct ResolverFacts {
     pub loopback: Option<bool>,
     /// Whether its address is a private one, which means something only in the right network.
     pub private: Option<bool>,
+    /// Whether it is private, only a default route (or none) leads to it, no tunnel is up, and no address of this
+    /// machine is of the same private block: it belongs to another network.
+    pub foreign_private: Option<bool>,
     /// Domains that are routed to it; none for all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub domains: Vec<String>,
     /// All servers that programs ask, in order.
     pub servers: Vec<String>,
     /// The servers behind a local stub.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub upstream: Vec<String>,
     /// Search list.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub search: Vec<String>,
     /// Names with fewer dots than this are tried with the search list first.
     pub ndots: Option<u32>,
@@ -92,12 +98,15 @@ pub struct ResolverFacts {
     /// How often programs ask all servers.
     pub attempts: Option<u32>,
     /// Sources of host names in nsswitch.conf, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub nsswitch: Vec<String>,
     /// Whether a local stub resolver is in use.
     pub stub: Option<bool>,
     /// Lines that cannot be used, with their place.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub garbage: Vec<String>,
     /// The first comments of resolv.conf, which often name the program that wrote it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub written_by: Vec<String>,
 }
 
@@ -204,7 +213,9 @@ impl Scene {
             tunnel_up: owner.map(is_tunnel_up),
             loopback: Some(server.is_loopback() || chosen.kind == "local"),
             private: Some(is_private(server)),
+            foreign_private: Some(self.is_foreign(server, chosen.destination.is_none())),
             domains: entry.domains.clone(),
+            servers: config.servers.iter().map(name_of).collect(),
             ..ResolverFacts::default()
         };
         let via = Via {
@@ -245,6 +256,12 @@ impl Scene {
         })
     }
 
+    fn is_foreign(&self, server: IpAddr, by_default_route: bool) -> bool {
+        let own = |block: u8| self.addresses.iter().any(|address| private_block(address.net.addr()) == Some(block));
+        let tunnel_is_up = self.tunnels.iter().any(is_tunnel_up);
+        by_default_route && !tunnel_is_up && private_block(server).is_some_and(|block| !own(block))
+    }
+
     /// Why it was left behind by a tunnel that is down or gone; none without evidence.
     fn left_behind_by(&self, config: &ResolverConfig, owner: Option<&Tunnel>, facts: &ResolverFacts) -> Option<String> {
         let lost = facts.route_interface.as_deref() == Some("absent") || facts.by_default_route == Some(true);
@@ -273,6 +290,17 @@ fn is_private(address: IpAddr) -> bool {
         IpAddr::V4(v4) => v4.is_private() || (v4.octets()[0] == 100 && (64..128).contains(&v4.octets()[1])),
         IpAddr::V6(v6) => v6.is_unique_local(),
     }
+}
+
+/// Which private block an address is of: networks that belong together are mostly numbered from the same one.
+fn private_block(address: IpAddr) -> Option<u8> {
+    if !is_private(address) {
+        return None;
+    }
+    Some(match address {
+        IpAddr::V4(v4) => v4.octets()[0],
+        IpAddr::V6(_) => 6,
+    })
 }
 
 #[cfg(test)]

@@ -201,7 +201,7 @@ fn best<'a>(listeners: &'a [Listener], wanted: &Wanted) -> Option<&'a Listener> 
 }
 
 fn is_full(listeners: &[Listener], wanted: &Wanted) -> bool {
-    let full = |listener: &Listener| listener.backlog.is_some_and(|(now, most)| most > 0 && now >= most);
+    let full = |listener: &Listener| listener.backlog.is_some_and(|(now, most)| now > most);
     best(listeners, wanted).is_some_and(full)
 }
 

@@ -4,11 +4,11 @@ use super::argument::{self, Addresses};
 use super::attempt::{self, Attempts};
 use super::{Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
-use crate::observation::{Certainty, Observation, Outcome};
+use crate::observation::{Certainty, Observation, Outcome, Skip};
 use crate::problem::Code;
 use crate::world::{Connection, Dial, Failure};
 use futures_util::FutureExt;
-use futures_util::future::{join, join_all};
+use futures_util::future::join;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
@@ -66,6 +66,8 @@ pub struct Params {
     host: Option<String>,
     /// IP addresses to connect to, all at once.
     addresses: Addresses,
+    /// Addresses to leave out, because another check looks at them; where none is left, the check is not needed.
+    except: Addresses,
     /// Port.
     #[serde(deserialize_with = "argument::number")]
     port: u16,
@@ -79,7 +81,7 @@ pub struct Params {
 
 impl Default for Params {
     fn default() -> Self {
-        Params { host: None, addresses: Addresses::default(), port: 443, repeat: 1, attempts: 1 }
+        Params { host: None, addresses: Addresses::default(), except: Addresses::default(), port: 443, repeat: 1, attempts: 1 }
     }
 }
 
@@ -116,21 +118,20 @@ pub struct TcpFacts {
 }
 
 async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
+    let mut params: Params = match look.params() {
         Ok(params) => params,
         Err(unknown) => return unknown,
     };
-    let addresses = params.addresses.each();
-    if addresses.is_empty() {
+    let given = params.addresses.0.len();
+    params.addresses.0.retain(|address| !params.except.0.contains(address));
+    if given > 0 && params.addresses.0.is_empty() {
+        return vec![look.skipped(Skip::NotNeeded, "there is no other address")];
+    }
+    if params.addresses.0.is_empty() {
         return vec![look.unknown(None, "there is no address to connect to")];
     }
-    let looks = addresses.into_iter().map(|address| async {
-        match address {
-            Ok(address) => one(look, &params, SocketAddr::new(address, params.port)).await,
-            Err(text) => look.unknown(Some(&text), "it is not an IP address"),
-        }
-    });
-    with_others(join_all(looks).await)
+    let one = |address| one(look, &params, SocketAddr::new(address, params.port));
+    with_others(argument::each_address(look, &params.addresses, one).await)
 }
 
 /// Notes on dead addresses that others of the same target do answer: programs fall back, and that takes time.
@@ -149,13 +150,15 @@ fn with_others(mut observations: Vec<Observation>) -> Vec<Observation> {
 async fn one(look: &Look<'_>, params: &Params, to: SocketAddr) -> Observation {
     let repeat = params.repeat.max(params.attempts).clamp(1, MOST_REPEATS);
     let start = Instant::now();
-    let via = look.world.via(to.ip());
+    let mut via = look.world.via(to.ip()).await;
+    via.peer = Some(to.to_string());
+    let here = via.source.as_ref().and_then(|source| source.parse().ok());
     let said = RefCell::new(None);
     // Where the attempt itself did not hear who refuses, that is asked meanwhile.
     let (asked, question) = tokio::sync::oneshot::channel();
     let asked = RefCell::new(Some(asked));
     let shown = |failure: &Failure, made: u32| {
-        let judged = judge(to, failure, said.borrow().as_ref(), None);
+        let judged = judge(to, failure, said.borrow().as_ref(), here);
         if let Some(code) = judged {
             let facts = facts(params, to, made, failure);
             let summary = format!("{to} {} so far ({})", predicate(failure), counted(made, "attempt"));
@@ -186,10 +189,8 @@ async fn one(look: &Look<'_>, params: &Params, to: SocketAddr) -> Observation {
         question.await.ok()?;
         look.world.network.who_refuses(to, look.within(patience(start.elapsed()))).await
     };
-    let ((attempts, who), via) = join(join(connecting, who), via).await;
+    let (attempts, who) = join(connecting, who).await;
     let who = said.take().or(who);
-    let mut via = via;
-    via.peer = Some(to.to_string());
     conclude(look, params, to, &attempts, who, via).await
 }
 
@@ -301,7 +302,12 @@ fn facts(params: &Params, to: SocketAddr, attempts: u32, failure: &Failure) -> T
 
 /// The problem that a failure is, with what is known of who said it. None where the failure is of this program's own
 /// making and says nothing about the way.
-fn judge(to: SocketAddr, failure: &Failure, who: Option<&(Failure, IpAddr)>, here: Option<IpAddr>) -> Option<Code> {
+pub(super) fn judge(
+    to: SocketAddr,
+    failure: &Failure,
+    who: Option<&(Failure, IpAddr)>,
+    here: Option<IpAddr>,
+) -> Option<Code> {
     if let Some((said, from)) = who
         && *from != to.ip()
     {

@@ -1,5 +1,6 @@
 //! TLS with each address of a server: what is shown, who trusts it, and why it fails.
 
+use super::argument::{self, Addresses};
 use super::way::dial::{self, dial};
 use super::way::handshake::{Shaken, TlsFacts, Wish, shake};
 use super::way::trust::Trust;
@@ -69,19 +70,27 @@ Sources: RFC 8446, RFC 5246 appendix E, RFC 5280, RFC 6066, RFC 9525.",
 };
 
 /// What to shake hands with.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct Params {
     /// The name that is asked for and verified.
     host: String,
-    /// The port; 443 if not given.
-    port: Option<u16>,
+    /// The port.
+    #[serde(deserialize_with = "argument::number")]
+    port: u16,
     /// The addresses; looked up as programs do if not given.
-    addresses: Vec<IpAddr>,
+    addresses: Addresses,
     /// Protocols to offer (ALPN); `h2` and `http/1.1` on port 443 if not given, none elsewhere.
     alpn: Option<Vec<String>>,
     /// Milliseconds by which this machine's clock is behind, where it was measured.
-    clock_offset_ms: Option<i64>,
+    #[serde(deserialize_with = "argument::optional")]
+    clock_offset_ms: Option<f64>,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Params { host: String::new(), port: 443, addresses: Addresses::default(), alpn: None, clock_offset_ms: None }
+    }
 }
 
 /// What was seen.
@@ -108,7 +117,8 @@ async fn run(look: &Look<'_>, trust: Option<Arc<Trust>>) -> Vec<Observation> {
         return vec![look.unknown(None, "no host was given")];
     }
     let start = Instant::now();
-    let addresses = if params.addresses.is_empty() {
+    let given: Vec<IpAddr> = params.addresses.each().into_iter().flatten().collect();
+    let addresses = if given.is_empty() {
         match name::addresses(look.world.network.as_ref(), &params.host, look.deadline).await {
             Ok((addresses, _)) => addresses,
             Err(failure) => {
@@ -116,13 +126,13 @@ async fn run(look: &Look<'_>, trust: Option<Arc<Trust>>) -> Vec<Observation> {
             }
         }
     } else {
-        params.addresses.clone()
+        given
     };
     let trust = match trust {
         Some(trust) => trust,
         None => Trust::of_this_machine().await,
     };
-    let port = params.port.unwrap_or(443);
+    let port = params.port;
     let mut distinct: Vec<SocketAddr> = Vec::new();
     for address in addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).take(ADDRESS_LIMIT) {
         if !distinct.contains(&address) {
@@ -147,7 +157,8 @@ async fn one(look: &Look<'_>, params: &Params, trust: &Arc<Trust>, peer: SocketA
     let dialled = match dial(network, &[peer], look.deadline, &slow).await {
         Ok(dialled) => dialled,
         Err(failure) => {
-            let observation = way::observe(look, Some(&subject), &dial::trouble(&params.host, &failure));
+            let here = look.world.via(peer.ip()).await.source.and_then(|source| source.parse().ok());
+            let observation = way::observe(look, Some(&subject), &dial::trouble(&params.host, &failure, here));
             return finish(look, observation.facts(&facts), peer, None).await;
         }
     };
@@ -161,7 +172,7 @@ async fn one(look: &Look<'_>, params: &Params, trust: &Arc<Trust>, peer: SocketA
         host: &params.host,
         alpn: &offered,
         trust,
-        clock_offset_ms: params.clock_offset_ms,
+        clock_offset_ms: params.clock_offset_ms.map(|offset| offset.round() as i64),
         round_trip: dialled.connection.took,
         until: look.deadline,
     };
@@ -196,7 +207,7 @@ fn works(host: &str, peer: SocketAddr, tls: &TlsFacts) -> String {
     let version = tls.version.as_deref().unwrap_or("TLS");
     let days = tls.days_left.map(|days| format!(", certificate good for {days} days")).unwrap_or_default();
     let opened = match &tls.interception {
-        Some(issuer) => format!(", opened on the way by {issuer}"),
+        Some(issuer) => format!(", issued by {issuer}, which only this machine's own store trusts"),
         None => String::new(),
     };
     format!("{host} ({peer}) speaks {version}{days}{opened}")

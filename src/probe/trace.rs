@@ -6,16 +6,15 @@ use super::attempt::{CONFIRMED, SUSPECTED};
 use super::tcp::round;
 use super::{Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
-use crate::observation::{Certainty, Observation, Via};
+use crate::observation::{Observation, Outcome, Via};
 use crate::problem::Code;
-use crate::world::{Dial, Failure, Hop, loop_in};
+use crate::world::{Dial, Failure, Hop, Refusal, loop_in};
 use futures_util::FutureExt;
-use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 /// The probe.
 pub const PROBE: Probe = Probe {
@@ -43,6 +42,10 @@ const DATAGRAM_PORT: u16 = 33_434;
 const PINGS: (u16, Duration) = (2, Duration::from_millis(250));
 /// Bytes of payload of a ping.
 const PING_BYTES: usize = 56;
+/// The trace goes first, because the errors that routers still have to give are of most use to it.
+const HEAD_START: Duration = Duration::from_millis(100);
+/// How long the second look at an explicit answer takes at most.
+const SECOND_LOOK: Duration = Duration::from_millis(750);
 /// How long the target itself may take to answer after a router has refused a datagram.
 const AFTER_REFUSAL: Duration = Duration::from_millis(500);
 
@@ -103,119 +106,132 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
         Ok(params) => params,
         Err(unknown) => return unknown,
     };
-    let all = Addresses([&params.address.0[..], &params.addresses.0[..]].concat()).each();
-    if all.is_empty() {
+    let all = Addresses([&params.address.0[..], &params.addresses.0[..]].concat());
+    if all.0.is_empty() {
         return vec![look.unknown(None, "there is no address to trace")];
     }
-    let looks = all.into_iter().map(|address| async {
-        match address {
-            Ok(address) => one(look, address, params.port).await,
-            Err(text) => look.unknown(Some(&text), "it is not an IP address"),
-        }
-    });
-    join_all(looks).await
+    argument::each_address(look, &all, |address| one(look, address, params.port)).await
 }
 
 async fn one(look: &Look<'_>, address: IpAddr, port: u16) -> Observation {
     let start = Instant::now();
     let mut via = look.world.via(address).await;
     via.peer = Some(if port > 0 { SocketAddr::new(address, port).to_string() } else { address.to_string() });
-    let first = once(look, address, port, SUSPECTED).await;
-    let (hops, reached) = match first {
+    let first = match once(look, address, port, SUSPECTED).await {
         Ok(first) => first,
         Err(reason) => return look.unknown(Some(&address.to_string()), &reason).via(via),
     };
-    let judged = conclude(look, address, &hops, reached, &via);
-    if judged.code.is_none() {
-        return judged.via(via);
+    let judged = conclude(look, address, &first, &via).via(via.clone());
+    let silent = judged.code == Some(Code::PathSilent);
+    // A loop has been told by several packets already.
+    if judged.code.is_none() || judged.code == Some(Code::PathLoop) {
+        return judged;
     }
-    (look.emit)(judged.clone().via(via.clone()).suspected());
-    let left = CONFIRMED.saturating_sub(start.elapsed());
-    match once(look, address, port, left).await {
-        Ok((again, reached_again)) => {
-            let hops = merged(hops, again);
-            let mut second = conclude(look, address, &hops, reached.or(reached_again), &via);
-            if second.code.is_some() && (second.code != judged.code || Instant::now() >= look.deadline) {
-                second.certainty = Some(Certainty::Suspected);
+    (look.emit)(judged.clone().suspected());
+    let wait = if silent { CONFIRMED.saturating_sub(start.elapsed()) } else { SECOND_LOOK };
+    let Ok(again) = once(look, address, port, wait).await else {
+        return judged.suspected();
+    };
+    let again = if silent { first.and(again) } else { again };
+    let second = conclude(look, address, &again, &via).via(via);
+    match (second.code, second.outcome) {
+        (Some(code), _) if Some(code) == judged.code && Instant::now() < look.deadline => second,
+        (None, Outcome::Ok) => second,
+        (Some(_), _) if silent => second.suspected(),
+        // Routers say such things only so often: what was heard once stays a suspicion.
+        _ => judged.suspected(),
+    }
+}
+
+/// What one trace has shown.
+#[derive(Debug, Clone, Default)]
+struct Seen {
+    hops: Vec<Hop>,
+    /// How the target itself answered.
+    reached: Option<&'static str>,
+    /// Who refused the connection.
+    refused: Option<(Failure, IpAddr)>,
+}
+
+impl Seen {
+    /// What either of two traces has shown.
+    fn and(self, again: Seen) -> Seen {
+        let (mut longer, shorter) =
+            if again.hops.len() > self.hops.len() { (again.hops, self.hops) } else { (self.hops, again.hops) };
+        for (hop, other) in longer.iter_mut().zip(shorter) {
+            if hop.address.is_none() {
+                *hop = other;
             }
-            second.via(via)
         }
-        Err(_) => judged.via(via).suspected(),
+        Seen { hops: longer, reached: self.reached.or(again.reached), refused: self.refused.or(again.refused) }
     }
 }
 
 /// One trace, and how the target itself answered meanwhile.
-async fn once(
-    look: &Look<'_>,
-    address: IpAddr,
-    port: u16,
-    wait: Duration,
-) -> Result<(Vec<Hop>, Option<&'static str>), String> {
+async fn once(look: &Look<'_>, address: IpAddr, port: u16, wait: Duration) -> Result<Seen, String> {
     let wait = look.within(wait);
-    let network = &look.world.network;
-    let ping = async {
-        let wait = wait.saturating_sub(PINGS.1 * u32::from(PINGS.0 - 1));
-        let series = network.echo(address, PINGS.0, PINGS.1, wait, PING_BYTES).await;
-        series.is_ok_and(|series| series.replies.iter().any(Option::is_some))
+    let trace = look.world.network.trace(address, DATAGRAM_PORT, MOST_HOPS, wait);
+    let answer = async {
+        sleep(HEAD_START).await;
+        target_answers(look, SocketAddr::new(address, port), wait.saturating_sub(HEAD_START)).await
     };
-    let connection = async {
-        if port == 0 {
-            return false;
-        }
-        let connected = network.connect(SocketAddr::new(address, port), &Dial::within(wait)).await;
-        matches!(connected, Ok(_) | Err(Failure::Reset | Failure::Refused))
-    };
-    let trace = network.trace(address, DATAGRAM_PORT, MOST_HOPS, wait);
-    let answer = target_answers(ping, connection);
     tokio::pin!(trace, answer);
-    let (hops, reached) = tokio::select! {
+    let (hops, (reached, refused)) = tokio::select! {
         hops = &mut trace => {
             let hops = hops?;
-            let reached = if hops.iter().any(|hop| hop.is_target) {
-                None
+            let answered = if hops.iter().any(|hop| hop.is_target) {
+                (None, None)
             } else if hops.iter().any(|hop| hop.said.is_some()) {
                 // A filter may refuse these datagrams and let the service through.
-                tokio::time::timeout(AFTER_REFUSAL, answer).await.ok().flatten()
+                tokio::time::timeout(AFTER_REFUSAL, answer).await.unwrap_or_default()
             } else {
                 answer.await
             };
-            (hops, reached)
+            (hops, answered)
         }
-        reached = &mut answer => (trace.await?, reached),
+        answered = &mut answer => (trace.await?, answered),
     };
     // A target that forbids them has got them.
     let by_datagram = hops.iter().any(|hop| hop.is_target || hop.address == Some(address)).then_some("datagram");
-    Ok((hops, by_datagram.or(reached)))
+    Ok(Seen { hops, reached: by_datagram.or(reached), refused })
 }
 
-/// The first sign of life of the target, or none when all ways were tried.
+/// The first sign of life of the target, by ping or by connection; and who refuses the connection.
 async fn target_answers(
-    ping: impl Future<Output = bool>,
-    connection: impl Future<Output = bool>,
-) -> Option<&'static str> {
+    look: &Look<'_>,
+    to: SocketAddr,
+    wait: Duration,
+) -> (Option<&'static str>, Option<(Failure, IpAddr)>) {
+    let network = &look.world.network;
+    let ping = async {
+        let wait = wait.saturating_sub(PINGS.1 * u32::from(PINGS.0 - 1));
+        let series = network.echo(to.ip(), PINGS.0, PINGS.1, wait, PING_BYTES).await;
+        series.is_ok_and(|series| series.replies.iter().any(Option::is_some))
+    };
+    let connection = async {
+        if to.port() == 0 {
+            return (None, None);
+        }
+        match network.try_connect(to, &Dial::within(wait)).await {
+            Ok(_) => (Some("connection"), None),
+            Err(Refusal { said: Some((said, from)), .. }) if from != to.ip() => (None, Some((said, from))),
+            Err(Refusal { failure: Failure::Reset | Failure::Refused, .. }) => (Some("connection"), None),
+            Err(_) => (None, None),
+        }
+    };
     tokio::pin!(ping, connection);
     tokio::select! {
-        answered = &mut ping => {
-            if answered { Some("ping") } else { connection.await.then_some("connection") }
-        }
-        answered = &mut connection => {
-            if answered { Some("connection") } else { ping.await.then_some("ping") }
-        }
+        answered = &mut ping => if answered { (Some("ping"), None) } else { connection.await },
+        answered = &mut connection => match answered {
+            (Some(by), _) => (Some(by), None),
+            (None, refused) => (ping.await.then_some("ping"), refused),
+        },
     }
 }
 
-/// The hops of two traces: what either of them heard.
-fn merged(first: Vec<Hop>, again: Vec<Hop>) -> Vec<Hop> {
-    let (mut longer, shorter) = if again.len() > first.len() { (again, first) } else { (first, again) };
-    for (hop, other) in longer.iter_mut().zip(shorter) {
-        if hop.address.is_none() {
-            *hop = other;
-        }
-    }
-    longer
-}
-
-fn conclude(look: &Look<'_>, address: IpAddr, hops: &[Hop], reached: Option<&'static str>, via: &Via) -> Observation {
+fn conclude(look: &Look<'_>, address: IpAddr, seen: &Seen, via: &Via) -> Observation {
+    let Seen { hops, reached, refused } = seen;
+    let reached = *reached;
     let subject = address.to_string();
     let last = hops.iter().rfind(|hop| hop.address.is_some());
     let mut facts = TraceFacts {
@@ -232,12 +248,18 @@ fn conclude(look: &Look<'_>, address: IpAddr, hops: &[Hop], reached: Option<&'st
         let far = hops.iter().find(|hop| hop.is_target).map(|hop| format!(", {} hops away", hop.ttl));
         return look.ok(Some(&subject), format!("{subject} answers{}", far.unwrap_or_default())).facts(&facts);
     }
-    let refusal = hops.iter().find_map(|hop| Some((hop.address?, hop.said.as_ref()?)));
-    if let Some((from, said)) = refusal {
+    if let Some(round) = loop_in(hops) {
+        let names: Vec<String> = round.iter().map(IpAddr::to_string).collect();
+        let summary = format!("packets to {subject} go round between {}", names.join(" and "));
+        return look.problem(Some(&subject), Code::PathLoop, summary).facts(&facts);
+    }
+    let refusal = hops.iter().find_map(|hop| Some((hop.said.as_ref()?, hop.address?)));
+    if let Some((said, from)) = refusal.or(refused.as_ref().map(|(said, from)| (said, *from))) {
         facts.from = Some(from.to_string());
         let code = match said {
             Failure::Prohibited | Failure::Refused => Some(Code::PathProhibited),
             Failure::HostUnreachable | Failure::NetworkUnreachable => Some(Code::PathUnreachable),
+            Failure::TimeExceeded => Some(Code::PathLoop),
             _ => None,
         };
         if via.source.as_deref() == Some(from.to_string().as_str()) {
@@ -248,11 +270,6 @@ fn conclude(look: &Look<'_>, address: IpAddr, hops: &[Hop], reached: Option<&'st
             let summary = format!("{from} says about {subject}: {said}");
             return look.problem(Some(&subject), code, summary).facts(&facts);
         }
-    }
-    if let Some(round) = loop_in(hops) {
-        let names: Vec<String> = round.iter().map(IpAddr::to_string).collect();
-        let summary = format!("packets to {subject} go round between {}", names.join(" and "));
-        return look.problem(Some(&subject), Code::PathLoop, summary).facts(&facts);
     }
     match last {
         Some(hop) => {
@@ -278,7 +295,7 @@ fn shown(hop: &Hop) -> HopFacts {
 mod tests {
     use crate::probe::testing::stage::{Stage, play};
     use super::*;
-    use crate::observation::Outcome;
+    use crate::observation::Certainty;
     use crate::world::{EchoSeries, EchoSocket};
     use serde_json::json;
 

@@ -9,7 +9,6 @@ use crate::observation::{Certainty, Observation};
 use crate::problem::Code;
 use crate::world::{Dial, Failure, Reply};
 use futures_util::FutureExt;
-use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -98,21 +97,15 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
         Ok(params) => params,
         Err(unknown) => return unknown,
     };
-    let addresses = params.addresses.each();
-    if addresses.is_empty() || params.port == 0 {
+    if params.addresses.0.is_empty() || params.port == 0 {
         return vec![look.unknown(None, "there is no address and port to send to")];
     }
     let wanted = params.payload.as_deref().unwrap_or_default();
     let Some(payload) = payload(wanted) else {
         return vec![look.unknown(None, "the payload is neither `dns`, `ntp`, `stun` nor hexadecimal")];
     };
-    let looks = addresses.into_iter().map(|address| async {
-        match address {
-            Ok(address) => one(look, SocketAddr::new(address, params.port), &payload).await,
-            Err(text) => look.unknown(Some(&text), "it is not an IP address"),
-        }
-    });
-    join_all(looks).await
+    let one = |address| one(look, SocketAddr::new(address, params.port), &payload);
+    argument::each_address(look, &params.addresses, one).await
 }
 
 /// The bytes to send, or none where the text means nothing.

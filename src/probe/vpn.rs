@@ -246,7 +246,14 @@ impl Scene {
             holder: tunnel.holder.clone(),
         };
         let wanted = self.params.device.as_deref() == Some(name);
-        let belongs = wanted || !facts.routes.is_empty() || !facts.resolvers.is_empty();
+        // The route of its own subnet comes with its address and leads nobody astray.
+        let routed = self.routes_of(tunnel).any(|route| {
+            let own_subnet = route.protocol.as_deref() == Some("kernel");
+            let to_target =
+                self.params.targets.iter().any(|target| route.destination.is_some_and(|net| net.contains(target)));
+            !own_subnet || to_target
+        });
+        let belongs = wanted || routed || !facts.resolvers.is_empty();
         let observation = if !up && belongs {
             self.down(look, tunnel, &facts)
         } else if up && unanswered(tunnel) {

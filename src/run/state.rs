@@ -55,7 +55,7 @@ impl<'a> State<'a> {
         let began = Instant::now();
         let account = world.machine.account().await.unwrap_or_default();
         let graph = crate::diagnosis::graph::Graph::new(&request.playbook);
-        let mut state = State {
+        let state = State {
             request,
             world,
             watcher,
@@ -95,6 +95,7 @@ impl<'a> State<'a> {
             facts.insert("tls".to_owned(), json!(target.tls));
             facts.insert("http".to_owned(), json!(target.http));
             facts.insert("is_address".to_owned(), json!(target.is_address));
+            facts.insert("is_control".to_owned(), json!(target.url().as_ref() == Some(&self.request.settings.control_url)));
         }
         facts.insert("connectivity_check".to_owned(), json!(self.request.settings.connectivity_check));
         facts.insert("symptom".to_owned(), json!(self.request.case.symptom.is_some()));
@@ -151,7 +152,7 @@ impl<'a> State<'a> {
     fn skip(&mut self, id: &str, skip: Skip) {
         let Some(check) = self.request.playbook.check(id) else { return };
         let summary = match &skip {
-            Skip::Because(lower) => format!("not looked at, because `{lower}` does not work"),
+            Skip::Because(lower) => self.because(lower),
             Skip::NotNeeded => "not needed".to_owned(),
             Skip::NeedsRight(right) => format!("not looked at: needs {right}"),
             Skip::RefusedByPerson => "not answered".to_owned(),
@@ -161,6 +162,25 @@ impl<'a> State<'a> {
         observation.started_ms = self.elapsed_ms();
         self.finished.insert(id.to_owned());
         self.record(observation);
+    }
+
+    /// Why a check is not made that uses what this one sees.
+    fn because(&self, lower: &str) -> String {
+        if lower == CASE_CHECK {
+            return "not looked at, because the input that it needs was not given".to_owned();
+        }
+        let seen = self.snapshot();
+        let outcomes: Vec<Outcome> =
+            seen.iter().filter(|seen| seen.check == lower).map(|observation| observation.outcome).collect();
+        if outcomes.contains(&Outcome::Problem) {
+            format!("not looked at, because `{lower}` does not work")
+        } else if outcomes.contains(&Outcome::Ok) {
+            format!("not looked at, because `{lower}` says nothing that it could use")
+        } else if outcomes.contains(&Outcome::Unknown) {
+            format!("not looked at, because `{lower}` could not be checked")
+        } else {
+            format!("not looked at, because `{lower}` was not needed")
+        }
     }
 
     /// Takes an observation that a check made before its end.

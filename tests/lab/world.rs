@@ -168,8 +168,10 @@ fn is_blamed(verdict: &Value, name: &str) -> bool {
     let says = |value: &Value| value.as_str().is_some_and(|text| text == name);
     let contains = |value: &Value| value.as_str().is_some_and(|text| text.contains(name));
     let in_list = |list: &Value, test: &dyn Fn(&Value) -> bool| list.as_array().is_some_and(|all| all.iter().any(test));
+    // A culprit may hold a layer's word by chance (`http://...`), so layers are looked for where layers stand.
+    let is_layer = verdict["findings"].as_array().is_some_and(|all| all.iter().any(|finding| says(&finding["layer"])));
     says(&verdict["layer"])
-        || contains(&verdict["culprit"])
+        || (!is_layer && contains(&verdict["culprit"]))
         || in_list(&verdict["also"], &|also| says(&also["layer"]) || contains(&also["culprit"]))
         || in_list(&verdict["findings"], &|finding| says(&finding["layer"]) && finding["status"] == "problem")
 }

@@ -49,7 +49,7 @@ const LOSS_QUERIES: usize = 6;
 /// time (200 ms) and some for a busy machine.
 const LEAST_PATIENCE: Duration = Duration::from_millis(250);
 /// Longest such time.
-const MOST_PATIENCE: Duration = Duration::from_millis(1500);
+const MOST_PATIENCE: Duration = Duration::from_millis(2500);
 /// Tries of a control or random name, and of a type that stayed silent.
 const FEW: usize = 2;
 /// How long each of these is waited for (RFC 6298 section 2.1).

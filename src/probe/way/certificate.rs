@@ -313,9 +313,17 @@ fn untrusted(seen: &Seen<'_>, leaf: &Certificate, reason: &Reason) -> (Trouble, 
 /// Only the leaf came, and its issuer is neither a public root nor a private one: a certificate of the public system
 /// says so by its marks, and one of a private authority has none of them.
 fn lacks_intermediate(seen: &Seen<'_>, leaf: &Certificate) -> bool {
+    /// How authorities call what stands between their root and a server's certificate.
+    const BETWEEN: [&str; 4] = ["intermediate", "issuing", "sub", "subordinate"];
     let others_only_itself = seen.chain.iter().all(|certificate| certificate.subject_der == leaf.subject_der);
-    let issuer_says_root = words(&leaf.link.issuer).iter().any(|word| word == "root");
-    others_only_itself && leaf.public_marks && !seen.issuer_is_public_root && !issuer_says_root && !seen.trusted_public
+    let issuer = words(&leaf.link.issuer);
+    let issuer_says_root = issuer.iter().any(|word| word == "root");
+    let issuer_says_between = issuer.iter().any(|word| BETWEEN.contains(&word.as_str()));
+    others_only_itself
+        && (leaf.public_marks || issuer_says_between)
+        && !seen.issuer_is_public_root
+        && !issuer_says_root
+        && !seen.trusted_public
 }
 
 /// The inspection product that an issuer in the chain names, if any.

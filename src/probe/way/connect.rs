@@ -179,10 +179,10 @@ fn not_reached(proxy: &Proxy, failure: &NotDialled) -> Trouble {
         | Failure::LocalDenied
         | Failure::NoSource => Code::ProxyUnreachable,
         Failure::TooLarge | Failure::Other(_) => {
-            return Trouble::unknown(format!("the proxy {proxy} {}", dial::words(&failure.failure, failure.took)));
+            return Trouble::unknown(format!("the proxy {proxy} {}", failure.words()));
         }
     };
-    let summary = format!("the proxy {proxy} ({}) {}", failure.address, dial::words(&failure.failure, failure.took));
+    let summary = format!("the proxy {proxy} ({}) {}", failure.address, failure.words());
     Trouble::new(code, summary).suspected(failure.suspected)
 }
 

@@ -2,25 +2,18 @@
 //! those that did not: a program that falls back hides a dead address, and this step does not.
 
 use super::Trouble;
+use crate::probe::attempt::{CONFIRMED, SPACING, SUSPECTED};
+use crate::probe::tcp;
 use crate::problem::Code;
-use crate::world::{Connection, Dial, Failure, Network};
+use crate::world::{Connection, Dial, Failure, Network, Refusal};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// Between two attempts: RFC 8305 section 5, and long enough for a burst of loss to pass (limits.md section 6).
-const SPACING: Duration = Duration::from_millis(250);
-
 /// Attempts at the least, so that one lost packet convicts nobody.
 const ATTEMPTS: usize = 3;
-
-/// Three attempts and a second of silence after the last (RFC 6298 section 2.1).
-const SUSPECT_AFTER: Duration = Duration::from_millis(1500);
-
-/// The first attempt's own three SYNs and a second of silence.
-const SILENT_AFTER: Duration = Duration::from_secs(3);
 
 /// Addresses that are tried; more are a load balancer's list, and the first eight tell the story.
 const ADDRESS_LIMIT: usize = 8;
@@ -42,6 +35,8 @@ pub struct NotDialled {
     pub failure: Failure,
     pub address: SocketAddr,
     pub failed: Vec<(SocketAddr, Failure)>,
+    /// What an ICMP error said about that address, and whose it was.
+    pub said: Option<(Failure, IpAddr)>,
     pub took: Duration,
     /// Whether the wait was cut short, so that silence is only a suspicion.
     pub suspected: bool,
@@ -56,10 +51,11 @@ pub async fn dial(
     suspect: &dyn Fn(SocketAddr, Duration),
 ) -> Result<Dialled, NotDialled> {
     let start = Instant::now();
-    let end = until.min(start + SILENT_AFTER);
+    let end = until.min(start + CONFIRMED);
     let mut queue = order(addresses);
     let mut flying = FuturesUnordered::new();
     let mut failed: Vec<(SocketAddr, Failure)> = Vec::new();
+    let mut heard: Vec<(SocketAddr, (Failure, IpAddr))> = Vec::new();
     let mut started: Vec<SocketAddr> = Vec::new();
     let mut next = start;
     let mut told = false;
@@ -68,7 +64,7 @@ pub async fn dial(
             && let Some(address) = queue.pop_front()
         {
             let wait = Dial::within(end.saturating_duration_since(Instant::now()));
-            flying.push(async move { (address, network.connect(address, &wait).await) });
+            flying.push(async move { (address, network.try_connect(address, &wait).await) });
             started.push(address);
             next = Instant::now() + SPACING;
             continue;
@@ -78,7 +74,7 @@ pub async fn dial(
             wake = wake.min(next);
         }
         if !told {
-            wake = wake.min(start + SUSPECT_AFTER);
+            wake = wake.min(start + SUSPECTED);
         }
         tokio::select! {
             biased;
@@ -87,7 +83,8 @@ pub async fn dial(
                     let failed = not_answering(&failed, &started, address);
                     return Ok(Dialled { connection, address, failed, took: start.elapsed() });
                 }
-                Err(failure) => {
+                Err(Refusal { failure, said }) => {
+                    heard.extend(said.map(|said| (address, said)));
                     if failure != Failure::Timeout {
                         try_again_once(&mut queue, &failed, address);
                         next = Instant::now();
@@ -99,7 +96,7 @@ pub async fn dial(
                 if Instant::now() >= end {
                     break;
                 }
-                if !told && start.elapsed() >= SUSPECT_AFTER {
+                if !told && start.elapsed() >= SUSPECTED {
                     told = true;
                     suspect(started[0], start.elapsed());
                 }
@@ -111,7 +108,10 @@ pub async fn dial(
             failed.push((address, Failure::Timeout));
         }
     }
-    Err(give_up(failed, addresses, start.elapsed()))
+    let mut given_up = give_up(failed, addresses, start.elapsed());
+    let said = heard.into_iter().find(|(address, _)| *address == given_up.address);
+    given_up.said = said.map(|(_, said)| said);
+    Err(given_up)
 }
 
 /// The addresses in order, repeated until there are enough attempts.
@@ -152,8 +152,8 @@ fn give_up(mut failed: Vec<(SocketAddr, Failure)>, addresses: &[SocketAddr], too
     let (address, failure) = telling
         .or_else(|| addresses.first().map(|address| (*address, Failure::Timeout)))
         .unwrap_or((nowhere, Failure::Other("there is no address to connect to".to_owned())));
-    let suspected = failure == Failure::Timeout && took + Duration::from_millis(50) < SILENT_AFTER;
-    NotDialled { failure, address, failed, took, suspected }
+    let suspected = failure == Failure::Timeout && took + Duration::from_millis(50) < CONFIRMED;
+    NotDialled { failure, address, failed, said: None, took, suspected }
 }
 
 /// What says most about the target comes first; a missing family ("network unreachable" for IPv6) says least.
@@ -171,27 +171,18 @@ fn rank(failure: &Failure) -> u8 {
     }
 }
 
-/// What no connection means for a server; a proxy's own is in `connect`.
-pub fn trouble(host: &str, failure: &NotDialled) -> Trouble {
-    let code = match &failure.failure {
-        Failure::Timeout => Code::TcpTimeout,
-        Failure::Refused => Code::TcpRefused,
-        Failure::Reset | Failure::Closed => Code::TcpReset,
-        Failure::NetworkUnreachable => Code::TcpNetUnreachable,
-        Failure::HostUnreachable | Failure::TimeExceeded => Code::TcpHostUnreachable,
-        Failure::Prohibited => Code::TcpProhibited,
-        Failure::LocalDenied => Code::TcpLocalDenied,
-        Failure::NoSource => Code::TcpNoAddress,
-        Failure::TooLarge | Failure::Other(_) => {
-            return Trouble::unknown(format!("{host} {}", words(&failure.failure, failure.took)));
-        }
+/// What no connection means for a server, by the same words as the `tcp` probe; a proxy's own are in `connect`. `here`
+/// is this machine's address on the way there.
+pub fn trouble(host: &str, failure: &NotDialled, here: Option<IpAddr>) -> Trouble {
+    let Some(code) = tcp::judge(failure.address, &failure.failure, failure.said.as_ref(), here) else {
+        return Trouble::unknown(format!("{host} {}", failure.words()));
     };
     let shown = if failure.address.ip().to_string() == host || failure.address.to_string() == host {
         failure.address.to_string()
     } else {
         format!("{host} ({})", failure.address)
     };
-    let summary = format!("{shown} {}", words(&failure.failure, failure.took));
+    let summary = format!("{shown} {}", failure.words());
     Trouble::new(code, summary).suspected(failure.suspected)
 }
 
@@ -201,8 +192,18 @@ pub fn suspicion(host: &str, address: SocketAddr, took: Duration) -> Trouble {
     Trouble::new(Code::TcpTimeout, summary).suspected(true)
 }
 
-/// A failure in words, to follow the name of what was dialled.
-pub fn words(failure: &Failure, took: Duration) -> String {
+impl NotDialled {
+    /// The failure in words, to follow the name of what was dialled, with who said so.
+    pub fn words(&self) -> String {
+        let words = words(&self.failure, self.took);
+        match &self.said {
+            Some((_, from)) if *from != self.address.ip() => format!("{words}, says {from}"),
+            _ => words,
+        }
+    }
+}
+
+fn words(failure: &Failure, took: Duration) -> String {
     match failure {
         Failure::Timeout => format!("did not answer in {}", super::said(took)),
         Failure::Refused => "refused the connection".to_owned(),
@@ -266,8 +267,8 @@ mod tests {
         assert_eq!(failure.failure, Failure::Timeout);
         assert!(!failure.suspected);
         assert_eq!(network.connects.get(), 3);
-        assert!(told.get() >= SUSPECT_AFTER && told.get() < SUSPECT_AFTER + Duration::from_millis(400));
-        assert!(failure.took >= SILENT_AFTER && failure.took < SILENT_AFTER + Duration::from_millis(400));
+        assert!(told.get() >= SUSPECTED && told.get() < SUSPECTED + Duration::from_millis(400));
+        assert!(failure.took >= CONFIRMED && failure.took < CONFIRMED + Duration::from_millis(400));
     }
 
     #[tokio::test]

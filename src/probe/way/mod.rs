@@ -6,6 +6,7 @@
 pub mod certificate;
 pub mod choice;
 pub mod connect;
+pub mod cookie;
 pub mod dial;
 pub mod exchange;
 pub mod handshake;

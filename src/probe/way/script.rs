@@ -2,7 +2,7 @@
 
 use super::choice::Used;
 use super::connect::{Proxy, again};
-use super::dial::{self, dial};
+use super::dial::dial;
 use super::exchange::{BodyEnd, Session, request};
 use super::handshake::{Wish, shake};
 use super::trust::Trust;
@@ -71,7 +71,7 @@ async fn fetch(world: &World, url: &Url, until: Instant) -> Result<String, Strin
     let targets: Vec<SocketAddr> = addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
     let dialled = dial(network, &targets, until, &|_, _| {})
         .await
-        .map_err(|failure| format!("{} {}", failure.address, dial::words(&failure.failure, failure.took)))?;
+        .map_err(|failure| format!("{} {}", failure.address, failure.words()))?;
     let mut stream = dialled.connection.stream;
     if url.scheme() == "https" {
         let trust = Trust::of_this_machine().await;

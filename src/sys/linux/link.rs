@@ -111,8 +111,11 @@ fn read(message: LinkMessage) -> Link {
     }
     let folder = sysfs(&link);
     let sysfs = folder.as_deref();
-    link.speed_mbps = text(sysfs, "speed").and_then(|speed| speed.parse::<u32>().ok()).filter(|speed| *speed > 0);
-    link.duplex = text(sysfs, "duplex").filter(|duplex| duplex == "full" || duplex == "half");
+    if link.driver.is_none() {
+        // Virtual drivers report a made-up constant.
+        link.speed_mbps = text(sysfs, "speed").and_then(|speed| speed.parse::<u32>().ok()).filter(|speed| *speed > 0);
+        link.duplex = text(sysfs, "duplex").filter(|duplex| duplex == "full" || duplex == "half");
+    }
     link.kind = kind(&link, flags, message.header.link_layer_type, sysfs);
     if link.kind == Some(LinkKind::Tunnel) && link.driver.is_none() {
         link.driver = Some("ppp".to_owned());

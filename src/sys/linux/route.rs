@@ -136,6 +136,10 @@ fn read(message: RouteMessage, names: &HashMap<u32, String>) -> Vec<Route> {
             other => next_hop(&other, &mut route, names),
         }
     }
+    if matches!(route.kind.as_str(), "blackhole" | "unreachable" | "prohibit" | "throw") {
+        // IPv6 notes the loopback as the interface of a route that leads nowhere.
+        route.interface = None;
+    }
     if hops.is_empty() {
         return vec![route];
     }

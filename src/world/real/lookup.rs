@@ -67,8 +67,8 @@ fn read(text: &str) -> Result<Vec<IpAddr>, LookupFailure> {
 
 /// The name that this process was started to look up, where it is such a child.
 pub fn asked() -> Option<String> {
-    let mut arguments = std::env::args().skip(1);
-    (arguments.next()? == ARGUMENT).then(|| arguments.next().unwrap_or_default())
+    let mut arguments = std::env::args_os().skip(1);
+    (arguments.next()? == ARGUMENT).then(|| arguments.next().unwrap_or_default().to_string_lossy().into_owned())
 }
 
 /// The whole of the child: looks the name up, prints one address per line in the order that programs try, and returns

@@ -6,11 +6,14 @@ use super::echo;
 use super::trace::failure_of;
 use crate::sys::{self, Complaint, Datagram, Heard, Said};
 use crate::world::{Failure, PathMtu};
+use futures_util::StreamExt;
 use futures_util::future::{join, join_all};
+use futures_util::stream::FuturesUnordered;
+use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use surge_ping::Client;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 
 /// Every IPv4 host takes packets of this size (RFC 1122 section 3.3.3).
 const SMALL_IPV4: u32 = 576;
@@ -32,20 +35,16 @@ const LEAST_WAIT: Duration = Duration::from_millis(200);
 const ROUND_TRIPS: u32 = 4;
 /// Sizes that are tried at once while the limit is searched by echo.
 const FAN: u32 = 16;
-/// Rounds of the search by echo: 16 sizes each narrow 924 bytes down to one.
-const ECHO_ROUNDS: usize = 3;
-/// Rounds of the search by datagrams: each may cost an ICMP error of the target, which sends six and then one a second.
-const DATAGRAM_ROUNDS: usize = 3;
+/// Rounds of the search: 16 sizes each narrow 924 bytes down to one.
+const ROUNDS: usize = 3;
+/// Between the two tries of a size in these rounds: what the search rests on has been seen three times before.
+const NARROW_SPACING: Duration = Duration::from_millis(100);
+/// How long after a full-size datagram its small control follows: longer than packets overtake each other.
+const CONTROL_AFTER: Duration = Duration::from_millis(30);
 /// Limits that routers name one after the other before the search gives up.
 const REPORTS: usize = 8;
 
-/// How sizes are tried.
-enum Method {
-    Echo(Client),
-    Datagram,
-}
-
-/// What became of one size.
+/// What became of one packet.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Passage {
     Passed(Duration),
@@ -56,176 +55,180 @@ enum Passage {
     Vanished,
 }
 
-struct Search {
-    to: IpAddr,
-    method: Method,
-    /// How long one try is waited for.
-    patience: Duration,
-    deadline: Instant,
-}
+/// The limit that somebody named.
+type Report = Cell<Option<(u32, Option<IpAddr>)>>;
 
 pub(super) async fn path_mtu(to: IpAddr, wait: Duration) -> Result<PathMtu, String> {
     let deadline = Instant::now() + wait;
     let top = sys::link_mtu_towards(to).map_err(|error| Failure::from_io(&error).to_string())?.min(LARGEST);
     let small = if to.is_ipv4() { SMALL_IPV4 } else { SMALL_IPV6 }.min(top);
-    let mut result = PathMtu { works: None, fails: None, reported: None, answers: false };
-    // A router's report comes to a datagram even where the target answers nothing.
-    let (way, report) = join(way_to(to, small, deadline), report_on(to, top, deadline)).await;
-    result.reported = report;
-    let Some(search) = way else {
-        return Ok(result);
-    };
-    result.answers = true;
-    result.works = Some(small);
-    search.run(small, top, &mut result).await;
-    Ok(result)
-}
-
-/// The first way of asking that gets a small packet answered.
-async fn way_to(to: IpAddr, small: u32, deadline: Instant) -> Option<Search> {
-    let by_echo = async {
-        let (client, _) = echo::open(to).ok()?;
-        sys::forbid_fragments(&client, to.is_ipv6()).ok()?;
-        let search = Search { to, method: Method::Echo(client), patience: FIRST_WAIT, deadline };
-        search.proven(small).await
-    };
-    let by_datagram = Search { to, method: Method::Datagram, patience: FIRST_WAIT, deadline }.proven(small);
+    let report = Report::default();
+    let by_echo = async { Some(Echo::proven(to, small, deadline).await?.search(small, top, &report).await) };
+    let by_datagram = datagrams(to, small, top, deadline, &report);
     tokio::pin!(by_echo, by_datagram);
-    // Echo is the better way, because hosts do not limit its rate; it gets the time that the other has shown to do.
-    tokio::select! {
-        search = &mut by_echo => match search {
-            Some(search) => Some(search),
+    // Echo is the better way, because hosts do not limit its rate and so more sizes can be tried. But a full-size
+    // packet that arrives either way is proof, because some filters drop large pings only.
+    let mut found = tokio::select! {
+        echo = &mut by_echo => match echo {
+            Some(echo) if echo.fails.is_none() || report.get().is_some() => echo,
+            Some(echo) => or_whole(by_datagram.await, echo),
             None => by_datagram.await,
         },
-        search = &mut by_datagram => match search {
-            Some(search) => match tokio::time::timeout(search.patience, by_echo).await {
-                Ok(Some(better)) => Some(better),
-                _ => Some(search),
-            },
-            None => by_echo.await,
+        datagram = &mut by_datagram => match if is_whole(&datagram) { None } else { by_echo.await } {
+            Some(echo) => or_whole(datagram, echo),
+            None => datagram,
         },
+    };
+    found.reported = report.get();
+    Ok(found)
+}
+
+/// The first where it shows that everything passes, else the second.
+fn or_whole(first: PathMtu, second: PathMtu) -> PathMtu {
+    if is_whole(&first) { first } else { second }
+}
+
+/// Whether packets of every size pass.
+fn is_whole(found: &PathMtu) -> bool {
+    found.answers && found.fails.is_none()
+}
+
+/// Pairs of datagrams to a closed port: a full-size one, and shortly after it a small one as its control. Hosts limit
+/// the rate of their errors, and an error that a host still had to give would have gone to the first of the pair: so
+/// the full-size one vanishes only where the small ones are answered every time.
+async fn datagrams(to: IpAddr, small: u32, top: u32, deadline: Instant, report: &Report) -> PathMtu {
+    let pairs = (0..TRIES).map(|pair| async move {
+        sleep(SPACING * pair).await;
+        let control = async {
+            sleep(CONTROL_AFTER).await;
+            datagram(to, small, FIRST_WAIT, deadline).await
+        };
+        join(datagram(to, top, FIRST_WAIT, deadline), control).await
+    });
+    let mut pairs: FuturesUnordered<_> = pairs.collect();
+    let mut answered = 0;
+    while let Some((full, control)) = pairs.next().await {
+        match full {
+            Passage::Passed(_) => {
+                return PathMtu { works: Some(top), fails: None, reported: None, answers: true };
+            }
+            Passage::Reported(mtu, from) => report.set(Some((mtu, from))),
+            Passage::Vanished | Passage::Failed => {}
+        }
+        answered += u32::from(matches!(control, Passage::Passed(_)));
+    }
+    let decided = answered == TRIES;
+    PathMtu { works: decided.then_some(small), fails: decided.then_some(top), reported: None, answers: decided }
+}
+
+async fn datagram(to: IpAddr, size: u32, wait: Duration, deadline: Instant) -> Passage {
+    let target = super::scoped(SocketAddr::new(to, CLOSED_PORT)).await;
+    let datagram = Datagram { to: target, hops: None, packet_bytes: size, whole: true };
+    match sys::send_datagram(&datagram, wait.min(deadline.saturating_duration_since(Instant::now()))).await {
+        Ok(Heard::Answer { took }) => Passage::Passed(took),
+        Ok(Heard::Complaint { complaint, took, .. }) => passage_of(complaint, to, took),
+        Ok(Heard::Nothing) => Passage::Vanished,
+        Err(_) => Passage::Failed,
     }
 }
 
-/// The limit that somebody names for a full-size datagram.
-async fn report_on(to: IpAddr, top: u32, deadline: Instant) -> Option<(u32, Option<IpAddr>)> {
-    let search = Search { to, method: Method::Datagram, patience: FIRST_WAIT, deadline };
-    match search.once(top, 0).await {
-        Passage::Reported(mtu, from) => Some((mtu, from)),
-        _ => None,
-    }
+/// A search by echo requests to a target that answers small ones.
+struct Echo {
+    to: IpAddr,
+    client: Client,
+    /// How long one try is waited for.
+    patience: Duration,
+    deadline: Instant,
 }
 
-impl Search {
-    /// Itself with the patience that the round trip allows, where a small packet is answered.
-    async fn proven(mut self, small: u32) -> Option<Search> {
-        match self.passage(small, TRIES).await {
+impl Echo {
+    /// With the patience that the round trip allows, where a small request is answered.
+    async fn proven(to: IpAddr, small: u32, deadline: Instant) -> Option<Echo> {
+        let (client, _) = echo::open(to).ok()?;
+        sys::forbid_fragments(&client, to.is_ipv6()).ok()?;
+        let mut search = Echo { to, client, patience: FIRST_WAIT, deadline };
+        match search.passage(small, TRIES, SPACING).await {
             Passage::Passed(took) => {
-                self.patience = (took * ROUND_TRIPS).max(LEAST_WAIT);
-                Some(self)
+                search.patience = (took * ROUND_TRIPS).max(LEAST_WAIT);
+                Some(search)
             }
             _ => None,
         }
     }
 
     /// From "small works" to the limit.
-    async fn run(&self, small: u32, top: u32, result: &mut PathMtu) {
-        let mut size = result.reported.map_or(top, |(mtu, _)| mtu.clamp(small, top));
+    async fn search(&self, small: u32, top: u32, report: &Report) -> PathMtu {
+        let mut found = PathMtu { works: Some(small), fails: None, reported: None, answers: true };
+        let mut size = top;
         for _ in 0..REPORTS {
-            match self.passage(size, TRIES).await {
-                Passage::Passed(_) => {
-                    result.works = Some(size);
-                    result.fails = (size < top).then_some(size + 1);
-                    return;
-                }
-                Passage::Reported(mtu, from) if mtu < size && mtu >= small => {
-                    result.reported = Some((mtu, from));
-                    size = mtu;
-                }
+            if let Passage::Passed(_) = self.passage(size, 1, SPACING).await {
+                found.works = Some(size);
+                found.fails = (size < top).then_some(size + 1);
+                return found;
+            }
+            match report.get() {
+                Some((mtu, _)) if mtu < size && mtu >= small => size = mtu,
                 _ => break,
             }
         }
-        // Silence counts only while the target still answers: hosts limit the rate of their errors.
-        if size == small || !self.still_answers(small).await {
-            return;
-        }
-        result.fails = Some(size);
-        self.narrow(small, size, result).await;
-    }
-
-    async fn narrow(&self, small: u32, size: u32, result: &mut PathMtu) {
-        let (mut low, mut high) = (small, size);
-        let (fan, rounds) = match self.method {
-            Method::Echo(_) => (FAN, ECHO_ROUNDS),
-            Method::Datagram => (1, DATAGRAM_ROUNDS),
+        // The other tries of this size go beside the first round of the search below it.
+        let tries = async {
+            sleep(SPACING.saturating_sub(self.patience)).await;
+            self.passage(size, TRIES - 1, SPACING).await
         };
-        for _ in 0..rounds {
-            let sizes = between(low, high, fan);
-            if sizes.is_empty() || self.left().is_zero() {
-                break;
-            }
-            let tries = sizes.iter().map(|size| async move { (*size, self.passage(*size, 2).await) });
-            for (size, passage) in join_all(tries).await {
-                match passage {
-                    Passage::Passed(_) => low = low.max(size),
-                    _ => high = high.min(size),
-                }
-            }
-            if matches!(self.method, Method::Datagram) && !self.still_answers(small).await {
-                break;
-            }
-            result.works = Some(low);
-            result.fails = Some(high.max(low + 1));
-            high = high.max(low + 1);
+        let (whole, (mut low, mut high)) = join(tries, self.narrowed(small, size)).await;
+        if let Passage::Passed(_) = whole {
+            found.works = Some(size);
+            return found;
         }
+        // Silence counts only while the target still answers.
+        if !matches!(self.passage(small, 2, NARROW_SPACING).await, Passage::Passed(_)) {
+            return PathMtu { works: None, fails: None, reported: None, answers: false };
+        }
+        for _ in 1..ROUNDS {
+            (low, high) = self.narrowed(low, high).await;
+        }
+        found.works = Some(low);
+        found.fails = Some(high);
+        found
     }
 
-    async fn still_answers(&self, small: u32) -> bool {
-        matches!(self.passage(small, 2).await, Passage::Passed(_))
-    }
-
-    fn left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
+    /// One round of the search: several sizes between two at once.
+    async fn narrowed(&self, low: u32, high: u32) -> (u32, u32) {
+        let tries = between(low, high, FAN)
+            .into_iter()
+            .map(|size| async move { (size, self.passage(size, 2, NARROW_SPACING).await) });
+        let tried = join_all(tries).await;
+        let passed = |passage: &Passage| matches!(passage, Passage::Passed(_));
+        let low = tried.iter().filter(|(_, passage)| passed(passage)).map(|(size, _)| *size).max().unwrap_or(low);
+        // A size that was lost by chance, below one that passed, is no limit.
+        let failed = tried.iter().filter(|(size, passage)| *size > low && !passed(passage)).map(|(size, _)| *size);
+        (low, failed.min().unwrap_or(high))
     }
 
     /// One size, tried up to `tries` times: the first thing that is heard.
-    async fn passage(&self, size: u32, tries: u32) -> Passage {
-        let mut pending: Vec<_> = Vec::new();
-        let started = Instant::now();
-        for attempt in 0..tries {
-            pending.push(Box::pin(async move {
-                sleep(SPACING * attempt).await;
+    async fn passage(&self, size: u32, tries: u32, spacing: Duration) -> Passage {
+        let mut pending: FuturesUnordered<_> = (0..tries)
+            .map(|attempt| async move {
+                sleep(spacing * attempt).await;
                 self.once(size, attempt as u16).await
-            }));
+            })
+            .collect();
+        while let Some(passage) = pending.next().await {
+            if passage != Passage::Vanished {
+                return passage;
+            }
         }
-        let over = started + SPACING * (tries - 1) + self.patience;
-        tokio::select! {
-            heard = first_heard(pending) => heard,
-            () = sleep_until(over.min(self.deadline)) => Passage::Vanished,
-        }
+        Passage::Vanished
     }
 
     async fn once(&self, size: u32, sequence: u16) -> Passage {
-        let wait = self.patience.min(self.left());
-        match &self.method {
-            Method::Echo(client) => {
-                let payload = vec![0x55; (size as usize).saturating_sub(echo::overhead(self.to))];
-                match echo::request(client, self.to, sequence, &payload, wait).await {
-                    Ok(Some(took)) => Passage::Passed(took),
-                    Ok(None) | Err((Failure::TooLarge, _)) => Passage::Vanished,
-                    Err(_) => Passage::Failed,
-                }
-            }
-            Method::Datagram => {
-                let to = super::scoped(SocketAddr::new(self.to, CLOSED_PORT)).await;
-                let datagram = Datagram { to, hops: None, packet_bytes: size, whole: true };
-                match sys::send_datagram(&datagram, wait).await {
-                    Ok(Heard::Answer { took }) => Passage::Passed(took),
-                    Ok(Heard::Complaint { complaint, took, .. }) => passage_of(complaint, self.to, took),
-                    Ok(Heard::Nothing) => Passage::Vanished,
-                    Err(_) => Passage::Failed,
-                }
-            }
+        let wait = self.patience.min(self.deadline.saturating_duration_since(Instant::now()));
+        let payload = vec![0x55; (size as usize).saturating_sub(echo::overhead(self.to))];
+        match echo::request(&self.client, self.to, sequence, &payload, wait).await {
+            Ok(Some(took)) => Passage::Passed(took),
+            Ok(None) | Err((Failure::TooLarge, _)) => Passage::Vanished,
+            Err(_) => Passage::Failed,
         }
     }
 }
@@ -236,18 +239,6 @@ fn passage_of(Complaint { from, said }: Complaint, to: IpAddr, took: Duration) -
         _ if failure_of(said) == Failure::Refused && from == Some(to) => Passage::Passed(took),
         _ => Passage::Failed,
     }
-}
-
-/// The first try that did not vanish.
-async fn first_heard<F: Future<Output = Passage> + Unpin>(tries: Vec<F>) -> Passage {
-    use futures_util::StreamExt;
-    let mut tries: futures_util::stream::FuturesUnordered<F> = tries.into_iter().collect();
-    while let Some(passage) = tries.next().await {
-        if passage != Passage::Vanished {
-            return passage;
-        }
-    }
-    Passage::Vanished
 }
 
 /// At most `count` sizes spread evenly between two, both ends left out.

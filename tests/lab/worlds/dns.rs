@@ -142,7 +142,7 @@ pub const WORLDS: &[World] = &[
         },
         expect: Expect {
             innocent: &["link", "ip", "route", SECOND_RESOLVER],
-            ..fault(&["dns"], &["dns.answer_differs"], Culprit::Contains(RESOLVER))
+            ..fault(&["dns"], &["dns.answer_differs", "path.unreachable"], Culprit::Contains(RESOLVER))
         },
         ..WORLD
     },

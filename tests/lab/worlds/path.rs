@@ -18,7 +18,7 @@ pub const WORLDS: &[World] = &[
         },
         expect: Expect {
             innocent: &["link", "ip", "route", "dns", RESOLVER],
-            ..fault(&["path"], &["path.silent"], Culprit::Contains(GATEWAY))
+            ..fault(&["path"], &["path.silent", "dns.timeout"], Culprit::Contains(GATEWAY))
         },
         ..WORLD
     },

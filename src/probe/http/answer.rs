@@ -1,0 +1,149 @@
+//! What an answer says: its headers and body as facts, and whether it is what was asked for.
+
+use super::super::way::exchange::{Body, BodyEnd, SLOW_FIRST_BYTE, header};
+use super::super::way::{self, Trouble, host_of, printable, said};
+use super::walk::{Arrived, Walk};
+use crate::observation::Observation;
+use crate::problem::Code;
+use hyper::HeaderMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use url::Url;
+
+/// Characters of a body that are kept.
+const BODY_START_LIMIT: usize = 80;
+
+/// Words of pages that stand in for the one that was asked for: bot walls, filters, sign-in pages.
+const BLOCK_WORDS: &[&str] = &[
+    "captcha",
+    "verify you are human",
+    "verify that you are human",
+    "are you a robot",
+    "unusual traffic",
+    "attention required",
+    "checking your browser",
+    "access denied",
+    "web page blocked",
+    "website blocked",
+    "site blocked",
+    "request blocked",
+    "has been blocked",
+    "blocked by your",
+    "web filter",
+    "not available in your country",
+    "not available in your region",
+];
+
+impl Walk<'_> {
+    pub(super) fn note_headers(&mut self, headers: &HeaderMap, asked_at: SystemTime, first_byte: Duration) {
+        self.facts.server = header(headers, "server");
+        self.facts.content_type = header(headers, "content-type");
+        self.facts.retry_after = header(headers, "retry-after");
+        let cached = headers.contains_key("age");
+        let half_way = asked_at + first_byte / 2;
+        self.facts.date_offset_ms =
+            header(headers, "date").filter(|_| !cached).and_then(|date| offset(&date, half_way));
+    }
+
+    pub(super) fn note_body(&mut self, body: &Body, headers: &HeaderMap) {
+        self.facts.bytes = Some(body.bytes);
+        self.facts.body_complete = Some(body.end == BodyEnd::Complete);
+        // Less than this is over before a rate can be told.
+        const RATED_BYTES: u64 = 64 * 1024;
+        if body.bytes >= RATED_BYTES || (body.took > Duration::from_secs(1) && body.bytes > 0) {
+            self.facts.bytes_per_second = Some((body.bytes as f64 / body.took.as_secs_f64().max(0.001)) as u64);
+        }
+        let kind = self.facts.content_type.as_deref().unwrap_or("text/plain").to_ascii_lowercase();
+        let is_text = ["text/", "json", "xml", "javascript"].iter().any(|word| kind.contains(word));
+        if is_text && !body.start.is_empty() {
+            self.facts.body_start = Some(printable(&body.start, BODY_START_LIMIT));
+        }
+        let page = String::from_utf8_lossy(&body.start).to_lowercase();
+        let walled = headers.contains_key("cf-mitigated") || BLOCK_WORDS.iter().any(|word| page.contains(word));
+        self.facts.block_page = walled.then_some(true);
+    }
+
+    /// The last answer's verdict.
+    pub(super) fn judge(&self, url: &Url, arrived: &Arrived) -> Observation {
+        let host = host_of(url);
+        let Arrived { status, first_byte, body, .. } = arrived;
+        let wanted_status = self.wanted_status();
+        let expected_status = wanted_status == Some(*status);
+        let mut troubles = Vec::new();
+        if !expected_status && let Some(trouble) = self.status_trouble(&host, *status) {
+            troubles.push(trouble);
+        }
+        match body.end {
+            BodyEnd::Cut => {
+                let summary = format!("{host} closed the connection after {} bytes of the page", body.bytes);
+                troubles.push(Trouble::new(Code::HttpCut, summary));
+            }
+            BodyEnd::Stalled => {
+                let summary = format!("the page of {host} stops after {} bytes", body.bytes);
+                troubles.push(Trouble::new(Code::HttpBodyStalled, summary));
+            }
+            BodyEnd::Complete | BodyEnd::Enough => {}
+        }
+        if let Some(wanted) = wanted_status.filter(|wanted| wanted != status)
+            && troubles.is_empty()
+        {
+            let summary = format!("{host} answers {status} and not {wanted}");
+            troubles.push(Trouble::new(Code::HttpUnexpectedContent, summary));
+        }
+        if !body.start.starts_with(self.params.expect_body.as_bytes()) && troubles.is_empty() {
+            let start = printable(&body.start, BODY_START_LIMIT);
+            let summary = format!("the page of {host} begins with \"{start}\" and not as expected");
+            troubles.push(Trouble::new(Code::HttpUnexpectedContent, summary));
+        }
+        if *first_byte > SLOW_FIRST_BYTE {
+            let summary = format!("{host} took {} until the first byte", said(*first_byte));
+            troubles.push(Trouble::new(Code::HttpSlowFirstByte, summary));
+        }
+        let mut troubles = troubles.into_iter();
+        match troubles.next() {
+            Some(first) => {
+                let rest: Vec<Code> = troubles.filter_map(|trouble| trouble.code).collect();
+                way::observe(self.look, None, &first).also(rest)
+            }
+            None => self.look.ok(None, self.works(*status, *first_byte)),
+        }
+    }
+
+    fn status_trouble(&self, host: &str, status: u16) -> Option<Trouble> {
+        if self.facts.server_errors == Some(1) && status < 500 {
+            let summary = format!("{host} failed one of two requests, and then answered {status}");
+            return Some(Trouble::new(Code::HttpServerError, summary).suspected(true));
+        }
+        let code = match status {
+            401 => Code::HttpAuthRequired,
+            403 | 451 => Code::HttpForbidden,
+            404 | 410 => Code::HttpNotFound,
+            429 => Code::HttpTooManyRequests,
+            400..=499 => Code::HttpClientError,
+            500.. => Code::HttpServerError,
+            _ => return None,
+        };
+        let twice = if code == Code::HttpServerError { " twice" } else { "" };
+        Some(Trouble::new(code, format!("{host} answers {status}{twice} to {}", self.asked)))
+    }
+
+    fn works(&self, status: u16, first_byte: Duration) -> String {
+        let by = match self.facts.proxy_used.as_str() {
+            "direct" => String::new(),
+            proxy => format!(" through {proxy}"),
+        };
+        let fallback = match self.facts.failed_addresses.first() {
+            Some(failed) => format!(", after {failed} did not answer"),
+            None => String::new(),
+        };
+        format!("{} answers {status}{by}, first byte after {}{fallback}", self.asked, said(first_byte))
+    }
+}
+
+/// By how much this machine's clock is behind a `Date` header.
+pub(super) fn offset(date: &str, ours: SystemTime) -> Option<i64> {
+    let theirs = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok()?.as_millisecond();
+    let ours = i64::try_from(ours.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()?;
+    // The header has whole seconds, cut off.
+    let difference = theirs - ours;
+    Some(if (-1000..=0).contains(&difference) { 0 } else { difference })
+}
