@@ -242,7 +242,7 @@ impl Scene {
 
 #[cfg(test)]
 mod tests {
-    use super::super::told::{self, Told, address, cable, route};
+    use crate::probe::testing::told::{self, Told, address, cable, route};
     use super::*;
     use crate::observation::Outcome;
     use serde_json::json;

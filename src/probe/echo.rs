@@ -331,7 +331,7 @@ fn facts(role: Role, address: IpAddr, series: &EchoSeries) -> EchoFacts {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stage::{Stage, play};
+    use crate::probe::testing::stage::{Stage, play};
     use super::*;
     use crate::observation::Outcome;
     use serde_json::{Value, json};

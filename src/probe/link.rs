@@ -398,7 +398,7 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
-    use super::super::told::{self, Told, address, cable};
+    use crate::probe::testing::told::{self, Told, address, cable};
     use super::*;
     use crate::observation::Outcome;
     use serde_json::json;

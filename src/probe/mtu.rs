@@ -153,7 +153,7 @@ fn conclude(look: &Look<'_>, address: IpAddr, found: &PathMtu, link_mtu: Option<
 
 #[cfg(test)]
 mod tests {
-    use super::super::stage::{Stage, play};
+    use crate::probe::testing::stage::{Stage, play};
     use super::*;
     use crate::observation::{Certainty, Outcome};
     use serde_json::json;

@@ -424,7 +424,7 @@ fn state(entry: Option<&Neighbour>) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::told::{self, Told, cable, route};
+    use crate::probe::testing::told::{self, Told, cable, route};
     use super::*;
     use crate::observation::Certainty;
     use serde_json::json;

@@ -305,7 +305,7 @@ fn private_block(address: IpAddr) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::told::{self, Told, address, cable, route};
+    use crate::probe::testing::told::{self, Told, address, cable, route};
     use super::*;
     use serde_json::json;
 

@@ -348,7 +348,7 @@ impl Defaults {
 
 #[cfg(test)]
 mod tests {
-    use super::super::told::{self, Told, address, cable, route};
+    use crate::probe::testing::told::{self, Told, address, cable, route};
     use super::*;
     use crate::observation::Outcome;
     use serde_json::json;

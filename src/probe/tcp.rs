@@ -376,7 +376,7 @@ pub(super) fn round(milliseconds: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stage::{Stage, play};
+    use crate::probe::testing::stage::{Stage, play};
     use super::*;
     use serde_json::json;
 

@@ -293,7 +293,7 @@ fn shown(hop: &Hop) -> HopFacts {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stage::{Stage, play};
+    use crate::probe::testing::stage::{Stage, play};
     use super::*;
     use crate::observation::Certainty;
     use crate::world::{EchoSeries, EchoSocket};

@@ -221,7 +221,7 @@ fn predicate(failure: &Failure) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stage::{Stage, play};
+    use crate::probe::testing::stage::{Stage, play};
     use super::*;
     use crate::observation::Outcome;
     use serde_json::json;
