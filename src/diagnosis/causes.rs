@@ -2,6 +2,7 @@
 
 use super::evaluate::{Truth, evaluate};
 use super::evidence::Evidence;
+use crate::observation::Observation;
 use crate::playbook::Cause;
 use crate::playbook::condition::{Atom, Condition};
 use std::collections::BTreeSet;
@@ -15,6 +16,11 @@ pub struct Holding<'a> {
 }
 
 impl Holding<'_> {
+    /// Whether the cause states a problem of this observation, and does not only mention one of its facts.
+    pub fn explains(&self, index: usize, evidence: &Evidence<'_>) -> bool {
+        self.matched.contains(&index) && states_problem_of(&self.cause.when, evidence.observations[index])
+    }
+
     /// The problems among them that stand, lowest first.
     pub fn problems(&self, evidence: &Evidence<'_>) -> Vec<usize> {
         let mut problems: Vec<usize> = self.matched.iter().copied().filter(|&index| evidence.stands(index)).collect();
@@ -103,6 +109,18 @@ pub fn problem_checks<'a>(condition: &'a Condition, into: &mut Vec<&'a str>) {
             if states_problem(atom) {
                 into.push(&atom.check);
             }
+        }
+    }
+}
+
+fn states_problem_of(condition: &Condition, observation: &Observation) -> bool {
+    match condition {
+        Condition::All(parts) | Condition::Any(parts) => {
+            parts.iter().any(|part| states_problem_of(part, observation))
+        }
+        Condition::None(_) => false,
+        Condition::Atom(atom) => {
+            atom.check == observation.check && states_problem(atom) && atom.test.holds(observation) == Some(true)
         }
     }
 }

@@ -79,14 +79,14 @@ fn judge_evidence(evidence: &Evidence<'_>, case: &Case) -> Judgement {
 /// The cause that explains the frontier, or the lowest problem of it where none does.
 fn blame<'a>(frontier: &[Vec<usize>], held: &[Holding<'a>], evidence: &Evidence<'a>) -> Option<Blame<'a>> {
     let at: BTreeSet<usize> = frontier.iter().flatten().copied().collect();
-    let explaining = held.iter().filter(|holding| holding.matched.iter().any(|index| at.contains(index)));
+    let explaining = held.iter().filter(|holding| at.iter().any(|&index| holding.explains(index, evidence)));
     let mut ranked = ranked(explaining.cloned().collect());
     if ranked.is_empty() {
         return frontier.first().map(|group| Blame { primary: group[0], holding: None, rivals: Vec::new() });
     }
     // Lower groups explain higher ones, so a cause that touches the lowest group goes before one that does not.
     let lowest: BTreeSet<usize> = frontier[0].iter().copied().collect();
-    ranked.sort_by_key(|holding| !holding.matched.iter().any(|index| lowest.contains(index)));
+    ranked.sort_by_key(|holding| !lowest.iter().any(|&index| holding.explains(index, evidence)));
     let tie = is_tie(&ranked);
     let rivals = if tie { ranked[1..].to_vec() } else { Vec::new() };
     let winner = ranked.swap_remove(0);

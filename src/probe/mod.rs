@@ -46,7 +46,7 @@ pub mod vpn;
 mod way;
 
 use crate::layer::Layer;
-use crate::observation::{Facts, Observation, Outcome};
+use crate::observation::{Facts, Observation, Outcome, Skip};
 use crate::problem::Code;
 use crate::world::World;
 use futures_util::future::LocalBoxFuture;
@@ -173,6 +173,14 @@ impl Look<'_> {
             format!("could not be checked: {why}"),
         );
         observation.reason = Some(why.to_owned());
+        observation
+    }
+
+    /// It was not looked at.
+    pub fn skipped(&self, skip: Skip, why: &str) -> Observation {
+        let mut observation =
+            Observation::new(self.probe.name, self.layer, self.check, None, Outcome::Skipped, why.to_owned());
+        observation.skip = Some(skip);
         observation
     }
 

@@ -4,7 +4,7 @@ use super::argument::{self, Addresses};
 use super::attempt::{self, Attempts};
 use super::{Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
-use crate::observation::{Certainty, Observation, Outcome};
+use crate::observation::{Certainty, Observation, Outcome, Skip};
 use crate::problem::Code;
 use crate::world::{Connection, Dial, Failure};
 use futures_util::FutureExt;
@@ -66,6 +66,8 @@ pub struct Params {
     host: Option<String>,
     /// IP addresses to connect to, all at once.
     addresses: Addresses,
+    /// Addresses to leave out, because another check looks at them; where none is left, the check is not needed.
+    except: Addresses,
     /// Port.
     #[serde(deserialize_with = "argument::number")]
     port: u16,
@@ -79,7 +81,7 @@ pub struct Params {
 
 impl Default for Params {
     fn default() -> Self {
-        Params { host: None, addresses: Addresses::default(), port: 443, repeat: 1, attempts: 1 }
+        Params { host: None, addresses: Addresses::default(), except: Addresses::default(), port: 443, repeat: 1, attempts: 1 }
     }
 }
 
@@ -116,10 +118,15 @@ pub struct TcpFacts {
 }
 
 async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
+    let mut params: Params = match look.params() {
         Ok(params) => params,
         Err(unknown) => return unknown,
     };
+    let given = params.addresses.0.len();
+    params.addresses.0.retain(|address| !params.except.0.contains(address));
+    if given > 0 && params.addresses.0.is_empty() {
+        return vec![look.skipped(Skip::NotNeeded, "there is no other address")];
+    }
     if params.addresses.0.is_empty() {
         return vec![look.unknown(None, "there is no address to connect to")];
     }
