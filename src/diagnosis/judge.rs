@@ -61,7 +61,7 @@ fn judge_evidence(evidence: &Evidence<'_>, case: &Case) -> Judgement {
             let status = if only_waits(&goal, &blame, evidence) { Status::Degraded } else { Status::Fault };
             (status, blame)
         }
-        Goal::Fails(seen) => (Status::Fault, blame(&[seen.clone()], &held, evidence)),
+        Goal::Fails(seen) => (Status::Fault, blame(std::slice::from_ref(seen), &held, evidence)),
         Goal::Unknown => (Status::Undecided, None),
         Goal::Each => each(&frontier, &held, evidence),
         Goal::Badly(seen) => {
@@ -390,7 +390,8 @@ fn also(blame: &Blame<'_>, frontier: &[Vec<usize>], held: &[Holding<'_>], eviden
         .filter(|&index| {
             let other = evidence.observations[index];
             let silent = other.code.is_some_and(|code| code.problem().basis == Basis::Silence);
-            !is_background(other) && !(silent && layer < other.layer)
+            let follows = silent && layer < other.layer;
+            !is_background(other) && !follows
         })
         .map(|index| as_also(index, held, evidence))
         .collect()
