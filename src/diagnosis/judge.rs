@@ -509,7 +509,8 @@ fn only_read<'a>(seen: &[usize], verdict: &Verdict, evidence: &Evidence<'a>) -> 
     let tried = |observation: &Observation| {
         find(&observation.probe).is_none_or(|probe| probe.cost != Cost::Local) && speaks_for_layer(observation)
     };
-    if seen().any(|observation| observation.outcome == Outcome::Ok && tried(observation)) {
+    let read = seen().any(|observation| observation.outcome == Outcome::Ok);
+    if !read || seen().any(|observation| observation.outcome == Outcome::Ok && tried(observation)) {
         return None;
     }
     seen().filter(|observation| tried(observation) && evidence.on_trail(&observation.check)).find(|observation| {
