@@ -254,7 +254,10 @@ fn unblamed(status: Status, evidence: &Evidence<'_>, case: &Case) -> Verdict {
         .map(|&index| evidence.observations[index])
         .filter(|observation| observation.outcome == Outcome::Ok)
         .collect();
-    let works = proof.iter().map(|observation| observation.summary.as_str()).collect::<Vec<_>>().join("; ");
+    // The page proves the port beneath it; only what is on top is worth a sentence.
+    let top = top_goals(evidence);
+    let said = proof.iter().filter(|observation| top.contains(&observation.check.as_str()));
+    let works = said.map(|observation| observation.summary.as_str()).collect::<Vec<_>>().join("; ");
     let (code, title, summary, plain) = match status {
         Status::Healthy if works.is_empty() => (
             None,
