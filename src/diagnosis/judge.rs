@@ -9,6 +9,7 @@ use crate::layer::Layer;
 use crate::observation::{Certainty, Observation, Outcome, Skip};
 use crate::packet::Case;
 use crate::playbook::{Escalate, Playbook};
+use crate::probe::{Cost, find};
 use crate::problem::{Basis, Class, Code};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -249,7 +250,10 @@ fn unblamed(status: Status, evidence: &Evidence<'_>, case: &Case) -> Verdict {
         .map(|&index| evidence.observations[index])
         .filter(|observation| observation.outcome == Outcome::Ok)
         .collect();
-    let works = proof.iter().map(|observation| observation.summary.as_str()).collect::<Vec<_>>().join("; ");
+    // The page proves the port beneath it; only what is on top is worth a sentence.
+    let top = top_goals(evidence);
+    let said = proof.iter().filter(|observation| top.contains(&observation.check.as_str()));
+    let works = said.map(|observation| observation.summary.as_str()).collect::<Vec<_>>().join("; ");
     let (code, title, summary, plain) = match status {
         Status::Healthy if works.is_empty() => (
             None,
@@ -485,6 +489,8 @@ fn finding(layer: Layer, seen: &[usize], verdict: &Verdict, evidence: &Evidence<
         (FindingStatus::Problem, verdict.summary.clone())
     } else if let Some(also) = beside {
         (FindingStatus::Problem, also.summary.clone())
+    } else if let Some(open) = only_read(seen, verdict, evidence) {
+        (FindingStatus::Unknown, open.summary.clone())
     } else if let Some(ok) = said(Outcome::Ok) {
         let fine = fine_checks(seen, evidence);
         // One file system of twelve says nothing about the host; the names of what was looked at do.
@@ -506,6 +512,24 @@ fn finding(layer: Layer, seen: &[usize], verdict: &Verdict, evidence: &Evidence<
         (FindingStatus::Skipped, why)
     };
     Finding { layer, status, summary }
+}
+
+/// Where a fault kept a layer from being tried, good settings do not rule it out: the observation that says so.
+fn only_read<'a>(seen: &[usize], verdict: &Verdict, evidence: &Evidence<'a>) -> Option<&'a Observation> {
+    if !matches!(verdict.status, Status::Fault | Status::Undecided) {
+        return None;
+    }
+    let seen = || seen.iter().map(|&index| evidence.observations[index]);
+    let tried = |observation: &Observation| {
+        find(&observation.probe).is_none_or(|probe| probe.cost != Cost::Local) && speaks_for_layer(observation)
+    };
+    let read = seen().any(|observation| observation.outcome == Outcome::Ok);
+    if !read || seen().any(|observation| observation.outcome == Outcome::Ok && tried(observation)) {
+        return None;
+    }
+    seen().filter(|observation| tried(observation) && evidence.on_trail(&observation.check)).find(|observation| {
+        observation.outcome == Outcome::Unknown || matches!(observation.skip, Some(Skip::Because(_)))
+    })
 }
 
 /// Whether an observation speaks for its layer as a whole. A gateway that answers says nothing of what lies beyond it.
