@@ -116,7 +116,12 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
             false => one.address.to_string(),
         };
         let link = links.iter().find(|link| link.name == one.interface);
-        async move { Watch { look, one, link, subject }.watch().await }
+        async move {
+            let seen = Watch { look, one, link, subject }.watch().await;
+            // Shown at once: the gateway of another family may take three seconds to be given up.
+            (look.emit)(seen.clone());
+            seen
+        }
     });
     future::join_all(all).await
 }

@@ -12,7 +12,7 @@ use crate::playbook::Check;
 use crate::probe::{Cost, Look};
 use crate::request::Request;
 use crate::world::World;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use state::State;
@@ -97,6 +97,13 @@ pub async fn execute(
     let end = state.began + request.deadline.saturating_sub(CLOSING_TIME);
     let mut interrupt = std::pin::pin!(interrupt);
     let ending = loop {
+        // What is ready at the same time is judged together.
+        while let Some(Some((check, observations))) = running.next().now_or_never() {
+            state.observe_all(&mut emitted);
+            state.finish(&check, observations);
+        }
+        state.observe_all(&mut emitted);
+        state.reconsider();
         loop {
             let step = state.next_step();
             let skipped = !step.skip.is_empty();
@@ -120,9 +127,7 @@ pub async fn execute(
             () = &mut interrupt => break Ending::Interrupted,
             Some(observation) = emitted.recv() => state.observe(observation),
             Some((check, observations)) = running.next() => {
-                while let Ok(observation) = emitted.try_recv() {
-                    state.observe(observation);
-                }
+                state.observe_all(&mut emitted);
                 state.finish(&check, observations);
             }
             () = sleep_until(state.next_look()) => {}
@@ -130,9 +135,8 @@ pub async fn execute(
         }
     };
     drop(running);
-    while let Ok(observation) = emitted.try_recv() {
-        state.observe(observation);
-    }
+    state.observe_all(&mut emitted);
+    state.reconsider();
     state.close(ending).await
 }
 

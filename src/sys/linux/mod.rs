@@ -37,6 +37,10 @@ use async_trait::async_trait;
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// What echo requests need, where the system refuses them.
+pub const RIGHT_TO_ECHO: &str =
+    "net.ipv4.ping_group_range to include this user's group, or CAP_NET_RAW (administrator rights)";
+
 /// This machine.
 #[derive(Debug, Default)]
 pub struct LocalMachine {

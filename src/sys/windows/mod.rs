@@ -7,6 +7,9 @@ pub const MESSAGE_TOO_LARGE: i32 = 10040;
 /// The error number of a host that is down.
 pub const HOST_DOWN: i32 = 10064;
 
+/// What echo requests need, where the system refuses them.
+pub const RIGHT_TO_ECHO: &str = "administrator rights";
+
 /// This machine.
 #[derive(Debug, Default)]
 pub struct LocalMachine;

@@ -1,6 +1,7 @@
 //! Echo requests with surge-ping, timed by our own clock: the library's starts only after the send has returned.
 
 use super::scoped;
+use crate::sys;
 use crate::world::{EchoSeries, EchoSocket, Failure};
 use futures_util::future::join_all;
 use std::io;
@@ -58,11 +59,7 @@ pub(super) fn open(to: IpAddr) -> Result<(Client, EchoSocket), String> {
 
 fn refusal(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            "echo requests need net.ipv4.ping_group_range to include this user's group, \
-             or CAP_NET_RAW (administrator rights)"
-                .to_owned()
-        }
+        io::ErrorKind::PermissionDenied => format!("echo requests need {}", sys::RIGHT_TO_ECHO),
         _ => format!("no echo socket can be opened: {error}"),
     }
 }
@@ -119,7 +116,7 @@ mod tests {
                 assert_eq!(series.replies.len(), 3);
                 assert!(series.replies.iter().all(|reply| reply.is_some_and(|took| !took.is_zero())), "{series:?}");
             }
-            Err(reason) => assert!(reason.contains("ping_group_range"), "{reason}"),
+            Err(reason) => assert!(reason.contains(sys::RIGHT_TO_ECHO), "{reason}"),
         }
     }
 }
