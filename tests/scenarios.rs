@@ -175,7 +175,7 @@ fn play(path: &Path) -> Result<Vec<String>, String> {
     let report = report(&packet);
     if !wrong.is_empty() {
         let observations =
-            packet.observations.iter().filter(|one| !one.codes().next().is_none() || one.reason.is_some());
+            packet.observations.iter().filter(|one| one.codes().next().is_some() || one.reason.is_some());
         let lines: Vec<String> =
             observations.map(|one| format!("  {} {:?}: {}", one.id, one.outcome, one.summary)).collect();
         wrong.push(format!("{report}\n{}", lines.join("\n")));

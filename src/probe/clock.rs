@@ -140,8 +140,8 @@ fn conclude(
         (None, _) => "http",
     });
     let said = facts.server.clone().unwrap_or_else(|| "the Date header of a web server".to_owned());
-    let side = if offset > 0.0 { "behind" } else { "ahead" };
-    let summary = format!("the clock is {} {side} of {said}", span(offset.abs()));
+    let side = if offset > 0.0 { "behind" } else { "ahead of" };
+    let summary = format!("the clock is {} {side} {said}", span(offset.abs()));
     if !wrong(offset) {
         return look.ok(None, summary).facts(&facts);
     }
@@ -218,7 +218,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn this_machines_own_servers_come_before_the_usual_ones() {
-        let time = |server: SocketAddr| behind(if server.ip().to_string() == "10.0.0.9" { 60.0 } else { 0.0 }, 5);
+        let time = |server: SocketAddr| behind(if server.ip().to_string() == "10.0.0.9" { 3_600.0 } else { 0.0 }, 5);
         for (own, args, code) in [
             (vec!["10.0.0.9"], json!({ "otherwise": ["10.0.0.8"] }), Some(Code::HostClockOff)),
             (vec![], json!({ "otherwise": ["10.0.0.8"] }), None),

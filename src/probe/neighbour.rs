@@ -424,9 +424,9 @@ fn state(entry: Option<&Neighbour>) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use crate::probe::testing::told::{self, Told, cable, route};
     use super::*;
     use crate::observation::Certainty;
+    use crate::probe::testing::told::{self, Told, cable, route};
     use serde_json::json;
 
     fn table(from_ms: u64, state: &str) -> (u64, Vec<Neighbour>) {
