@@ -251,7 +251,7 @@ fn unblamed(status: Status, evidence: &Evidence<'_>, case: &Case) -> Verdict {
         .filter(|observation| observation.outcome == Outcome::Ok)
         .collect();
     // The page proves the port beneath it; only what is on top is worth a sentence.
-    let top = top_goals(evidence);
+    let top = evidence.top_goals();
     let said = proof.iter().filter(|observation| top.contains(&observation.check.as_str()));
     let works = said.map(|observation| observation.summary.as_str()).collect::<Vec<_>>().join("; ");
     let (code, title, summary, plain) = match status {
