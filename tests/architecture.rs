@@ -68,7 +68,8 @@ fn only_sys_knows_operating_systems() {
 #[test]
 fn what_decides_and_what_renders_touch_nothing() {
     for folder in ["src/diagnosis", "src/report"] {
-        let words = ["crate::world", "crate::sys", "crate::run", "std::fs", "std::net::Tcp", "std::net::Udp", "tokio::"];
+        let words =
+            ["crate::world", "crate::sys", "crate::run", "std::fs", "std::net::Tcp", "std::net::Udp", "tokio::"];
         let found: Vec<String> = lines_with(folder, &words, |_| false)
             .into_iter()
             // Tests read stored packets; they stand at the end of a file, behind their attribute.

@@ -161,9 +161,7 @@ pub fn problem_checks<'a>(condition: &'a Condition, into: &mut Vec<&'a str>) {
 
 fn states_problem_of(condition: &Condition, observation: &Observation) -> bool {
     match condition {
-        Condition::All(parts) | Condition::Any(parts) => {
-            parts.iter().any(|part| states_problem_of(part, observation))
-        }
+        Condition::All(parts) | Condition::Any(parts) => parts.iter().any(|part| states_problem_of(part, observation)),
         Condition::None(_) => false,
         Condition::Atom(atom) => {
             atom.check == observation.check && states_problem(atom) && atom.test.holds(observation) == Some(true)

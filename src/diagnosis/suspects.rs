@@ -130,7 +130,8 @@ impl Reach {
             let beneath = graph.beneath(position);
             let here = |place: usize| place == position || beneath.has(place);
             // In a cycle a check may be beneath itself; it still counts once.
-            let single: f64 = at[position] + beneath.iter().filter(|&lower| lower != position).map(|lower| at[lower]).sum::<f64>();
+            let single: f64 =
+                at[position] + beneath.iter().filter(|&lower| lower != position).map(|lower| at[lower]).sum::<f64>();
             let shared = several.iter().filter(|(places, _)| places.iter().any(|&place| here(place)));
             let below = single + shared.map(|(_, weight)| weight).sum::<f64>();
             let score = 2.0 * below * (total - below).max(total * 0.01)

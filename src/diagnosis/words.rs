@@ -15,7 +15,8 @@ pub fn fill(template: &str, evidence: &Evidence<'_>, matched: &BTreeSet<usize>) 
         let broken = |other: &usize| seen(*other).check == seen(index).check && evidence.stands(*other);
         evidence.stands(index) || !matched.iter().any(broken)
     };
-    let ids: BTreeSet<&str> = matched.iter().filter(|index| speaks(index)).map(|&index| seen(index).id.as_str()).collect();
+    let ids: BTreeSet<&str> =
+        matched.iter().filter(|index| speaks(index)).map(|&index| seen(index).id.as_str()).collect();
     let mentioned = evidence.mentioned(template);
     let mentioned = mentioned.iter().map(|&index| seen(index));
     text(template, &Scope::default().with_observations(mentioned, &|observation| ids.contains(observation.id.as_str())))

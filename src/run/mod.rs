@@ -12,9 +12,9 @@ use crate::playbook::Check;
 use crate::probe::{Cost, Look};
 use crate::request::Request;
 use crate::world::World;
-use futures_util::{FutureExt, StreamExt};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use state::State;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -162,7 +162,8 @@ fn look<'a>(
             let _ = sender.send(observation);
         };
         let seen = move |check: &str| working_facts(&board, check);
-        let look = Look { probe, world, check: &check.id, layer: check.layer, args, deadline, emit: &emit, seen: &seen };
+        let look =
+            Look { probe, world, check: &check.id, layer: check.layer, args, deadline, emit: &emit, seen: &seen };
         let observations = match timeout_at(deadline, (probe.run)(&look)).await {
             Ok(observations) => observations,
             Err(_) => vec![look.unknown(None, "it did not end in its time")],

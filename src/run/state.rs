@@ -108,7 +108,10 @@ impl<'a> State<'a> {
             facts.insert("tls".to_owned(), json!(target.tls));
             facts.insert("http".to_owned(), json!(target.http));
             facts.insert("is_address".to_owned(), json!(target.is_address));
-            facts.insert("is_control".to_owned(), json!(target.url().as_ref() == Some(&self.request.settings.control_url)));
+            facts.insert(
+                "is_control".to_owned(),
+                json!(target.url().as_ref() == Some(&self.request.settings.control_url)),
+            );
         }
         facts.insert("connectivity_check".to_owned(), json!(self.request.settings.connectivity_check));
         facts.insert("symptom".to_owned(), json!(self.request.case.symptom.is_some()));
@@ -315,7 +318,8 @@ impl<'a> State<'a> {
             return false;
         }
         let mut deciding = Vec::new();
-        for cause in standing(&evidence).into_iter().map(|index| &playbook.causes[index]).filter(|cause| cause.degrades) {
+        for cause in standing(&evidence).into_iter().map(|index| &playbook.causes[index]).filter(|cause| cause.degrades)
+        {
             cause.when.checks(&mut deciding);
         }
         self.running().all(|id| {
@@ -334,7 +338,9 @@ impl<'a> State<'a> {
         if verdict.status != Status::Fault || verdict.certainty != Certainty::Confirmed || verdict.layer.is_none() {
             return false;
         }
-        let Some(primary) = verdict.because.first().and_then(|id| self.seen.borrow().get(id).cloned()) else { return false };
+        let Some(primary) = verdict.because.first().and_then(|id| self.seen.borrow().get(id).cloned()) else {
+            return false;
+        };
         let goal_ended = self.request.playbook.goals().all(|goal| self.finished.contains(&goal.id));
         let by_state = primary.code.is_some_and(|code| code.problem().basis == Basis::State)
             && self.fault_since.is_some_and(|since| since.elapsed() >= STATE_STANDS);
@@ -386,7 +392,8 @@ impl<'a> State<'a> {
             }
             self.finished.insert(id);
         }
-        let observations: Vec<Observation> = in_order(self.snapshot().into_iter().map(|seen| Observation::clone(&seen)));
+        let observations: Vec<Observation> =
+            in_order(self.snapshot().into_iter().map(|seen| Observation::clone(&seen)));
         let judgement = judge(&self.request.playbook, &observations, &self.request.case);
         let verdict = judgement.verdict;
         let took_ms = self.began.elapsed().as_millis() as u64;
