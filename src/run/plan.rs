@@ -47,6 +47,10 @@ pub fn next(request: &Request, evidence: &Evidence<'_>, reach: &Reach, progress:
         }
         match fill(check, request, evidence, &finished) {
             Filled::Ready(args) => step.start.push((check.id.clone(), args)),
+            // What stands on something that was not needed is not needed either.
+            Filled::Because(lower) if evidence.is_not_needed(&lower) => {
+                step.skip.push((check.id.clone(), Skip::NotNeeded));
+            }
             Filled::Because(lower) => step.skip.push((check.id.clone(), Skip::Because(lower))),
             Filled::Wait => {}
         }
