@@ -546,7 +546,7 @@ fn carried<'a>(layer: Layer, evidence: &Evidence<'a>) -> Option<&'a Observation>
     if layer > Layer::Path {
         return None;
     }
-    let seen = evidence.top_goals().into_iter().flat_map(|goal| evidence.of_check(goal));
+    let seen = evidence.top_goals().iter().flat_map(|goal| evidence.of_check(goal));
     seen.map(|&index| evidence.observations[index]).find(|observation| {
         observation.outcome == Outcome::Ok && observation.via.interface.as_deref().is_some_and(|name| name != "lo")
     })

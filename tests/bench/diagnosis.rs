@@ -52,7 +52,7 @@ fn check(number: usize, size: usize, shape: Shape) -> Check {
     let after: Vec<usize> = match shape {
         Shape::Chain => number.checked_sub(1).into_iter().collect(),
         Shape::Ladders if goal => (0..number).filter(|lower| lower % 8 == 7 || lower + 1 == number).collect(),
-        Shape::Ladders if number % 8 == 0 => Vec::new(),
+        Shape::Ladders if number.is_multiple_of(8) => Vec::new(),
         Shape::Ladders => vec![number - 1],
         Shape::Flat => Vec::new(),
     };
