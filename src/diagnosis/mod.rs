@@ -3,12 +3,14 @@
 //! `evidence` arranges what was seen and applies rule 1, `frontier` finds the goal's state and the lowest problems,
 //! `causes` names what explains them, `judge` puts the verdict together, `suspects` halves and picks the next check.
 
+mod beside;
 pub mod causes;
 pub mod evaluate;
 pub mod evidence;
 pub mod frontier;
 pub mod graph;
 mod judge;
+mod ladder;
 pub mod suspects;
 pub mod verdict;
 mod words;

@@ -1,0 +1,106 @@
+//! What stands beside the blame: independent faults, and troubles that a person would want to know of.
+
+use super::causes::{Holding, ranked};
+use super::evidence::{Evidence, class};
+use super::judge::{Blame, default_culprit};
+use super::verdict::Also;
+use super::words::fill;
+use crate::observation::Observation;
+use crate::problem::{Basis, Class, Code};
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// Independent faults: other groups of the frontier that the blame does not explain. What is silent above the blamed
+/// layer is taken for a consequence of it.
+pub(super) fn also(
+    blame: &Blame<'_>,
+    frontier: &[Vec<usize>],
+    held: &Explaining<'_, '_>,
+    evidence: &Evidence<'_>,
+) -> Vec<Also> {
+    let nothing = BTreeSet::new();
+    let explained = blame.holding.as_ref().map_or(&nothing, |holding| &holding.matched);
+    let primary = evidence.observations[blame.primary];
+    let layer = blame.holding.as_ref().map_or(primary.layer, |holding| holding.cause.layer);
+    frontier
+        .iter()
+        .filter(|group| !group.iter().any(|index| *index == blame.primary || explained.contains(index)))
+        .map(|group| group[0])
+        .filter(|&index| {
+            let other = evidence.observations[index];
+            let silent = other.code.is_some_and(|code| code.problem().basis == Basis::Silence);
+            let follows = silent && layer < other.layer;
+            !is_background(other) && !follows
+        })
+        .map(|index| as_also(index, held, evidence))
+        .collect()
+}
+
+/// Problems beside the goal's trail that a person would want to know: what may affect it (a full disk, a wrong clock).
+pub(super) fn asides(blame: &Option<Blame<'_>>, held: &Explaining<'_, '_>, evidence: &Evidence<'_>) -> Vec<Also> {
+    let nothing = BTreeSet::new();
+    let explained =
+        blame.as_ref().and_then(|blame| blame.holding.as_ref()).map_or(&nothing, |holding| &holding.matched);
+    (0..evidence.observations.len())
+        .filter(|&index| evidence.stands(index) && !explained.contains(&index))
+        .filter(|&index| blame.as_ref().is_none_or(|blame| blame.primary != index))
+        .filter(|&index| {
+            let observation = evidence.observations[index];
+            !is_background(observation)
+                && class(observation) != Class::Quality
+                && !evidence.on_trail(&observation.check)
+                && evidence.check(&observation.check).is_some_and(|check| !check.may_affect.is_empty())
+        })
+        .map(|index| as_also(index, held, evidence))
+        .collect()
+}
+
+/// The causes that rest on each observation, by its index.
+pub(super) type Explaining<'h, 'a> = HashMap<usize, Vec<&'h Holding<'a>>>;
+
+pub(super) fn by_observation<'h, 'a>(held: &'h [Holding<'a>]) -> Explaining<'h, 'a> {
+    let mut by_observation: Explaining<'h, 'a> = HashMap::new();
+    for holding in held {
+        for &index in &holding.matched {
+            by_observation.entry(index).or_default().push(holding);
+        }
+    }
+    by_observation
+}
+
+pub(super) fn as_also(index: usize, held: &Explaining<'_, '_>, evidence: &Evidence<'_>) -> Also {
+    let observation = evidence.observations[index];
+    let explaining = held.get(&index).into_iter().flatten().map(|holding| Holding::clone(holding)).collect();
+    let cause = ranked(explaining).into_iter().next();
+    let culprit = cause
+        .as_ref()
+        .and_then(|holding| fill(holding.cause.culprit.as_deref()?, evidence, &holding.matched))
+        .or_else(|| default_culprit(observation));
+    Also {
+        layer: cause.as_ref().map_or(observation.layer, |holding| holding.cause.layer),
+        cause: cause.map(|holding| holding.cause.id.clone()),
+        code: observation.code,
+        culprit,
+        summary: observation.summary.clone(),
+    }
+}
+
+pub(super) fn dedup(also: Vec<Also>) -> Vec<Also> {
+    let mut summaries = HashSet::new();
+    let mut named = HashSet::new();
+    let mut kept: Vec<Also> = Vec::new();
+    for item in also {
+        let name = item.cause.clone().map(|cause| (cause, item.culprit.clone()));
+        if summaries.contains(&item.summary) || name.as_ref().is_some_and(|name| named.contains(name)) {
+            continue;
+        }
+        summaries.insert(item.summary.clone());
+        named.extend(name);
+        kept.push(item);
+    }
+    kept
+}
+
+/// Problems that are worth a note and never a verdict of their own: they are evidence for others.
+pub(super) fn is_background(observation: &Observation) -> bool {
+    matches!(observation.code, Some(Code::HostRecentBoot | Code::HostLogErrors | Code::RouteAmbiguous))
+}
