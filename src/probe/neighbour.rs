@@ -466,7 +466,9 @@ mod tests {
     #[tokio::test]
     async fn a_dead_gateway_is_suspected_then_certain() {
         let (emitted, seen) = seen(told(vec![(0, vec![]), table(2, "incomplete"), table(3070, "failed")])).await;
-        assert_eq!(emitted.len(), 1);
+        // The suspicion, and the end as soon as it is known.
+        assert_eq!(emitted.len(), 2);
+        assert_eq!((&emitted[1].id, emitted[1].certainty), (&seen.id, seen.certainty));
         assert_eq!(emitted[0].certainty, Some(Certainty::Suspected));
         assert_eq!(emitted[0].id, seen.id);
         let at = emitted[0].facts["waited_ms"].as_u64().expect("a number");
