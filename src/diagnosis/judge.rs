@@ -307,7 +307,7 @@ fn untried(evidence: &Evidence<'_>) -> Option<String> {
     // The topmost goal is the complaint; playbooks name it last.
     let seen = goals.iter().rev().flat_map(|goal| evidence.of_check(goal)).map(|&index| evidence.observations[index]);
     let open = seen.filter(|observation| observation.skip != Some(Skip::NotNeeded));
-    open.map(|observation| observation.summary.clone()).next()
+    open.map(|observation| observation.reason.clone().unwrap_or_else(|| observation.summary.clone())).next()
 }
 
 /// Rule 4: an answer or a state of this machine is sure at the second look; silence only where a control answered; and
@@ -392,10 +392,14 @@ fn unexplained_next(verdict: &Verdict, evidence: &Evidence<'_>) -> Next {
             "Run this again while it happens".to_owned(),
         ];
     } else if verdict.status == Status::Undecided {
-        next.workaround = vec!["Run it again with --full, with administrator rights if that is allowed".to_owned()];
+        next.workaround = vec![
+            "Run it again with --full and more time (--deadline), with administrator rights if that is allowed"
+                .to_owned(),
+        ];
     }
     if !matches!(verdict.status, Status::Healthy) && verdict.code != Some(Code::CaseNotReproduced) {
-        let when = "no known cause fits what was seen".to_owned();
+        let undecided = verdict.status == Status::Undecided;
+        let when = if undecided { "it stays undecided" } else { "no known cause fits what was seen" }.to_owned();
         next.escalate = Some(Escalate { to: "the next tier".to_owned(), when });
     }
     next

@@ -79,10 +79,13 @@ fn only_read<'a>(seen: &[usize], verdict: &Verdict, evidence: &Evidence<'a>) -> 
     })
 }
 
-/// Whether an observation speaks for its layer as a whole. A gateway that answers says nothing of what lies beyond it.
+/// Whether an observation speaks for its layer as a whole. A gateway that answers says nothing of what lies beyond it,
+/// and this machine's own address nothing of the way.
 fn speaks_for_layer(observation: &Observation) -> bool {
-    let gateway = observation.facts.get("role").and_then(|role| role.as_str()) == Some("gateway");
-    !(gateway && observation.layer == Layer::Path)
+    let fact = |name: &str| observation.facts.get(name).and_then(|value| value.as_str());
+    let gateway = fact("role") == Some("gateway");
+    let own = fact("address").and_then(|text| text.parse::<std::net::IpAddr>().ok()).is_some_and(|ip| ip.is_loopback());
+    observation.layer != Layer::Path || !(gateway || own)
 }
 
 /// The goal, where it works over the network and so proves the layers that carry it.
