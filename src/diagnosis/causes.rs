@@ -5,7 +5,7 @@ use super::evidence::Evidence;
 use crate::observation::Observation;
 use crate::playbook::Cause;
 use crate::playbook::condition::{Atom, Condition};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// A cause that holds, with the observations that it explains.
 #[derive(Debug, Clone)]
@@ -47,15 +47,11 @@ pub fn holding<'a>(evidence: &Evidence<'a>) -> Vec<Holding<'a>> {
 
 /// The winner first: a cause whose conditions include another's wins over it. What is left is ordered by the number of
 /// statements that it needed, then by how common it is.
-pub fn ranked<'a>(mut candidates: Vec<Holding<'a>>) -> Vec<Holding<'a>> {
-    let all: Vec<Holding<'a>> = candidates.clone();
-    candidates.retain(|candidate| {
-        !all.iter().any(|other| {
-            other.cause.id != candidate.cause.id
-                && (includes(&other.cause.when, &candidate.cause.when)
-                    || (other.matched.len() > candidate.matched.len() && other.matched.is_superset(&candidate.matched)))
-        })
-    });
+pub fn ranked(candidates: Vec<Holding<'_>>) -> Vec<Holding<'_>> {
+    let field = Field::new(&candidates);
+    let beaten: Vec<bool> = (0..candidates.len()).map(|index| field.is_beaten(index)).collect();
+    let mut candidates: Vec<Holding<'_>> =
+        candidates.into_iter().zip(beaten).filter(|(_, beaten)| !beaten).map(|(candidate, _)| candidate).collect();
     candidates.sort_by(|left, right| {
         weight(&right.cause.when)
             .cmp(&weight(&left.cause.when))
@@ -87,10 +83,60 @@ fn weight(condition: &Condition) -> usize {
     }
 }
 
-/// Whether every statement of `smaller` is also one of `larger`, and `larger` makes more.
-fn includes(larger: &Condition, smaller: &Condition) -> bool {
-    let (larger, smaller) = (conjuncts(larger), conjuncts(smaller));
-    larger.len() > smaller.len() && smaller.iter().all(|part| larger.contains(part))
+/// Causes that hold, findable by what they state and by what they rest on, so that each is compared only with those
+/// that could include it.
+struct Field<'c, 'a> {
+    all: &'c [Holding<'a>],
+    conjuncts: Vec<Vec<&'a Condition>>,
+    /// Those that make a plain statement about a check.
+    by_check: HashMap<&'a str, Vec<usize>>,
+    /// Those that rest on an observation.
+    by_observation: HashMap<usize, Vec<usize>>,
+    everyone: Vec<usize>,
+}
+
+impl<'c, 'a> Field<'c, 'a> {
+    fn new(all: &'c [Holding<'a>]) -> Field<'c, 'a> {
+        let conjuncts: Vec<Vec<&'a Condition>> = all.iter().map(|holding| conjuncts(&holding.cause.when)).collect();
+        let mut by_check: HashMap<&'a str, Vec<usize>> = HashMap::new();
+        let mut by_observation: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (index, parts) in conjuncts.iter().enumerate() {
+            for part in parts {
+                if let Condition::Atom(atom) = part {
+                    by_check.entry(&atom.check).or_default().push(index);
+                }
+            }
+            for &observation in &all[index].matched {
+                by_observation.entry(observation).or_default().push(index);
+            }
+        }
+        Field { all, conjuncts, by_check, by_observation, everyone: (0..all.len()).collect() }
+    }
+
+    /// Whether another one beats this: it states all that this one states and more, or rests on all and more.
+    fn is_beaten(&self, index: usize) -> bool {
+        let nobody = Vec::new();
+        let stating = match self.conjuncts[index].first() {
+            Some(Condition::Atom(atom)) => self.by_check.get(atom.check.as_str()).unwrap_or(&nobody),
+            _ => &self.everyone,
+        };
+        let resting = match self.all[index].matched.first() {
+            Some(observation) => self.by_observation.get(observation).unwrap_or(&nobody),
+            None => &self.everyone,
+        };
+        let is_other = |other: usize| self.all[other].cause.id != self.all[index].cause.id;
+        stating.iter().any(|&other| is_other(other) && self.includes(other, index))
+            || resting.iter().any(|&other| {
+                let (larger, smaller) = (&self.all[other].matched, &self.all[index].matched);
+                is_other(other) && larger.len() > smaller.len() && larger.is_superset(smaller)
+            })
+    }
+
+    /// Whether every statement of `smaller` is also one of `larger`, and `larger` makes more.
+    fn includes(&self, larger: usize, smaller: usize) -> bool {
+        let (larger, smaller) = (&self.conjuncts[larger], &self.conjuncts[smaller]);
+        larger.len() > smaller.len() && smaller.iter().all(|part| larger.contains(part))
+    }
 }
 
 fn conjuncts(condition: &Condition) -> Vec<&Condition> {
@@ -115,9 +161,7 @@ pub fn problem_checks<'a>(condition: &'a Condition, into: &mut Vec<&'a str>) {
 
 fn states_problem_of(condition: &Condition, observation: &Observation) -> bool {
     match condition {
-        Condition::All(parts) | Condition::Any(parts) => {
-            parts.iter().any(|part| states_problem_of(part, observation))
-        }
+        Condition::All(parts) | Condition::Any(parts) => parts.iter().any(|part| states_problem_of(part, observation)),
         Condition::None(_) => false,
         Condition::Atom(atom) => {
             atom.check == observation.check && states_problem(atom) && atom.test.holds(observation) == Some(true)

@@ -3,11 +3,13 @@
 
 use super::graph::Graph;
 use crate::layer::Layer;
-use crate::observation::{Observation, Outcome};
-use crate::playbook::Playbook;
+use crate::observation::{Observation, Outcome, Skip};
+use crate::playbook::{Check, Playbook, template};
 use crate::probe::Cost;
 use crate::problem::Class;
-use std::collections::{HashMap, HashSet};
+use std::cell::OnceCell;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 
 /// The check id under which the run states what people said: target, symptom, inputs.
 pub const CASE_CHECK: &str = "case";
@@ -15,22 +17,40 @@ pub const CASE_CHECK: &str = "case";
 /// Everything that was seen so far, with what follows from it without naming a cause.
 pub struct Evidence<'a> {
     pub playbook: &'a Playbook,
-    pub graph: Graph,
+    pub graph: Rc<Graph>,
     pub observations: Vec<&'a Observation>,
     by_check: HashMap<&'a str, Vec<usize>>,
+    /// The same by the names that templates use; made when the first text is filled.
+    by_variable: OnceCell<HashMap<String, Vec<usize>>>,
+    /// For each observation, whether packets went out and came back.
+    proving: Vec<bool>,
     /// For each observation, the one whose success disproves its problem.
     disproved: Vec<Option<usize>>,
     /// For each observation, whether it concerns an element that the goal does not use.
     aside: Vec<bool>,
     /// Checks that are on the goal's trail: the goals and what is beneath them.
     trail: HashSet<&'a str>,
+    /// The goals that are not beneath another one.
+    top_goals: Vec<&'a str>,
     /// Checks that will see nothing more; `None` when the run is over.
     finished: Option<&'a HashSet<String>>,
+    /// Whether nothing more will be seen.
+    over: bool,
 }
 
 impl<'a> Evidence<'a> {
     /// Arranges them. `finished` names the checks that have ended; `None` means that the run is over.
     pub fn new(
+        playbook: &'a Playbook,
+        observations: impl IntoIterator<Item = &'a Observation>,
+        finished: Option<&'a HashSet<String>>,
+    ) -> Self {
+        Evidence::on(Rc::new(Graph::new(playbook)), playbook, observations, finished)
+    }
+
+    /// The same for a graph that is at hand: a run arranges its evidence after every observation.
+    pub fn on(
+        graph: Rc<Graph>,
         playbook: &'a Playbook,
         observations: impl IntoIterator<Item = &'a Observation>,
         finished: Option<&'a HashSet<String>>,
@@ -42,13 +62,66 @@ impl<'a> Evidence<'a> {
         for (index, observation) in observations.iter().enumerate() {
             by_check.entry(observation.check.as_str()).or_default().push(index);
         }
-        let graph = Graph::new(playbook);
         let trail = trail(playbook, &graph);
-        let disproved = observations.iter().map(|observation| disproved_by(observation, &observations)).collect();
-        let mut evidence =
-            Evidence { playbook, graph, observations, by_check, disproved, aside: Vec::new(), trail, finished };
+        let proving: Vec<bool> = observations.iter().map(|observation| proves_way(observation)).collect();
+        let disproved = disproved(&observations, &proving);
+        let over = finished.is_none_or(|finished| playbook.checks.iter().all(|check| finished.contains(&check.id)));
+        let mut evidence = Evidence {
+            playbook,
+            graph,
+            observations,
+            by_check,
+            by_variable: OnceCell::new(),
+            proving,
+            disproved,
+            aside: Vec::new(),
+            trail,
+            top_goals: Vec::new(),
+            finished,
+            over,
+        };
         evidence.aside = evidence.find_aside();
+        evidence.top_goals = evidence.find_top_goals();
         evidence
+    }
+
+    /// The check with this id.
+    pub fn check(&self, id: &str) -> Option<&'a Check> {
+        self.graph.position(id).map(|position| &self.playbook.checks[position])
+    }
+
+    /// The observations of the checks that a template may mean, in order: some may be of checks that it does not name.
+    pub fn mentioned(&self, template: &str) -> Vec<usize> {
+        let by_variable = self.by_variable.get_or_init(|| {
+            let mut by_variable: HashMap<String, Vec<usize>> = HashMap::new();
+            for (check, indices) in &self.by_check {
+                by_variable.entry(template::variable(check)).or_default().extend(indices);
+            }
+            by_variable
+        });
+        let words = template.split(|letter: char| !(letter.is_alphanumeric() || letter == '_'));
+        let indices: BTreeSet<usize> = words.filter_map(|word| by_variable.get(word)).flatten().copied().collect();
+        indices.into_iter().collect()
+    }
+
+    /// The goals that are not beneath another one: a port is the goal where nothing is spoken on it, and only a step
+    /// towards the page where there is one.
+    pub fn top_goals(&self) -> &[&'a str] {
+        &self.top_goals
+    }
+
+    fn find_top_goals(&self) -> Vec<&'a str> {
+        let goals = self.playbook.goals().map(|check| check.id.as_str());
+        let wanted: Vec<&str> = goals.filter(|check| !self.is_not_needed(check)).collect();
+        let steps = self.graph.beneath_any(&self.graph.set(wanted.iter().copied()));
+        let is_step = |goal: &str| self.graph.position(goal).is_some_and(|position| steps.has(position));
+        wanted.into_iter().filter(|goal| !is_step(goal)).collect()
+    }
+
+    /// Whether a check was not made because nothing needs it.
+    pub fn is_not_needed(&self, check: &str) -> bool {
+        let seen = self.of_check(check);
+        !seen.is_empty() && seen.iter().all(|&index| self.observations[index].skip == Some(Skip::NotNeeded))
     }
 
     /// What a check saw, by index.
@@ -63,7 +136,7 @@ impl<'a> Evidence<'a> {
 
     /// Whether the run is over, so that nothing more will be seen.
     pub fn is_over(&self) -> bool {
-        self.finished.is_none_or(|finished| self.playbook.checks.iter().all(|check| finished.contains(&check.id)))
+        self.over
     }
 
     /// Whether a check belongs to the goal's trail.
@@ -108,8 +181,8 @@ impl<'a> Evidence<'a> {
     /// which silence counts for nothing (limits.md section 6, rule 5).
     pub fn has_witness(&self, index: usize) -> bool {
         let silent = self.observations[index];
-        self.observations.iter().any(|other| {
-            proves_way(other)
+        self.observations.iter().zip(&self.proving).any(|(other, &proves)| {
+            proves
                 && other.layer >= Layer::Route
                 && other.id != silent.id
                 && other.via.interface.is_some()
@@ -117,24 +190,27 @@ impl<'a> Evidence<'a> {
         })
     }
 
-    /// Observations on interfaces that the goal's packets do not take. Where the kernel names the interface that the
+    /// Observations on interfaces and of gateways that the goal's packets do not take. Where the kernel names the interface that the
     /// target takes, the others are aside; where it names none, an interface that works puts the broken ones aside.
     fn find_aside(&self) -> Vec<bool> {
-        let used: HashSet<&str> = self
-            .observations
-            .iter()
-            .filter(|observation| self.on_trail(&observation.check) && decides_interface(observation))
-            .filter_map(|observation| observation.via.interface.as_deref())
-            .collect();
+        let deciding = || {
+            let seen = self.observations.iter();
+            seen.filter(|observation| self.on_trail(&observation.check) && decides_interface(observation))
+        };
+        let used: HashSet<&str> = deciding().filter_map(|observation| observation.via.interface.as_deref()).collect();
+        let gateways: HashSet<&str> = deciding().filter_map(|observation| observation.via.gateway.as_deref()).collect();
         self.observations
             .iter()
             .map(|observation| {
                 let lower = matches!(observation.layer, Layer::Link | Layer::Ip | Layer::Route)
                     && observation.subject.is_some()
                     && matches!(observation.probe.as_str(), "link" | "address" | "neighbour" | "echo");
-                lower
-                    && !used.is_empty()
-                    && observation.via.interface.as_deref().is_some_and(|interface| !used.contains(interface))
+                let other_interface = !used.is_empty()
+                    && observation.via.interface.as_deref().is_some_and(|interface| !used.contains(interface));
+                let other_gateway = !gateways.is_empty()
+                    && matches!(observation.probe.as_str(), "neighbour" | "echo")
+                    && observation.via.gateway.as_deref().is_some_and(|gateway| !gateways.contains(gateway));
+                lower && (other_interface || other_gateway)
             })
             .collect()
     }
@@ -147,15 +223,9 @@ fn decides_interface(observation: &Observation) -> bool {
 }
 
 fn trail<'a>(playbook: &'a Playbook, graph: &Graph) -> HashSet<&'a str> {
-    let goals: Vec<usize> =
-        playbook.checks.iter().enumerate().filter(|(_, check)| check.goal).map(|(i, _)| i).collect();
-    playbook
-        .checks
-        .iter()
-        .enumerate()
-        .filter(|(index, check)| check.goal || goals.iter().any(|&goal| graph.bit(goal, *index)))
-        .map(|(_, check)| check.id.as_str())
-        .collect()
+    let beneath = graph.beneath_any(&graph.set(playbook.goals().map(|check| check.id.as_str())));
+    let checks = playbook.checks.iter().enumerate();
+    checks.filter(|(index, check)| check.goal || beneath.has(*index)).map(|(_, check)| check.id.as_str()).collect()
 }
 
 /// The class of an observation's problem; of the gravest where it has several.
@@ -179,17 +249,31 @@ pub fn proves_way(observation: &Observation) -> bool {
     }
 }
 
-/// Rule 1: a success proves the trail it used, and nothing else.
-fn disproved_by(problem: &Observation, all: &[&Observation]) -> Option<usize> {
-    if problem.outcome != Outcome::Problem || class(problem) != Class::Reachability {
-        return None;
+/// Rule 1: a success proves the trail it used, and nothing else. For each observation the first success that disproves
+/// it; successes are found by the elements that they used.
+fn disproved(all: &[&Observation], proving: &[bool]) -> Vec<Option<usize>> {
+    let mut by_element: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
+    for (index, success) in all.iter().enumerate().filter(|(index, _)| proving[*index]) {
+        for element in success.via.elements() {
+            by_element.entry(element).or_default().push(index);
+        }
     }
-    all.iter().position(|success| {
-        proves_way(success)
-            && success.id != problem.id
-            && success.layer > problem.layer
-            // Neighbour discovery is spoken beneath IP and needs no route.
-            && (success.probe != "neighbour" || problem.layer == Layer::Link)
-            && problem.via.is_within(&success.via)
-    })
+    all.iter()
+        .map(|problem| {
+            if problem.outcome != Outcome::Problem || class(problem) != Class::Reachability {
+                return None;
+            }
+            // A success that used all elements used the one that fewest used.
+            let used_by = |element| by_element.get(&element).map_or(&[][..], Vec::as_slice);
+            let candidates = problem.via.elements().map(used_by).min_by_key(|indices| indices.len())?;
+            candidates.iter().copied().find(|&index| {
+                let success = all[index];
+                success.id != problem.id
+                    && success.layer > problem.layer
+                    // Neighbour discovery is spoken beneath IP and needs no route.
+                    && (success.probe != "neighbour" || problem.layer == Layer::Link)
+                    && problem.via.is_within(&success.via)
+            })
+        })
+        .collect()
 }

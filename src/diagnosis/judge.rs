@@ -8,9 +8,10 @@ use super::words::fill;
 use crate::layer::Layer;
 use crate::observation::{Certainty, Observation, Outcome, Skip};
 use crate::packet::Case;
-use crate::playbook::Playbook;
+use crate::playbook::{Escalate, Playbook};
+use crate::probe::{Cost, find};
 use crate::problem::{Basis, Class, Code};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// A verdict with what to do about it.
 #[derive(Debug, Clone)]
@@ -24,14 +25,9 @@ pub fn judge(playbook: &Playbook, observations: &[Observation], case: &Case) -> 
     judge_evidence(&Evidence::new(playbook, observations, None), case)
 }
 
-/// Judges a run that still goes on; `finished` names the checks that have ended.
-pub fn judge_so_far<'a>(
-    playbook: &'a Playbook,
-    observations: impl IntoIterator<Item = &'a Observation>,
-    finished: &'a HashSet<String>,
-    case: &Case,
-) -> Judgement {
-    judge_evidence(&Evidence::new(playbook, observations, Some(finished)), case)
+/// Judges a run that still goes on.
+pub fn judge_so_far(evidence: &Evidence<'_>, case: &Case) -> Judgement {
+    judge_evidence(evidence, case)
 }
 
 /// Whether the goal fails only because this program did not wait as long as others do, for something that has a
@@ -60,7 +56,7 @@ fn judge_evidence(evidence: &Evidence<'_>, case: &Case) -> Judgement {
             let status = if only_waits(&goal, &blame, evidence) { Status::Degraded } else { Status::Fault };
             (status, blame)
         }
-        Goal::Fails(seen) => (Status::Fault, blame(&[seen.clone()], &held, evidence)),
+        Goal::Fails(seen) => (Status::Fault, blame(std::slice::from_ref(seen), &held, evidence)),
         Goal::Unknown => (Status::Undecided, None),
         Goal::Each => each(&frontier, &held, evidence),
         Goal::Badly(seen) => {
@@ -163,8 +159,9 @@ fn compose(
     evidence: &Evidence<'_>,
     case: &Case,
 ) -> Judgement {
-    let also = blame.as_ref().map_or_else(Vec::new, |blame| also(blame, frontier, held, evidence));
-    let asides = asides(&blame, held, evidence);
+    let explaining = by_observation(held);
+    let also = blame.as_ref().map_or_else(Vec::new, |blame| also(blame, frontier, &explaining, evidence));
+    let asides = asides(&blame, &explaining, evidence);
     let mut verdict = match &blame {
         Some(blame) => blamed(status, blame, evidence),
         None => unblamed(status, evidence, case),
@@ -253,7 +250,10 @@ fn unblamed(status: Status, evidence: &Evidence<'_>, case: &Case) -> Verdict {
         .map(|&index| evidence.observations[index])
         .filter(|observation| observation.outcome == Outcome::Ok)
         .collect();
-    let works = proof.iter().map(|observation| observation.summary.as_str()).collect::<Vec<_>>().join("; ");
+    // The page proves the port beneath it; only what is on top is worth a sentence.
+    let top = evidence.top_goals();
+    let said = proof.iter().filter(|observation| top.contains(&observation.check.as_str()));
+    let works = said.map(|observation| observation.summary.as_str()).collect::<Vec<_>>().join("; ");
     let (code, title, summary, plain) = match status {
         Status::Healthy if works.is_empty() => (
             None,
@@ -272,8 +272,11 @@ fn unblamed(status: Status, evidence: &Evidence<'_>, case: &Case) -> Verdict {
         _ => (
             None,
             "It cannot be said".to_owned(),
-            "what had to be checked could not be checked".to_owned(),
-            "The checks could not give an answer.".to_owned(),
+            match untried(evidence) {
+                Some(why) => format!("the complaint itself could not be tried: {why}"),
+                None => "what had to be checked could not be checked".to_owned(),
+            },
+            "The checks could not give an answer; what stood in the way is named.".to_owned(),
         ),
     };
     Verdict {
@@ -302,6 +305,15 @@ fn unblamed(status: Status, evidence: &Evidence<'_>, case: &Case) -> Verdict {
     }
 }
 
+/// What kept the goal from being tried.
+fn untried(evidence: &Evidence<'_>) -> Option<String> {
+    let goals: Vec<&str> = evidence.playbook.goals().map(|check| check.id.as_str()).collect();
+    // The topmost goal is the complaint; playbooks name it last.
+    let seen = goals.iter().rev().flat_map(|goal| evidence.of_check(goal)).map(|&index| evidence.observations[index]);
+    let open = seen.filter(|observation| observation.skip != Some(Skip::NotNeeded));
+    open.map(|observation| observation.summary.clone()).next()
+}
+
 /// Rule 4: an answer or a state of this machine is sure at the second look; silence only where a control answered; and
 /// a substitution that works convicts whatever it swapped.
 fn certainty(blame: &Blame<'_>, evidence: &Evidence<'_>) -> Certainty {
@@ -309,7 +321,7 @@ fn certainty(blame: &Blame<'_>, evidence: &Evidence<'_>) -> Certainty {
         holding.matched.iter().any(|&index| {
             let observation = evidence.observations[index];
             observation.outcome == Outcome::Ok
-                && evidence.playbook.check(&observation.check).is_some_and(|check| !check.control_for.is_empty())
+                && evidence.check(&observation.check).is_some_and(|check| !check.control_for.is_empty())
         })
     });
     if swapped {
@@ -365,7 +377,7 @@ fn sentence(text: &str) -> String {
 
 /// Independent faults: other groups of the frontier that the blame does not explain. What is silent above the blamed
 /// layer is taken for a consequence of it.
-fn also(blame: &Blame<'_>, frontier: &[Vec<usize>], held: &[Holding<'_>], evidence: &Evidence<'_>) -> Vec<Also> {
+fn also(blame: &Blame<'_>, frontier: &[Vec<usize>], held: &Explaining<'_, '_>, evidence: &Evidence<'_>) -> Vec<Also> {
     let nothing = BTreeSet::new();
     let explained = blame.holding.as_ref().map_or(&nothing, |holding| &holding.matched);
     let primary = evidence.observations[blame.primary];
@@ -377,14 +389,15 @@ fn also(blame: &Blame<'_>, frontier: &[Vec<usize>], held: &[Holding<'_>], eviden
         .filter(|&index| {
             let other = evidence.observations[index];
             let silent = other.code.is_some_and(|code| code.problem().basis == Basis::Silence);
-            !is_background(other) && !(silent && layer < other.layer)
+            let follows = silent && layer < other.layer;
+            !is_background(other) && !follows
         })
         .map(|index| as_also(index, held, evidence))
         .collect()
 }
 
 /// Problems beside the goal's trail that a person would want to know: what may affect it (a full disk, a wrong clock).
-fn asides(blame: &Option<Blame<'_>>, held: &[Holding<'_>], evidence: &Evidence<'_>) -> Vec<Also> {
+fn asides(blame: &Option<Blame<'_>>, held: &Explaining<'_, '_>, evidence: &Evidence<'_>) -> Vec<Also> {
     let nothing = BTreeSet::new();
     let explained =
         blame.as_ref().and_then(|blame| blame.holding.as_ref()).map_or(&nothing, |holding| &holding.matched);
@@ -396,15 +409,28 @@ fn asides(blame: &Option<Blame<'_>>, held: &[Holding<'_>], evidence: &Evidence<'
             !is_background(observation)
                 && class(observation) != Class::Quality
                 && !evidence.on_trail(&observation.check)
-                && evidence.playbook.check(&observation.check).is_some_and(|check| !check.may_affect.is_empty())
+                && evidence.check(&observation.check).is_some_and(|check| !check.may_affect.is_empty())
         })
         .map(|index| as_also(index, held, evidence))
         .collect()
 }
 
-fn as_also(index: usize, held: &[Holding<'_>], evidence: &Evidence<'_>) -> Also {
+/// The causes that rest on each observation, by its index.
+type Explaining<'h, 'a> = HashMap<usize, Vec<&'h Holding<'a>>>;
+
+fn by_observation<'h, 'a>(held: &'h [Holding<'a>]) -> Explaining<'h, 'a> {
+    let mut by_observation: Explaining<'h, 'a> = HashMap::new();
+    for holding in held {
+        for &index in &holding.matched {
+            by_observation.entry(index).or_default().push(holding);
+        }
+    }
+    by_observation
+}
+
+fn as_also(index: usize, held: &Explaining<'_, '_>, evidence: &Evidence<'_>) -> Also {
     let observation = evidence.observations[index];
-    let explaining = held.iter().filter(|holding| holding.matched.contains(&index)).cloned().collect();
+    let explaining = held.get(&index).into_iter().flatten().map(|holding| Holding::clone(holding)).collect();
     let cause = ranked(explaining).into_iter().next();
     let culprit = cause
         .as_ref()
@@ -420,15 +446,17 @@ fn as_also(index: usize, held: &[Holding<'_>], evidence: &Evidence<'_>) -> Also 
 }
 
 fn dedup(also: Vec<Also>) -> Vec<Also> {
+    let mut summaries = HashSet::new();
+    let mut named = HashSet::new();
     let mut kept: Vec<Also> = Vec::new();
     for item in also {
-        let same = |other: &Also| {
-            other.summary == item.summary
-                || (other.cause.is_some() && other.cause == item.cause && other.culprit == item.culprit)
-        };
-        if !kept.iter().any(same) {
-            kept.push(item);
+        let name = item.cause.clone().map(|cause| (cause, item.culprit.clone()));
+        if summaries.contains(&item.summary) || name.as_ref().is_some_and(|name| named.contains(name)) {
+            continue;
         }
+        summaries.insert(item.summary.clone());
+        named.extend(name);
+        kept.push(item);
     }
     kept
 }
@@ -454,21 +482,29 @@ fn finding(layer: Layer, seen: &[usize], verdict: &Verdict, evidence: &Evidence<
     let blamed = verdict.layer == Some(layer) && verdict.status != Status::Healthy;
     let beside = verdict.also.iter().find(|also| also.layer == layer);
     let said = |outcome: Outcome| {
-        seen.iter().map(|&index| evidence.observations[index]).find(|observation| observation.outcome == outcome)
+        let seen = seen.iter().map(|&index| evidence.observations[index]);
+        seen.filter(|observation| speaks_for_layer(observation)).find(|observation| observation.outcome == outcome)
     };
     let (status, summary) = if blamed {
         (FindingStatus::Problem, verdict.summary.clone())
     } else if let Some(also) = beside {
         (FindingStatus::Problem, also.summary.clone())
+    } else if let Some(open) = only_read(seen, verdict, evidence) {
+        (FindingStatus::Unknown, open.summary.clone())
     } else if let Some(ok) = said(Outcome::Ok) {
-        (FindingStatus::Ok, ok.summary.clone())
+        let fine = fine_checks(seen, evidence);
+        // One file system of twelve says nothing about the host; the names of what was looked at do.
+        let several = layer == Layer::Host && fine.len() > 1;
+        (FindingStatus::Ok, if several { format!("{}: fine", fine.join(", ")) } else { ok.summary.clone() })
     } else if let Some(quirk) = seen.iter().find(|&&index| evidence.disproof(index).is_some()) {
         (FindingStatus::Ok, format!("{} (no fault: what stands on it works)", evidence.observations[*quirk].summary))
+    } else if let Some(carried) = carried(layer, evidence) {
+        (FindingStatus::Ok, format!("it carries the rest: {}", carried.summary))
     } else if seen.iter().any(|&index| evidence.stands(index)) {
         // It is seen but not blamed: a consequence of what is beneath, or a quirk beside the goal.
         let consequence = seen.iter().copied().find(|&index| evidence.stands(index));
         let text = consequence.map_or(String::new(), |index| evidence.observations[index].summary.clone());
-        (FindingStatus::Skipped, format!("not blamed: {text}"))
+        (FindingStatus::Skipped, text)
     } else if let Some(unknown) = said(Outcome::Unknown) {
         (FindingStatus::Unknown, unknown.summary.clone())
     } else {
@@ -476,6 +512,54 @@ fn finding(layer: Layer, seen: &[usize], verdict: &Verdict, evidence: &Evidence<
         (FindingStatus::Skipped, why)
     };
     Finding { layer, status, summary }
+}
+
+/// Where a fault kept a layer from being tried, good settings do not rule it out: the observation that says so.
+fn only_read<'a>(seen: &[usize], verdict: &Verdict, evidence: &Evidence<'a>) -> Option<&'a Observation> {
+    if !matches!(verdict.status, Status::Fault | Status::Undecided) {
+        return None;
+    }
+    let seen = || seen.iter().map(|&index| evidence.observations[index]);
+    let tried = |observation: &Observation| {
+        find(&observation.probe).is_none_or(|probe| probe.cost != Cost::Local) && speaks_for_layer(observation)
+    };
+    let read = seen().any(|observation| observation.outcome == Outcome::Ok);
+    if !read || seen().any(|observation| observation.outcome == Outcome::Ok && tried(observation)) {
+        return None;
+    }
+    seen().filter(|observation| tried(observation) && evidence.on_trail(&observation.check)).find(|observation| {
+        observation.outcome == Outcome::Unknown || matches!(observation.skip, Some(Skip::Because(_)))
+    })
+}
+
+/// Whether an observation speaks for its layer as a whole. A gateway that answers says nothing of what lies beyond it.
+fn speaks_for_layer(observation: &Observation) -> bool {
+    let gateway = observation.facts.get("role").and_then(|role| role.as_str()) == Some("gateway");
+    !(gateway && observation.layer == Layer::Path)
+}
+
+/// The goal, where it works over the network and so proves the layers that carry it.
+fn carried<'a>(layer: Layer, evidence: &Evidence<'a>) -> Option<&'a Observation> {
+    if layer > Layer::Path {
+        return None;
+    }
+    let seen = evidence.top_goals().into_iter().flat_map(|goal| evidence.of_check(goal));
+    seen.map(|&index| evidence.observations[index]).find(|observation| {
+        observation.outcome == Outcome::Ok && observation.via.interface.as_deref().is_some_and(|name| name != "lo")
+    })
+}
+
+/// The checks among these observations that saw nothing wrong, in the order of the playbook.
+fn fine_checks<'a>(seen: &[usize], evidence: &Evidence<'a>) -> Vec<&'a str> {
+    let outcomes = |check: &str| {
+        let of = seen.iter().map(|&index| evidence.observations[index]).filter(|seen| seen.check == check);
+        of.map(|observation| observation.outcome).collect::<Vec<_>>()
+    };
+    let fine = |check: &&str| {
+        let outcomes = outcomes(check);
+        outcomes.contains(&Outcome::Ok) && !outcomes.contains(&Outcome::Problem)
+    };
+    evidence.playbook.checks.iter().map(|check| check.id.as_str()).filter(fine).collect()
 }
 
 fn ruled_out(verdict: &Verdict, evidence: &Evidence<'_>) -> Vec<RuledOut> {
@@ -489,6 +573,7 @@ fn ruled_out(verdict: &Verdict, evidence: &Evidence<'_>) -> Vec<RuledOut> {
                 .observations
                 .iter()
                 .filter(|observation| observation.layer == finding.layer && observation.outcome == Outcome::Ok)
+                .filter(|observation| observation.check != CASE_CHECK && speaks_for_layer(observation))
                 .map(|observation| observation.id.clone())
                 .collect(),
         })
@@ -520,12 +605,13 @@ fn not_tested(evidence: &Evidence<'_>) -> Vec<NotTested> {
 
 /// Quirks: problems that a success disproved, that lie aside, or that nobody feels.
 fn notes(verdict: &Verdict, evidence: &Evidence<'_>) -> Vec<String> {
-    let blamed: Vec<&str> = verdict.also.iter().map(|also| also.summary.as_str()).collect();
+    let blamed: HashSet<&str> = verdict.also.iter().map(|also| also.summary.as_str()).collect();
+    let because: HashSet<&str> = verdict.because.iter().map(String::as_str).collect();
     let mut notes = Vec::new();
     for (index, observation) in evidence.observations.iter().enumerate() {
         if observation.outcome != Outcome::Problem
-            || verdict.because.contains(&observation.id)
-            || blamed.contains(&observation.summary.as_str())
+            || because.contains(observation.id.as_str())
+            || blamed.contains(observation.summary.as_str())
         {
             continue;
         }
@@ -565,6 +651,10 @@ fn unexplained_next(verdict: &Verdict, evidence: &Evidence<'_>) -> Next {
         ];
     } else if verdict.status == Status::Undecided {
         next.workaround = vec!["Run it again with --full, with administrator rights if that is allowed".to_owned()];
+    }
+    if !matches!(verdict.status, Status::Healthy) && verdict.code != Some(Code::CaseNotReproduced) {
+        let when = "no known cause fits what was seen".to_owned();
+        next.escalate = Some(Escalate { to: "the next tier".to_owned(), when });
     }
     next
 }

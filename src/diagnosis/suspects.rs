@@ -3,7 +3,7 @@
 use super::causes::problem_checks;
 use super::evaluate::{Truth, evaluate};
 use super::evidence::Evidence;
-use super::graph::Graph;
+use super::graph::{Graph, Set};
 use crate::observation::Outcome;
 use crate::playbook::{Cause, Playbook};
 use crate::problem::Class;
@@ -14,39 +14,42 @@ use std::collections::{HashMap, HashSet};
 /// Beside its own conditions, a cause is struck out by what rules 1 and 2 say of its place: a check that works proves
 /// what lies beneath it, and a check that is blocked explains what lies above.
 pub fn standing(evidence: &Evidence<'_>) -> Vec<usize> {
-    let working: Vec<&str> = with_state(evidence, |check| proves_beneath(check, evidence));
-    let blocked: Vec<&str> = with_state(evidence, |check| !evidence.blocking(check).is_empty());
+    let working = with_state(evidence, |check| proves_beneath(check, evidence));
+    let proven = evidence.graph.beneath_any(&working);
+    let blocked = with_state(evidence, |check| !evidence.blocking(check).is_empty());
     evidence
         .playbook
         .causes
         .iter()
         .enumerate()
         .filter(|(_, cause)| {
-            !struck_by_place(cause, &working, &blocked, evidence) && evaluate(&cause.when, evidence) != Truth::No
+            !struck_by_place(cause, &proven, &blocked, &evidence.graph) && evaluate(&cause.when, evidence) != Truth::No
         })
         .map(|(index, _)| index)
         .collect()
 }
 
-fn with_state<'a>(evidence: &Evidence<'a>, state: impl Fn(&str) -> bool) -> Vec<&'a str> {
+fn with_state(evidence: &Evidence<'_>, state: impl Fn(&str) -> bool) -> Set {
     let seen = evidence.playbook.checks.iter().map(|check| check.id.as_str());
-    seen.filter(|check| !evidence.of_check(check).is_empty() && state(check)).collect()
+    evidence.graph.set(seen.filter(|check| !evidence.of_check(check).is_empty() && state(check)))
 }
 
 fn proves_beneath(check: &str, evidence: &Evidence<'_>) -> bool {
     evidence.of_check(check).iter().any(|&index| evidence.observations[index].outcome == Outcome::Ok)
 }
 
-fn struck_by_place(cause: &Cause, working: &[&str], blocked: &[&str], evidence: &Evidence<'_>) -> bool {
+/// `proven` lies beneath what works; `blocked` are the checks that do not.
+fn struck_by_place(cause: &Cause, proven: &Set, blocked: &Set, graph: &Graph) -> bool {
     let mut places = Vec::new();
     problem_checks(&cause.when, &mut places);
     if places.is_empty() || !reachability_only(cause) {
         return false;
     }
-    let beneath_working =
-        places.iter().all(|place| working.iter().any(|upper| evidence.graph.is_beneath(place, upper)));
-    let above_blocked = places.iter().all(|place| blocked.iter().any(|lower| evidence.graph.is_beneath(lower, place)));
-    beneath_working || above_blocked
+    let Some(places) = places.into_iter().map(|place| graph.position(place)).collect::<Option<Vec<usize>>>() else {
+        return false;
+    };
+    let beneath_working = places.iter().all(|&place| proven.has(place));
+    beneath_working || places.iter().all(|&place| graph.beneath(place).meets(blocked))
 }
 
 /// Whether every problem that the cause names is one that a success above it would disprove.
@@ -111,16 +114,26 @@ impl Reach {
         standing: &HashSet<usize>,
     ) -> Option<&'a str> {
         let total: f64 = standing.iter().map(|&index| self.weights[index]).sum();
+        // A suspect with one place counts there; one with several, once for all of them.
+        let mut at = vec![0.0; playbook.checks.len()];
+        let mut several = Vec::new();
+        for &index in standing {
+            match self.places[index].as_slice() {
+                [] => {}
+                [place] => at[*place] += self.weights[index],
+                places => several.push((places, self.weights[index])),
+            }
+        }
         let mut best: Option<(f64, &str)> = None;
         for &candidate in candidates {
             let Some(position) = graph.position(candidate) else { continue };
-            let below: f64 = standing
-                .iter()
-                .filter(|&&index| {
-                    self.places[index].iter().any(|&place| place == position || graph.bit(position, place))
-                })
-                .map(|&index| self.weights[index])
-                .sum();
+            let beneath = graph.beneath(position);
+            let here = |place: usize| place == position || beneath.has(place);
+            // In a cycle a check may be beneath itself; it still counts once.
+            let single: f64 =
+                at[position] + beneath.iter().filter(|&lower| lower != position).map(|lower| at[lower]).sum::<f64>();
+            let shared = several.iter().filter(|(places, _)| places.iter().any(|&place| here(place)));
+            let below = single + shared.map(|(_, weight)| weight).sum::<f64>();
             let score = 2.0 * below * (total - below).max(total * 0.01)
                 / total.max(f64::EPSILON)
                 / playbook.checks[position].cost.weight().max(f64::EPSILON);

@@ -122,6 +122,15 @@ impl Test {
 }
 
 impl Condition {
+    /// Every check of which it wants something to be seen, which leaves out what must not be seen.
+    pub fn wanted_checks<'a>(&'a self, into: &mut Vec<&'a str>) {
+        match self {
+            Condition::All(parts) | Condition::Any(parts) => parts.iter().for_each(|part| part.wanted_checks(into)),
+            Condition::None(_) => {}
+            Condition::Atom(atom) => into.push(&atom.check),
+        }
+    }
+
     /// Every check that it mentions.
     pub fn checks<'a>(&'a self, into: &mut Vec<&'a str>) {
         match self {

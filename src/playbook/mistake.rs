@@ -190,8 +190,12 @@ impl Mistakes {
     pub(super) fn add(&mut self, mistake: Mistake) {
         if self.list.len() < MOST {
             self.list.push(mistake);
-        } else {
-            self.dropped += 1;
+        } else if mistake.kind.severity() == Severity::Error {
+            // Advice never hides what keeps a playbook from running, and what was advice is no error.
+            match self.list.iter_mut().find(|kept| kept.kind.severity() == Severity::Warning) {
+                Some(warning) => *warning = mistake,
+                None => self.dropped += 1,
+            }
         }
     }
 

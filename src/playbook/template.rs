@@ -30,7 +30,7 @@ pub const TARGET_NAMES: [&str; 9] = ["text", "scheme", "host", "port", "is_addre
 /// ended. Names with a hyphen are written with an underscore.
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
-    roots: BTreeMap<String, Value>,
+    roots: Arc<BTreeMap<String, Value>>,
 }
 
 impl Scope {
@@ -44,7 +44,7 @@ impl Scope {
         if let Some(target) = target {
             roots.insert("target".to_owned(), Value::from_object(TargetObject(target.clone())));
         }
-        Scope { roots }
+        Scope { roots: Arc::new(roots) }
     }
 
     /// Adds what the checks saw. Each check is an object with the facts of the observation that speaks for it, its
@@ -68,16 +68,17 @@ impl Scope {
                 .or(seen.first());
             let Some(speaks) = speaks else { continue };
             let mut object = object(speaks);
-            let working = seen.iter().filter(|observation| observation.outcome == Outcome::Ok);
-            object.insert("ok", working.map(|observation| Value::from_pairs(self::object(observation))).collect());
-            object.insert("all", seen.iter().map(|observation| Value::from_pairs(self::object(observation))).collect());
-            self.roots.insert(variable(check), Value::from_pairs(object));
+            let all: Vec<Value> = seen.iter().map(|observation| Value::from_pairs(self::object(observation))).collect();
+            let working = seen.iter().zip(&all).filter(|(observation, _)| observation.outcome == Outcome::Ok);
+            object.insert("ok", working.map(|(_, value)| value.clone()).collect());
+            object.insert("all", all.into_iter().collect());
+            Arc::make_mut(&mut self.roots).insert(variable(check), Value::from_pairs(object));
         }
         self
     }
 
     fn value(&self) -> Value {
-        Value::from_pairs(self.roots.clone())
+        Value::from_dyn_object(self.roots.clone())
     }
 }
 
@@ -142,11 +143,10 @@ pub fn check_of(root: &str) -> String {
 /// that lists stay lists and numbers numbers. What comes out empty is left out and named in the second part, unless the
 /// template says that it may be missing (`or none`, `default(...)`).
 pub fn fill(args: &Facts, scope: &Scope) -> (Facts, Vec<String>) {
-    let environment = environment();
     let mut filled = Facts::new();
     let mut empty = Vec::new();
     for (name, value) in args {
-        match fill_value(&environment, value, scope) {
+        match ENVIRONMENT.with(|environment| fill_value(environment, value, scope)) {
             Some(value) => {
                 filled.insert(name.clone(), value);
             }
@@ -162,7 +162,7 @@ pub fn text(template: &str, scope: &Scope) -> Option<String> {
     if !is_template(template) {
         return Some(template.to_owned());
     }
-    let text = bounded(environment().render_str(template, scope.value()).ok()?);
+    let text = bounded(ENVIRONMENT.with(|environment| environment.render_str(template, scope.value())).ok()?);
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }
@@ -176,10 +176,9 @@ fn is_optional(text: &str) -> bool {
 /// their ids are written) and inputs.
 pub fn references(args: &Facts) -> Vec<String> {
     let mut roots = std::collections::BTreeSet::new();
-    let environment = environment();
     for value in args.values() {
         each_text(value, &mut |text| {
-            if let Ok(paths) = paths(&environment, text) {
+            if let Ok(paths) = ENVIRONMENT.with(|environment| paths(environment, text)) {
                 roots.extend(paths.iter().filter_map(|path| path.split('.').next()).map(str::to_owned));
             }
         });
@@ -188,7 +187,7 @@ pub fn references(args: &Facts) -> Vec<String> {
 }
 
 /// Whether there is anything to fill.
-pub(super) fn is_template(text: &str) -> bool {
+pub(crate) fn is_template(text: &str) -> bool {
     text.contains("{{") || text.contains("{%") || text.contains("{#")
 }
 
@@ -234,6 +233,11 @@ fn plain(error: &Error) -> String {
         Some(detail) => format!("{}: {detail}", error.kind()),
         None => error.kind().to_string(),
     }
+}
+
+thread_local! {
+    /// Made once: a run fills the arguments of every waiting check after every observation.
+    static ENVIRONMENT: Environment<'static> = environment();
 }
 
 fn environment() -> Environment<'static> {

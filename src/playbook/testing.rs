@@ -12,6 +12,9 @@ use serde::Serialize;
 use serde_json::Value;
 use std::fmt;
 
+/// Untested causes that are named; a playbook that includes others has all of theirs, which are tested there.
+const NAMES_SHOWN: usize = 12;
+
 /// Decides from observations, as the diagnosis does.
 pub type Judge<'a> = &'a dyn Fn(&Playbook, &[Observation], &Case) -> Verdict;
 
@@ -74,7 +77,11 @@ impl fmt::Display for Report {
             self.causes
         )?;
         if !self.untested.is_empty() {
-            write!(f, "\nwithout a test: {}", self.untested.join(", "))?;
+            let shown = &self.untested[..self.untested.len().min(NAMES_SHOWN)];
+            write!(f, "\nwithout a test: {}", shown.join(", "))?;
+            if shown.len() < self.untested.len() {
+                write!(f, " and {} more", self.untested.len() - shown.len())?;
+            }
         }
         Ok(())
     }

@@ -1,12 +1,15 @@
-//! Reading arguments that templates may have filled: a list may come as text, and a number too.
+//! Arguments as templates leave them: a number or a list may arrive as text, and what was not known as empty text.
 
 use super::Look;
 use crate::observation::Observation;
 use futures_util::future::join_all;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::Error};
+use serde_json::Value;
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::net::IpAddr;
+use std::str::FromStr;
 
 /// Addresses, or names where the probe says so: a list, or text with commas or spaces between.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,13 +55,13 @@ const SHOWN: usize = 100;
 
 impl<'de> Deserialize<'de> for Addresses {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = match serde_json::Value::deserialize(deserializer)? {
-            serde_json::Value::Null => String::new(),
-            serde_json::Value::String(text) => text,
-            serde_json::Value::Array(items) if items.iter().all(serde_json::Value::is_string) => {
-                items.iter().filter_map(serde_json::Value::as_str).collect::<Vec<_>>().join(",")
+        let text = match Value::deserialize(deserializer)? {
+            Value::Null => String::new(),
+            Value::String(text) => text,
+            Value::Array(items) if items.iter().all(Value::is_string) => {
+                items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")
             }
-            _ => return Err(serde::de::Error::custom("expected a list of addresses")),
+            _ => return Err(D::Error::custom("expected a list of addresses")),
         };
         let between = |letter: char| letter.is_whitespace() || [',', '"', '\''].contains(&letter);
         // A list that a template wrote out has brackets around it; an IPv6 address may have them too.
@@ -84,26 +87,61 @@ impl JsonSchema for Addresses {
 /// # Errors
 /// Where it is no whole number of this size.
 pub fn number<'de, D: Deserializer<'de>, N: TryFrom<u64>>(deserializer: D) -> Result<N, D::Error> {
-    let value = serde_json::Value::deserialize(deserializer)?;
+    let value = Value::deserialize(deserializer)?;
     let number = match &value {
-        serde_json::Value::String(text) => text.trim().parse().ok(),
+        Value::String(text) => text.trim().parse().ok(),
         other => other.as_u64(),
     };
     number
         .and_then(|number: u64| N::try_from(number).ok())
-        .ok_or_else(|| serde::de::Error::custom(format!("`{value}` is not a number that can be used here")))
+        .ok_or_else(|| D::Error::custom(format!("`{value}` is not a number that can be used here")))
 }
 
-/// Like `number`, for what may be absent: empty text counts as absent.
+/// A value that may be absent: nothing, empty text and `none` all mean that.
 ///
 /// # Errors
-/// Where it is given and is no number.
-pub fn number_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    match serde_json::Value::deserialize(deserializer)? {
-        serde_json::Value::Null => Ok(None),
-        serde_json::Value::String(text) if text.trim().is_empty() => Ok(None),
-        serde_json::Value::String(text) => text.trim().parse().map(Some).map_err(serde::de::Error::custom),
-        other => other.as_f64().map(Some).ok_or_else(|| serde::de::Error::custom("expected a number")),
+/// Where something is given that is no `T`.
+pub fn optional<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr,
+    T::Err: Display,
+{
+    let text = match Value::deserialize(deserializer)? {
+        Value::Null => return Ok(None),
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(truth) => truth.to_string(),
+        other => return Err(D::Error::custom(format!("`{other}` cannot be used here"))),
+    };
+    if text.is_empty() || text == "none" {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|error| D::Error::custom(format!("`{text}`: {error}")))
+}
+
+/// A list of words, or one text with commas between them.
+///
+/// # Errors
+/// Where an entry is neither text nor number.
+pub fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let entries = match Value::deserialize(deserializer)? {
+        Value::Null => Vec::new(),
+        Value::String(text) => text.trim_matches(['[', ']']).split(',').map(|part| Ok(part.to_owned())).collect(),
+        Value::Array(entries) => entries.into_iter().map(word).collect(),
+        other => vec![word(other)],
+    };
+    let trimmed = entries
+        .into_iter()
+        .map(|entry| entry.map(|text| text.trim().trim_matches(['"', '\'']).to_owned()).map_err(D::Error::custom));
+    trimmed.filter(|entry| !entry.as_ref().is_ok_and(String::is_empty)).collect()
+}
+
+fn word(value: Value) -> Result<String, String> {
+    match value {
+        Value::String(text) => Ok(text),
+        Value::Number(number) => Ok(number.to_string()),
+        other => Err(format!("`{other}` is neither text nor number")),
     }
 }
 
@@ -138,7 +176,39 @@ mod tests {
         assert_eq!(number::<_, u16>(json!(443)).unwrap(), 443);
         assert!(number::<_, u16>(json!(70_000)).is_err());
         assert!(number::<_, u16>(json!("x")).is_err());
-        assert_eq!(number_or_none(json!("")).unwrap(), None);
-        assert_eq!(number_or_none(json!(-3.5)).unwrap(), Some(-3.5));
+        assert_eq!(optional::<_, f64>(json!("")).unwrap(), None);
+        assert_eq!(optional::<_, f64>(json!(-3.5)).unwrap(), Some(-3.5));
+    }
+
+    #[test]
+    fn what_templates_leave_is_read() {
+        for (given, read) in [
+            (json!(80), Some(80)),
+            (json!("80"), Some(80)),
+            (json!(" "), None),
+            (json!(null), None),
+            (json!("none"), None),
+        ] {
+            assert_eq!(optional::<_, u16>(given.clone()).ok(), Some(read), "{given}");
+        }
+        for given in [json!("x"), json!(70_000), json!(-1), json!([1]), json!(true)] {
+            assert!(optional::<_, u16>(given.clone()).is_err(), "{given}");
+        }
+    }
+
+    #[test]
+    fn lists_come_as_lists_or_as_text() {
+        for (given, read) in [
+            (json!(["a", "b"]), vec!["a", "b"]),
+            (json!("a, b"), vec!["a", "b"]),
+            (json!("['a', \"b\"]"), vec!["a", "b"]),
+            (json!([0, 2]), vec!["0", "2"]),
+            (json!(7), vec!["7"]),
+            (json!(""), vec![]),
+            (json!(null), vec![]),
+        ] {
+            assert_eq!(words(given.clone()).ok(), Some(read.into_iter().map(str::to_owned).collect()), "{given}");
+        }
+        assert!(words(json!([{}])).is_err());
     }
 }

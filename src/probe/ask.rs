@@ -1,6 +1,6 @@
 //! A question to the person, where only a person can know.
 
-use super::given::{optional, words};
+use super::argument::{optional, words};
 use super::{Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Outcome, Skip};
@@ -113,8 +113,8 @@ fn text(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::trial;
     use super::*;
+    use crate::probe::testing::{look_at, look_with};
     use crate::sys::Machine;
     use crate::world::Person;
     use async_trait::async_trait;
@@ -137,7 +137,7 @@ mod tests {
         if let Some(beforehand) = beforehand {
             args["answer"] = beforehand.into();
         }
-        trial::look_with(&PROBE, Plain, Says(answer), args).await.remove(0)
+        look_with(&PROBE, Plain, Says(answer), args).await.remove(0)
     }
 
     #[tokio::test]
@@ -163,7 +163,7 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_is_there_without_a_terminal() {
-        let observation = trial::look(&PROBE, Plain, json!({ "question": "Free?" })).await.remove(0);
+        let observation = look_at(&PROBE, Plain, json!({ "question": "Free?" })).await.remove(0);
         assert_eq!(observation.reason.as_deref(), Some("nobody to ask"));
     }
 }

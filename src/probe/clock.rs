@@ -51,8 +51,10 @@ const PORT: u16 = 123;
 pub struct Params {
     /// Names or addresses of time servers; those that this machine is configured with where none is given.
     servers: Addresses,
+    /// Those to ask where this machine is configured with none.
+    otherwise: Addresses,
     /// What a web server's Date header said: how many milliseconds this machine is behind.
-    #[serde(deserialize_with = "argument::number_or_none")]
+    #[serde(deserialize_with = "argument::optional")]
     http_date_offset_ms: Option<f64>,
 }
 
@@ -87,8 +89,9 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
         Err(unknown) => return unknown,
     };
     let clock = look.world.machine.clock().await.unwrap_or_default();
-    let configured = if params.servers.0.is_empty() { &clock.servers } else { &params.servers.0 };
-    let servers: Vec<&String> = configured.iter().take(MOST_SERVERS).collect();
+    let lists = [&params.servers.0, &clock.servers, &params.otherwise.0];
+    let servers: Vec<&String> =
+        lists.into_iter().find(|list| !list.is_empty()).into_iter().flatten().take(MOST_SERVERS).collect();
     let asked = join_all(servers.iter().map(|server| ask(look, server))).await;
     let answers: Vec<(String, ServerTime)> = asked.into_iter().flatten().collect();
     vec![conclude(look, &params, &clock, servers.len(), answers)]
@@ -137,8 +140,8 @@ fn conclude(
         (None, _) => "http",
     });
     let said = facts.server.clone().unwrap_or_else(|| "the Date header of a web server".to_owned());
-    let side = if offset > 0.0 { "behind" } else { "ahead" };
-    let summary = format!("the clock is {} {side} of {said}", span(offset.abs()));
+    let side = if offset > 0.0 { "behind" } else { "ahead of" };
+    let summary = format!("the clock is {} {side} {said}", span(offset.abs()));
     if !wrong(offset) {
         return look.ok(None, summary).facts(&facts);
     }
@@ -173,9 +176,9 @@ fn span(milliseconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stage::{Stage, play};
     use super::*;
     use crate::observation::{Certainty, Outcome};
+    use crate::probe::testing::stage::{Stage, play};
     use crate::world::Failure;
     use serde_json::{Value, json};
 
@@ -211,6 +214,20 @@ mod tests {
         assert_eq!((seen.outcome, &seen.facts["witness"]), (Outcome::Ok, &json!("sntp")));
         let seen = look_at(|_| Err(Failure::Timeout), with(-90_400.0)).await;
         assert_eq!((seen.certainty, &seen.facts["witness"]), (Some(Certainty::Suspected), &json!("http")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn this_machines_own_servers_come_before_the_usual_ones() {
+        let time = |server: SocketAddr| behind(if server.ip().to_string() == "10.0.0.9" { 3_600.0 } else { 0.0 }, 5);
+        for (own, args, code) in [
+            (vec!["10.0.0.9"], json!({ "otherwise": ["10.0.0.8"] }), Some(Code::HostClockOff)),
+            (vec![], json!({ "otherwise": ["10.0.0.8"] }), None),
+            (vec!["10.0.0.9"], json!({ "servers": "10.0.0.8", "otherwise": ["10.0.0.9"] }), None),
+        ] {
+            let clock = Clock { servers: own.into_iter().map(str::to_owned).collect(), ..Clock::default() };
+            let seen = play(&PROBE, Stage { time, clock, ..Stage::default() }, args).await.0.remove(0);
+            assert_eq!(seen.code, code, "{}", seen.summary);
+        }
     }
 
     #[tokio::test(start_paused = true)]

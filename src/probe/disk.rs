@@ -1,6 +1,6 @@
 //! File systems: full, out of inodes, or read-only where they should not be.
 
-use super::given::optional;
+use super::argument::optional;
 use super::process::bytes;
 use super::{Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
@@ -187,9 +187,9 @@ fn facts(filesystem: &Filesystem) -> DiskFacts {
 
 #[cfg(test)]
 mod tests {
-    use super::super::trial;
     use super::*;
     use crate::observation::Outcome;
+    use crate::probe::testing::look_at;
     use crate::sys::Machine;
     use async_trait::async_trait;
     use serde_json::json;
@@ -238,7 +238,7 @@ mod tests {
             (btrfs, vec![]),
         ] {
             let what = format!("{filesystem:?}");
-            let seen = trial::look(&PROBE, Mounted(vec![filesystem]), json!({})).await.remove(0);
+            let seen = look_at(&PROBE, Mounted(vec![filesystem]), json!({})).await.remove(0);
             assert_eq!(seen.codes().collect::<Vec<_>>(), codes, "{what}");
         }
     }
@@ -246,7 +246,7 @@ mod tests {
     #[tokio::test]
     async fn a_dead_file_server_is_unknown_and_the_others_are_seen() {
         let dead = Filesystem { unread: Some("gave no answer in 1 s".into()), ..filesystem("/home", 0, 0) };
-        let seen = trial::look(&PROBE, Mounted(vec![dead, filesystem("/", GIB, GIB)]), json!({})).await;
+        let seen = look_at(&PROBE, Mounted(vec![dead, filesystem("/", GIB, GIB)]), json!({})).await;
         let outcomes: Vec<_> = seen.iter().map(|one| (one.subject.as_deref(), one.outcome)).collect();
         assert_eq!(outcomes, [(Some("/home"), Outcome::Unknown), (Some("/"), Outcome::Ok)]);
     }
@@ -255,15 +255,15 @@ mod tests {
     async fn a_path_chooses_its_file_system_and_may_have_to_be_writable() {
         let read_only = Filesystem { read_only: true, ..filesystem("/srv", GIB, GIB) };
         let mounted = || Mounted(vec![filesystem("/", GIB, GIB), read_only.clone()]);
-        let seen = trial::look(&PROBE, mounted(), json!({ "path": "/srv/data" })).await;
+        let seen = look_at(&PROBE, mounted(), json!({ "path": "/srv/data" })).await;
         assert_eq!((seen.len(), seen[0].subject.as_deref(), seen[0].outcome), (1, Some("/srv"), Outcome::Ok));
-        let seen = trial::look(&PROBE, mounted(), json!({ "path": "/srv/data", "writable": "true" })).await;
+        let seen = look_at(&PROBE, mounted(), json!({ "path": "/srv/data", "writable": "true" })).await;
         assert_eq!(seen[0].code, Some(Code::HostReadOnly));
     }
 
     #[tokio::test]
     async fn this_machine_is_read() {
-        let seen = trial::look(&PROBE, crate::sys::LocalMachine::default(), json!({ "path": "/" })).await;
+        let seen = look_at(&PROBE, crate::sys::LocalMachine::default(), json!({ "path": "/" })).await;
         assert_eq!(seen[0].subject.as_deref(), Some("/"));
         assert!(seen[0].facts["total_bytes"].as_u64() > Some(0));
     }

@@ -331,9 +331,9 @@ fn facts(role: Role, address: IpAddr, series: &EchoSeries) -> EchoFacts {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stage::{Stage, play};
     use super::*;
     use crate::observation::Outcome;
+    use crate::probe::testing::stage::{Stage, play};
     use serde_json::{Value, json};
 
     fn series(replies: &[Option<u64>]) -> EchoSeries {

@@ -1,6 +1,6 @@
 //! Runs a command that a playbook names and judges its exit status.
 
-use super::given::{optional, words};
+use super::argument::{optional, words};
 use super::secret::mask;
 use super::{Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
@@ -121,9 +121,9 @@ pub(super) fn file_name(check: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::trial;
     use super::*;
     use crate::observation::Outcome;
+    use crate::probe::testing::look_at;
     use crate::sys::LocalMachine;
     use serde_json::json;
 
@@ -140,7 +140,7 @@ mod tests {
             (json!({ "command": "true" }), Outcome::Unknown),
             (json!({ "command": ["true"], "ok_status": ["x"] }), Outcome::Unknown),
         ] {
-            let seen = trial::look(&PROBE, LocalMachine::default(), args.clone()).await.remove(0);
+            let seen = look_at(&PROBE, LocalMachine::default(), args.clone()).await.remove(0);
             assert_eq!(seen.outcome, outcome, "{args}: {}", seen.summary);
         }
     }
@@ -148,10 +148,10 @@ mod tests {
     #[tokio::test]
     async fn output_is_bounded_and_free_of_secrets() {
         let args = json!({ "command": ["sh", "-c", "echo token=abc; head -c 100000 /dev/zero | tr '\\0' x"] });
-        let seen = trial::look(&PROBE, LocalMachine::default(), args).await.remove(0);
+        let seen = look_at(&PROBE, LocalMachine::default(), args).await.remove(0);
         let stdout = seen.facts["stdout"].as_str().expect("text");
         assert!(stdout.starts_with("token=***\nxxx") && stdout.len() <= FACT_BYTES);
-        assert_eq!(seen.evidence, ["test.txt"]);
+        assert_eq!(seen.evidence, ["check.txt"]);
         assert!(!seen.attached[0].text.contains("abc"));
     }
 }

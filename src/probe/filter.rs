@@ -343,9 +343,9 @@ fn yes_or_no(yes: bool) -> Match {
 
 #[cfg(test)]
 mod tests {
-    use super::super::told::{self, Told, route};
     use super::*;
     use crate::observation::Outcome;
+    use crate::probe::testing::told::{self, Told, route};
     use crate::sys::parse::{iptables, nft};
     use serde_json::json;
 

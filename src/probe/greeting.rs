@@ -401,7 +401,7 @@ fn is_whole(protocol: &Protocol, bytes: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::observation::Outcome;
-    use crate::probe::way::testing::{Loopback, answers, look, look_for, serve, world};
+    use crate::probe::testing::loopback::{Loopback, answers, look, look_for, serve, world};
     use crate::sys::ProxySettings;
     use serde_json::json;
     use tokio::io::AsyncWriteExt;

@@ -144,14 +144,10 @@ fn path() -> &'static str {
 mod tests {
     use super::*;
     use crate::observation::Outcome;
+    use crate::probe::testing::look_at;
     use crate::sys::{Identity, Known, Machine, ResolverConfig};
-    use crate::world::real::RealNetwork;
-    use crate::world::{Nobody, World};
     use async_trait::async_trait;
     use serde_json::{Value, json};
-    use std::rc::Rc;
-    use std::time::Duration;
-    use tokio::time::Instant;
 
     struct Desk(Vec<&'static str>);
 
@@ -179,16 +175,7 @@ mod tests {
     }
 
     async fn look(machine: Desk, args: Value) -> Observation {
-        let world = World { machine: Rc::new(machine), network: Rc::new(RealNetwork), person: Rc::new(Nobody) };
-        let look = Look {
-            probe: &PROBE,
-            world: &world,
-            check: "hosts-file",
-            layer: Layer::Dns,
-            args: args.as_object().expect("an object").clone(),
-            deadline: Instant::now() + Duration::from_secs(5),
-            emit: &|_| (), seen: &|_| Vec::new() };
-        (PROBE.run)(&look).await.remove(0)
+        look_at(&PROBE, machine, args).await.remove(0)
     }
 
     #[tokio::test]

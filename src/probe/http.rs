@@ -128,13 +128,13 @@ struct Params {
     /// What the body must begin with.
     expect_body: String,
     /// The status that the answer must have.
-    #[serde(deserialize_with = "argument::number_or_none")]
+    #[serde(deserialize_with = "argument::optional")]
     expect_status: Option<f64>,
     /// Bytes of the body that are read at most.
     #[serde(deserialize_with = "argument::number")]
     body_limit_bytes: u64,
     /// Milliseconds by which this machine's clock is behind, where it was measured.
-    #[serde(deserialize_with = "argument::number_or_none")]
+    #[serde(deserialize_with = "argument::optional")]
     clock_offset_ms: Option<f64>,
     /// What this page stands for, such as `control`.
     label: Option<String>,
@@ -321,8 +321,11 @@ mod tests {
     use super::answer::offset;
     use super::*;
     use crate::observation::{Certainty, Outcome};
-    use crate::probe::way::testing::certificates::{Authority, Leaf};
-    use crate::probe::way::testing::{Loopback, Served, answers, look, look_for, read_head, serve, tls_server, world};
+    use crate::probe::testing;
+    use crate::probe::testing::loopback::certificates::{Authority, Leaf};
+    use crate::probe::testing::loopback::{
+        Loopback, Served, answers, look, look_for, read_head, serve, tls_server, world,
+    };
     use crate::sys::{ProxySetting, ProxySettings};
     use futures_util::future::join;
     use serde_json::json;
@@ -567,17 +570,9 @@ mod tests {
             let shown = format!("http://127.0.0.1:{}", proxy.address.port());
             let world = world(Loopback::default(), proxied(&shown));
             let args = json!({"url": format!("{scheme}://crm.test/page")});
-            let look = Look {
-                probe: &PROBE,
-                world: &world,
-                check: "page",
-                layer: Layer::Http,
-                args: args.as_object().unwrap().clone(),
-                deadline: Instant::now() + Duration::from_secs(20),
-                emit: &|_| {},
-                seen: &|_| Vec::new(),
-            };
-            let seen = run(&look, Some(Arc::clone(&trust))).await.remove(0);
+            let trust = Some(Arc::clone(&trust));
+            let seen = testing::look_by(&PROBE, &world, args, testing::LONG, async |look| run(look, trust).await).await;
+            let seen = &seen.last[0];
             assert_eq!(seen.outcome, Outcome::Ok, "{}", seen.summary);
             assert_eq!(seen.facts["proxy_used"], shown);
             assert_eq!(seen.facts["proxy_source"], format!("environment {scheme}_proxy"));

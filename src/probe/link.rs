@@ -398,9 +398,9 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
-    use super::super::told::{self, Told, address, cable};
     use super::*;
     use crate::observation::Outcome;
+    use crate::probe::testing::told::{self, Told, address, cable};
     use serde_json::json;
 
     async fn codes(told: Told) -> Vec<(String, Option<Code>)> {

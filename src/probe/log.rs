@@ -1,7 +1,7 @@
 //! Recent log lines that belong to the fault.
 
+use super::argument::{optional, words};
 use super::exec::file_name;
-use super::given::{optional, words};
 use super::secret::mask;
 use super::{Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
@@ -180,9 +180,9 @@ fn sources(lines: &[&LogLine]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::trial;
     use super::*;
     use crate::observation::Outcome;
+    use crate::probe::testing::look_at;
     use crate::sys::{Known, Machine, Unknown};
     use async_trait::async_trait;
     use serde_json::json;
@@ -210,7 +210,7 @@ mod tests {
             (line("err", "kernel", "eth0: NIC Link is Down"), json!(["nginx"]), Outcome::Ok, 0),
         ] {
             let what = format!("{log:?} {matching}");
-            let seen = trial::look(&PROBE, Logged(Ok(vec![log])), json!({ "matching": matching })).await.remove(0);
+            let seen = look_at(&PROBE, Logged(Ok(vec![log])), json!({ "matching": matching })).await.remove(0);
             assert_eq!((seen.outcome, &seen.facts["count"]), (outcome, &json!(count)), "{what}");
             assert_eq!(seen.attached.len(), usize::from(count > 0));
         }
@@ -220,19 +220,19 @@ mod tests {
     async fn facts_are_bounded_and_secrets_hidden() {
         let lines =
             (0..100).map(|number| line("err", "vpn", &format!("dns {number} password=hunter2 {}", "x".repeat(500))));
-        let seen = trial::look(&PROBE, Logged(Ok(lines.collect())), json!({})).await.remove(0);
+        let seen = look_at(&PROBE, Logged(Ok(lines.collect())), json!({})).await.remove(0);
         let stored = seen.facts["lines"].as_array().expect("a list");
         assert_eq!((stored.len(), &seen.facts["errors"]), (MOST_LINES, &json!(100)));
         assert!(stored.iter().all(|line| line.as_str().is_some_and(|line| line.chars().count() <= LINE_CHARACTERS)));
         let everything = format!("{:?} {} {:?}", seen.facts, seen.summary, seen.attached);
         assert!(!everything.contains("hunter2") && everything.contains("dns 99"));
-        assert_eq!(seen.evidence, ["log-test.txt"]);
+        assert_eq!(seen.evidence, ["log-check.txt"]);
     }
 
     #[tokio::test]
     async fn a_log_that_may_not_be_read_is_unknown() {
         let right = Unknown::NeedsRight { what: "/var/log/syslog".into(), right: "root".into() };
-        let seen = trial::look(&PROBE, Logged(Err(right)), json!({})).await.remove(0);
+        let seen = look_at(&PROBE, Logged(Err(right)), json!({})).await.remove(0);
         assert_eq!(seen.outcome, Outcome::Unknown);
     }
 }

@@ -89,11 +89,7 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
         return vec![look.unknown(None, "there is no name to look up")];
     }
     if let Ok(address) = name.parse::<IpAddr>() {
-        let facts = LookupFacts {
-            name: name.to_owned(),
-            addresses: Some(vec![address]),
-            ..LookupFacts::default()
-        };
+        let facts = LookupFacts { name: name.to_owned(), addresses: Some(vec![address]), ..LookupFacts::default() };
         return vec![look.ok(None, format!("{name} is an address and needs no lookup")).facts(&facts)];
     }
     let start = Instant::now();
@@ -212,13 +208,12 @@ fn milliseconds(took: Duration) -> f64 {
 mod tests {
     use super::*;
     use crate::observation::{Certainty, Outcome};
+    use crate::probe::testing;
     use crate::sys::{HostsEntry, Known, Machine};
-    use crate::world::{Connection, Dial, EchoSeries, Failure, Hop, Network, Nobody, PathMtu, Reply, World};
+    use crate::world::{Connection, Dial, EchoSeries, Failure, Hop, Network, PathMtu, Reply};
     use async_trait::async_trait;
     use serde_json::json;
-    use std::cell::RefCell;
     use std::net::SocketAddr;
-    use std::rc::Rc;
 
     /// Answers with this after so long.
     struct Names(Duration, Result<Vec<IpAddr>, LookupFailure>);
@@ -263,20 +258,9 @@ mod tests {
     }
 
     async fn look(name: &str, network: Names, deadline: Duration) -> (Observation, Vec<Observation>) {
-        let world = World { machine: Rc::new(OneLine), network: Rc::new(network), person: Rc::new(Nobody) };
-        let emitted = RefCell::new(Vec::new());
-        let look = Look {
-            probe: &PROBE,
-            world: &world,
-            check: "programs",
-            layer: Layer::Dns,
-            args: json!({ "name": name }).as_object().expect("an object").clone(),
-            deadline: Instant::now() + deadline,
-            emit: &|observation| emitted.borrow_mut().push(observation),
-            seen: &|_| Vec::new(),
-        };
-        let last = (PROBE.run)(&look).await.remove(0);
-        (last, emitted.into_inner())
+        let world = testing::world(OneLine, network);
+        let (mut last, emitted) = testing::look(&PROBE, &world, json!({ "name": name }), deadline).await.both();
+        (last.remove(0), emitted)
     }
 
     const LONG: Duration = Duration::from_secs(30);

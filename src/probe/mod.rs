@@ -14,7 +14,6 @@ pub mod dns;
 pub mod echo;
 pub mod exec;
 pub mod filter;
-mod given;
 pub mod greeting;
 pub mod hosts;
 pub mod http;
@@ -32,15 +31,11 @@ pub mod route;
 mod secret;
 pub mod service;
 pub mod socket;
-#[cfg(test)]
-mod stage;
 pub mod tcp;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod tls;
-#[cfg(test)]
-mod told;
 pub mod trace;
-#[cfg(test)]
-mod trial;
 pub mod udp;
 pub mod vpn;
 mod way;

@@ -153,9 +153,9 @@ fn conclude(look: &Look<'_>, address: IpAddr, found: &PathMtu, link_mtu: Option<
 
 #[cfg(test)]
 mod tests {
-    use super::super::stage::{Stage, play};
     use super::*;
     use crate::observation::{Certainty, Outcome};
+    use crate::probe::testing::stage::{Stage, play};
     use serde_json::json;
 
     async fn search(path_mtu: fn(u32) -> Result<PathMtu, String>) -> (Observation, Vec<(u64, Observation)>) {

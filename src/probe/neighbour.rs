@@ -116,7 +116,12 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
             false => one.address.to_string(),
         };
         let link = links.iter().find(|link| link.name == one.interface);
-        async move { Watch { look, one, link, subject }.watch().await }
+        async move {
+            let seen = Watch { look, one, link, subject }.watch().await;
+            // Shown at once: the gateway of another family may take three seconds to be given up.
+            (look.emit)(seen.clone());
+            seen
+        }
     });
     future::join_all(all).await
 }
@@ -419,9 +424,9 @@ fn state(entry: Option<&Neighbour>) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::told::{self, Told, cable, route};
     use super::*;
     use crate::observation::Certainty;
+    use crate::probe::testing::told::{self, Told, cable, route};
     use serde_json::json;
 
     fn table(from_ms: u64, state: &str) -> (u64, Vec<Neighbour>) {

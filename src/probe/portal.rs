@@ -49,7 +49,7 @@ struct Params {
     /// What its body must begin with; only the status counts where this is empty.
     expect_body: String,
     /// Its status; 200 if not given and a body is expected, otherwise 200 or 204.
-    #[serde(deserialize_with = "argument::number_or_none")]
+    #[serde(deserialize_with = "argument::optional")]
     expect_status: Option<f64>,
 }
 
@@ -177,7 +177,7 @@ fn portal(look: &Look<'_>, summary: String) -> Observation {
 mod tests {
     use super::*;
     use crate::observation::Outcome;
-    use crate::probe::way::testing::{Loopback, answers, look, serve, world};
+    use crate::probe::testing::loopback::{Loopback, answers, look, serve, world};
     use crate::sys::ProxySettings;
     use serde_json::json;
 

@@ -1,6 +1,6 @@
 //! Processes: who uses the machine up, or whether one named process runs and can work.
 
-use super::given::optional;
+use super::argument::optional;
 use super::{Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
@@ -665,7 +665,7 @@ mod tests {
     }
 
     async fn seen(args: serde_json::Value) -> Observation {
-        super::super::trial::look(&PROBE, crate::sys::LocalMachine::default(), args).await.remove(0)
+        crate::probe::testing::look_at(&PROBE, crate::sys::LocalMachine::default(), args).await.remove(0)
     }
 
     #[tokio::test]

@@ -393,7 +393,7 @@ async fn ask_for_page(
 mod tests {
     use super::*;
     use crate::observation::{Certainty, Outcome};
-    use crate::probe::way::testing::{Loopback, Served, answers, look, look_for, read_head, serve, world};
+    use crate::probe::testing::loopback::{Loopback, Served, answers, look, look_for, read_head, serve, world};
     use crate::sys::ProxySetting;
     use serde_json::json;
     use std::time::Duration;

@@ -305,8 +305,8 @@ fn private_block(address: IpAddr) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::told::{self, Told, address, cable, route};
     use super::*;
+    use crate::probe::testing::told::{self, Told, address, cable, route};
     use serde_json::json;
 
     fn config(servers: &[&str]) -> ResolverConfig {

@@ -1,6 +1,6 @@
 //! What the machine has to give: memory, processors, the disk's time, descriptors, ports, connection tracking.
 
-use super::given::{optional, words};
+use super::argument::{optional, words};
 use super::process::bytes;
 use super::{Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
@@ -443,9 +443,9 @@ async fn boot(look: &Look<'_>) -> Observation {
 
 #[cfg(test)]
 mod tests {
-    use super::super::trial;
     use super::*;
     use crate::observation::Outcome;
+    use crate::probe::testing::look_at;
     use crate::sys::Identity;
     use async_trait::async_trait;
     use serde_json::json;
@@ -497,7 +497,7 @@ mod tests {
     }
 
     async fn codes(host: Host, subject: &str) -> Vec<Code> {
-        let seen = trial::look(&PROBE, host, json!({ "only": [subject], "cpu_window_ms": 1 })).await;
+        let seen = look_at(&PROBE, host, json!({ "only": [subject], "cpu_window_ms": 1 })).await;
         assert_eq!((seen.len(), seen[0].subject.as_deref()), (1, Some(subject)));
         assert_ne!(seen[0].outcome, Outcome::Unknown, "{}", seen[0].summary);
         seen[0].codes().collect()
@@ -598,7 +598,7 @@ mod tests {
 
     #[tokio::test]
     async fn this_machine_has_every_subject_in_order() {
-        let seen = trial::look(&PROBE, crate::sys::LocalMachine::default(), json!({ "cpu_window_ms": "50" })).await;
+        let seen = look_at(&PROBE, crate::sys::LocalMachine::default(), json!({ "cpu_window_ms": "50" })).await;
         assert_eq!(seen.iter().filter_map(|one| one.subject.as_deref()).collect::<Vec<_>>(), SUBJECTS);
     }
 }

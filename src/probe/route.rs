@@ -348,9 +348,9 @@ impl Defaults {
 
 #[cfg(test)]
 mod tests {
-    use super::super::told::{self, Told, address, cable, route};
     use super::*;
     use crate::observation::Outcome;
+    use crate::probe::testing::told::{self, Told, address, cable, route};
     use serde_json::json;
 
     async fn seen(told: Told, args: serde_json::Value) -> Vec<Observation> {

@@ -1,6 +1,6 @@
 //! State of a service of the service manager.
 
-use super::given::optional;
+use super::argument::optional;
 use super::process::label;
 use super::{Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
@@ -129,9 +129,9 @@ fn ordinal(number: u32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::trial;
     use super::*;
     use crate::observation::Outcome;
+    use crate::probe::testing::look_at;
     use crate::sys::{Known, Machine, Unknown};
     use async_trait::async_trait;
     use serde_json::json;
@@ -172,7 +172,7 @@ mod tests {
             (Err(Unknown::Unsupported("nothing")), Outcome::Unknown, None),
         ] {
             let what = format!("{service:?}");
-            let seen = trial::look(&PROBE, Managed(service), json!({ "name": "app" })).await.remove(0);
+            let seen = look_at(&PROBE, Managed(service), json!({ "name": "app" })).await.remove(0);
             assert_eq!((seen.outcome, seen.code), (outcome, code), "{what}");
         }
     }

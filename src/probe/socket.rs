@@ -1,6 +1,6 @@
 //! Who listens on a port, on which addresses, and whether the program can take connections.
 
-use super::given::{optional, words};
+use super::argument::{optional, words};
 use super::process::{DESCRIPTORS_PERCENT, descriptors_percent, detail, is_stopped, label, same_name};
 use super::{Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
@@ -331,8 +331,8 @@ fn list(ports: &[u16]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::trial;
     use super::*;
+    use crate::probe::testing::look_at;
     use async_trait::async_trait;
     use serde_json::json;
 
@@ -363,7 +363,7 @@ mod tests {
     }
 
     async fn seen(listeners: Vec<Listener>, process: Process, args: serde_json::Value) -> Observation {
-        trial::look(&PROBE, Listening(listeners, process), args).await.remove(0)
+        look_at(&PROBE, Listening(listeners, process), args).await.remove(0)
     }
 
     fn sleeping() -> Process {
@@ -437,7 +437,7 @@ mod tests {
         let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback");
         let port = socket.local_addr().expect("bound").port();
         let machine = crate::sys::LocalMachine::default();
-        let observation = trial::look(&PROBE, machine, json!({ "port": port, "address": "192.0.2.1" })).await.remove(0);
+        let observation = look_at(&PROBE, machine, json!({ "port": port, "address": "192.0.2.1" })).await.remove(0);
         assert_eq!(observation.code, Some(Code::ProcessLoopbackOnly), "{}", observation.summary);
         assert_eq!(observation.facts["pid"], json!(std::process::id()));
     }

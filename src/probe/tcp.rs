@@ -81,7 +81,14 @@ pub struct Params {
 
 impl Default for Params {
     fn default() -> Self {
-        Params { host: None, addresses: Addresses::default(), except: Addresses::default(), port: 443, repeat: 1, attempts: 1 }
+        Params {
+            host: None,
+            addresses: Addresses::default(),
+            except: Addresses::default(),
+            port: 443,
+            repeat: 1,
+            attempts: 1,
+        }
     }
 }
 
@@ -376,8 +383,8 @@ pub(super) fn round(milliseconds: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stage::{Stage, play};
     use super::*;
+    use crate::probe::testing::stage::{Stage, play};
     use serde_json::json;
 
     async fn connect(stage: Stage) -> (Vec<Observation>, Vec<(u64, Observation)>) {

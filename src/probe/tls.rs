@@ -83,7 +83,7 @@ struct Params {
     /// Protocols to offer (ALPN); `h2` and `http/1.1` on port 443 if not given, none elsewhere.
     alpn: Option<Vec<String>>,
     /// Milliseconds by which this machine's clock is behind, where it was measured.
-    #[serde(deserialize_with = "argument::number_or_none")]
+    #[serde(deserialize_with = "argument::optional")]
     clock_offset_ms: Option<f64>,
 }
 
@@ -217,11 +217,11 @@ fn works(host: &str, peer: SocketAddr, tls: &TlsFacts) -> String {
 mod tests {
     use super::*;
     use crate::observation::{Certainty, Outcome};
-    use crate::probe::way::testing::{Loopback, Served, certificates, serve, tls_server, world};
+    use crate::probe::testing;
+    use crate::probe::testing::loopback::{Loopback, Served, certificates, serve, tls_server, world};
     use crate::sys::ProxySettings;
     use certificates::{Authority, Leaf};
     use serde_json::json;
-    use std::cell::RefCell;
     use std::time::Duration;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -235,20 +235,11 @@ mod tests {
         for (key, value) in extra.as_object().unwrap() {
             args[key] = value.clone();
         }
-        let emitted = RefCell::new(Vec::new());
-        let look = Look {
-            probe: &PROBE,
-            world: &world,
-            check: "secure",
-            layer: PROBE.layer,
-            args: args.as_object().unwrap().clone(),
-            deadline: Instant::now() + Duration::from_secs(30),
-            emit: &|observation| emitted.borrow_mut().push(observation),
-            seen: &|_| Vec::new(),
-        };
-        let mut observations = run(&look, Some(Arc::clone(trust))).await;
+        let trust = Some(Arc::clone(trust));
+        let seen = testing::look_by(&PROBE, &world, args, testing::LONG, async |look| run(look, trust).await).await;
+        let (mut observations, emitted) = seen.both();
         assert_eq!(observations.len(), 1);
-        (observations.remove(0), emitted.into_inner())
+        (observations.remove(0), emitted)
     }
 
     fn trusting(root: &Authority) -> Arc<Trust> {

@@ -293,9 +293,9 @@ fn shown(hop: &Hop) -> HopFacts {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stage::{Stage, play};
     use super::*;
     use crate::observation::Certainty;
+    use crate::probe::testing::stage::{Stage, play};
     use crate::world::{EchoSeries, EchoSocket};
     use serde_json::json;
 

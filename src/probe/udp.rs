@@ -221,9 +221,9 @@ fn predicate(failure: &Failure) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stage::{Stage, play};
     use super::*;
     use crate::observation::Outcome;
+    use crate::probe::testing::stage::{Stage, play};
     use serde_json::json;
 
     #[test]

@@ -299,8 +299,8 @@ fn unanswered(tunnel: &Tunnel) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::told::{self, Told, address, cable, route};
     use super::*;
+    use crate::probe::testing::told::{self, Told, address, cable, route};
     use crate::sys::ResolverEntry;
     use serde_json::json;
 

@@ -3,7 +3,7 @@
 
 use crate::diagnosis::verdict::{Finding, FindingStatus, NotTested, RuledOut, Status};
 use crate::layer::Layer;
-use crate::observation::Certainty;
+use crate::observation::{Certainty, Observation, Outcome};
 use crate::packet::Packet;
 use crate::ui::shorten;
 
@@ -24,7 +24,7 @@ const CHANGES_AT_A_TIME: usize = 3;
 pub struct Rung {
     pub layer: Layer,
     pub status: FindingStatus,
-    /// `ok`, `FAULT`, `unknown`, `not tested`.
+    /// `ok`, `FAULT` (or `DEGRADED`), `also`, `not blamed`, `unknown`, `not tested`.
     pub word: &'static str,
     pub reason: String,
 }
@@ -77,7 +77,7 @@ impl Content {
             board: board(packet),
             board_label: if verdict.status == Status::Healthy { "Checks" } else { "Suspects" },
             cut_short: cut_short(packet),
-            ladder: ladder(&verdict.findings),
+            ladder: ladder(packet),
             suspects: suspects(packet),
             because: because(packet),
             ruled_out: if verdict.status == Status::Healthy { Vec::new() } else { ruled_out(&verdict.ruled_out) },
@@ -142,7 +142,12 @@ fn case(packet: &Packet) -> Vec<String> {
 }
 
 fn board(packet: &Packet) -> String {
-    let mut numbers: Vec<usize> = packet.board.iter().map(|step| step.suspects).collect();
+    // A later look may bring a suspect back; people read the board as what is still left, so it shows the least so far.
+    let least = packet.board.iter().scan(usize::MAX, |least, step| {
+        *least = step.suspects.min(*least);
+        Some(*least)
+    });
+    let mut numbers: Vec<usize> = least.collect();
     numbers.dedup();
     let mut words: Vec<String> = numbers.iter().map(usize::to_string).collect();
     if words.len() > BOARD_STEPS {
@@ -181,23 +186,43 @@ fn cut_short(packet: &Packet) -> Option<String> {
     }
 }
 
-fn ladder(findings: &[Finding]) -> Vec<Rung> {
+fn ladder(packet: &Packet) -> Vec<Rung> {
+    let findings = &packet.verdict.findings;
     let mut rungs: Vec<Rung> = findings
         .iter()
         .map(|finding| Rung {
             layer: finding.layer,
             status: finding.status,
-            word: match finding.status {
-                FindingStatus::Ok => "ok",
-                FindingStatus::Problem => "FAULT",
-                FindingStatus::Unknown => "unknown",
-                FindingStatus::Skipped => "not tested",
-            },
+            word: rung_word(finding, packet),
             reason: shorten(&finding.summary, LONGEST_REASON).into_owned(),
         })
         .collect();
     rungs.sort_by_key(|rung| rung.layer);
     rungs
+}
+
+/// The word of a rung: what the verdict blames stands out from what merely stands beside it, and what was seen and is
+/// no more than a consequence from what was not looked at.
+fn rung_word(finding: &Finding, packet: &Packet) -> &'static str {
+    let verdict = &packet.verdict;
+    let open = verdict.layers.contains(&finding.layer);
+    let seen = |observation: &Observation| {
+        observation.layer == finding.layer
+            && observation.outcome == Outcome::Problem
+            && observation.summary == finding.summary
+    };
+    match finding.status {
+        FindingStatus::Ok => "ok",
+        FindingStatus::Problem if verdict.layer == Some(finding.layer) => match verdict.status {
+            Status::Degraded => "DEGRADED",
+            _ => "FAULT",
+        },
+        FindingStatus::Unknown | FindingStatus::Skipped if open => "suspect",
+        FindingStatus::Problem => "also",
+        FindingStatus::Unknown => "unknown",
+        FindingStatus::Skipped if packet.observations.iter().any(seen) => "not blamed",
+        FindingStatus::Skipped => "not tested",
+    }
 }
 
 /// Suspects are news only where more than one is left.

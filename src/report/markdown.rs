@@ -61,7 +61,8 @@ fn ladder(out: &mut String, content: &Content) {
     }
     out.push_str("\n| layer | result | |\n|---|---|---|\n");
     for rung in &content.ladder {
-        let word = if rung.word == "FAULT" { "**FAULT**" } else { rung.word };
+        let blamed = rung.word.chars().all(char::is_uppercase);
+        let word = if blamed { format!("**{}**", rung.word) } else { rung.word.to_owned() };
         let _ = writeln!(out, "| {} | {word} | {} |", rung.layer, inline(&rung.reason));
     }
 }

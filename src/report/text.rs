@@ -1,7 +1,7 @@
 //! The report on the terminal, made to be read from top to bottom: what it is, the ladder, why, what to do.
 
 use super::Style;
-use super::content::{Content, seconds};
+use super::content::{Content, Rung, seconds};
 use super::page::{Page, Paint};
 use crate::diagnosis::verdict::{FindingStatus, Status};
 use crate::observation::{Observation, Outcome};
@@ -56,15 +56,16 @@ fn ladder(page: &mut Page, content: &Content) {
     let rows: Vec<([&str; 3], Paint)> = content
         .ladder
         .iter()
-        .map(|rung| ([rung.layer.name(), rung.word, rung.reason.as_str()], rung_paint(rung.status)))
+        .map(|rung| ([rung.layer.name(), rung.word, rung.reason.as_str()], rung_paint(rung)))
         .collect();
     page.table(&rows);
 }
 
-fn rung_paint(status: FindingStatus) -> Paint {
-    match status {
+fn rung_paint(rung: &Rung) -> Paint {
+    match rung.status {
         FindingStatus::Ok => Paint::Good,
-        FindingStatus::Problem => Paint::Bad,
+        FindingStatus::Problem if rung.word == "FAULT" => Paint::Bad,
+        FindingStatus::Problem => Paint::Doubt,
         FindingStatus::Unknown => Paint::Doubt,
         FindingStatus::Skipped => Paint::Faint,
     }

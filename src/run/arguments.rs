@@ -1,6 +1,6 @@
 //! Filling a check's arguments from inputs, settings and what other checks saw.
 
-use crate::diagnosis::evidence::CASE_CHECK;
+use crate::diagnosis::evidence::{CASE_CHECK, Evidence};
 use crate::observation::{Facts, Observation};
 use crate::playbook::template::{self, Scope};
 use crate::playbook::{Check, Playbook};
@@ -31,21 +31,18 @@ pub fn scope(request: &Request, observations: &[&Observation]) -> Scope {
         .with_observations(observations.iter().copied(), &|_| false)
 }
 
-/// Fills the arguments of a check. `working` says whether a check has a subject that works, `finished` whether it will
-/// say nothing more.
-pub fn fill(
-    check: &Check,
-    playbook: &Playbook,
-    scope: &Scope,
-    working: &dyn Fn(&str) -> bool,
-    finished: &dyn Fn(&str) -> bool,
-) -> Filled {
-    let needed = references(check, playbook);
+/// Fills the arguments of a check. `finished` says whether a check will say nothing more.
+pub fn fill(check: &Check, request: &Request, evidence: &Evidence<'_>, finished: &dyn Fn(&str) -> bool) -> Filled {
+    let working = |check: &str| evidence.works(check);
+    let needed = references(check, &request.playbook);
     let open = needed.iter().filter(|other| !working(other) && !finished(other)).count();
     if open > 0 && open == needed.len() {
         return Filled::Wait;
     }
-    let (args, empty) = template::fill(&check.args, scope);
+    // Only what the templates name: this is asked of every waiting check after every observation.
+    let named = needed.iter().map(String::as_str).chain([CASE_CHECK]).flat_map(|other| evidence.of_check(other));
+    let named: Vec<&Observation> = named.map(|&index| evidence.observations[index]).collect();
+    let (args, empty) = template::fill(&check.args, &scope(request, &named));
     if empty.is_empty() {
         // One of several sources is enough where the template takes whichever is there; but what is optional is
         // waited for, because it will not be asked again.

@@ -1,6 +1,6 @@
 //! What to start next: a pure function of the playbook and of what was seen so far.
 
-use super::arguments::{Filled, fill, references, scope};
+use super::arguments::{Filled, fill, references};
 use crate::diagnosis::evaluate::{Truth, evaluate};
 use crate::diagnosis::evidence::{CASE_CHECK, Evidence};
 use crate::diagnosis::suspects::{Reach, standing};
@@ -35,8 +35,6 @@ pub struct Progress<'a> {
 /// Decides what to start next.
 pub fn next(request: &Request, evidence: &Evidence<'_>, reach: &Reach, progress: &Progress<'_>) -> Step {
     let mut step = Step::default();
-    let scope = scope(request, &evidence.observations);
-    let working = |check: &str| evidence.works(check);
     let finished = |check: &str| progress.finished.contains(check);
     for check in request.playbook.checks.iter().filter(|check| !progress.started.contains(&check.id)) {
         match wanted(check, request.mode, evidence, &finished) {
@@ -47,7 +45,7 @@ pub fn next(request: &Request, evidence: &Evidence<'_>, reach: &Reach, progress:
             }
             Wanted::Yes => {}
         }
-        match fill(check, &request.playbook, &scope, &working, &finished) {
+        match fill(check, request, evidence, &finished) {
             Filled::Ready(args) => step.start.push((check.id.clone(), args)),
             Filled::Because(lower) => step.skip.push((check.id.clone(), Skip::Because(lower))),
             Filled::Wait => {}

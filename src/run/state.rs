@@ -3,6 +3,7 @@
 use super::plan::{self, Progress, Step};
 use super::{Board, Ending, Watcher};
 use crate::diagnosis::evidence::{CASE_CHECK, Evidence};
+use crate::diagnosis::graph::Graph;
 use crate::diagnosis::suspects::{Reach, standing};
 use crate::diagnosis::verdict::{BoardStep, Status, Verdict};
 use crate::diagnosis::{judge, judge_so_far};
@@ -18,6 +19,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 use std::time::Duration;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 /// A state of this machine (no carrier, no route) that stands this long convicts without waiting for the goal to run
@@ -29,6 +31,10 @@ const CHANGE_DAYS: u32 = 14;
 
 /// How long collecting the changes may take at the end.
 const CHANGES_WAIT: Duration = Duration::from_millis(400);
+
+/// How long a run whose goal works waits for what is not on the goal's way: a time server that is away, a measurement.
+/// Judgement: a way to the goal takes four round trips and such a check one or two, so it has ended unless it is silent.
+const HEALTHY_GRACE: Duration = Duration::from_millis(150);
 
 pub(super) struct State<'a> {
     request: &'a Request,
@@ -42,19 +48,23 @@ pub(super) struct State<'a> {
     finished: HashSet<String>,
     start_times: BTreeMap<String, Instant>,
     questions_asked: usize,
+    graph: Rc<Graph>,
     reach: Reach,
     board: Vec<BoardStep>,
     verdict: Option<Verdict>,
     fault_since: Option<Instant>,
+    healthy_since: Option<Instant>,
     suspected_ms: Option<u64>,
     decided_ms: Option<u64>,
+    /// Something was seen that was not judged yet.
+    unjudged: bool,
 }
 
 impl<'a> State<'a> {
     pub(super) async fn new(request: &'a Request, world: &'a World, watcher: &'a dyn Watcher) -> State<'a> {
         let began = Instant::now();
         let account = world.machine.account().await.unwrap_or_default();
-        let graph = crate::diagnosis::graph::Graph::new(&request.playbook);
+        let graph = Rc::new(Graph::new(&request.playbook));
         let state = State {
             request,
             world,
@@ -68,11 +78,14 @@ impl<'a> State<'a> {
             start_times: BTreeMap::new(),
             questions_asked: 0,
             reach: Reach::new(&request.playbook, &graph),
+            graph,
             board: vec![BoardStep { after: String::new(), suspects: request.playbook.causes.len() }],
             verdict: None,
             fault_since: None,
+            healthy_since: None,
             suspected_ms: None,
             decided_ms: None,
+            unjudged: false,
         };
         let case = state.case_observation();
         state.seen.borrow_mut().insert(case.id.clone(), Rc::new(case));
@@ -95,7 +108,10 @@ impl<'a> State<'a> {
             facts.insert("tls".to_owned(), json!(target.tls));
             facts.insert("http".to_owned(), json!(target.http));
             facts.insert("is_address".to_owned(), json!(target.is_address));
-            facts.insert("is_control".to_owned(), json!(target.url().as_ref() == Some(&self.request.settings.control_url)));
+            facts.insert(
+                "is_control".to_owned(),
+                json!(target.url().as_ref() == Some(&self.request.settings.control_url)),
+            );
         }
         facts.insert("connectivity_check".to_owned(), json!(self.request.settings.connectivity_check));
         facts.insert("symptom".to_owned(), json!(self.request.case.symptom.is_some()));
@@ -117,7 +133,8 @@ impl<'a> State<'a> {
     }
 
     fn evidence<'s>(&'s self, seen: &'s [Rc<Observation>]) -> Evidence<'s> {
-        Evidence::new(&self.request.playbook, seen.iter().map(Rc::as_ref), Some(&self.finished))
+        let seen = seen.iter().map(Rc::as_ref);
+        Evidence::on(self.graph.clone(), &self.request.playbook, seen, Some(&self.finished))
     }
 
     /// Decides what to start, and takes note of it.
@@ -125,7 +142,7 @@ impl<'a> State<'a> {
         let progress = Progress {
             started: &self.started,
             finished: &self.finished,
-            running: self.started.len() - self.started.iter().filter(|id| self.finished.contains(*id)).count(),
+            running: self.running().count(),
             questions_asked: self.questions_asked,
             settled: self.verdict.as_ref().is_some_and(|verdict| {
                 verdict.status == Status::Healthy
@@ -152,7 +169,7 @@ impl<'a> State<'a> {
     fn skip(&mut self, id: &str, skip: Skip) {
         let Some(check) = self.request.playbook.check(id) else { return };
         let summary = match &skip {
-            Skip::Because(lower) => format!("not looked at, because `{lower}` does not work"),
+            Skip::Because(lower) => self.because(lower),
             Skip::NotNeeded => "not needed".to_owned(),
             Skip::NeedsRight(right) => format!("not looked at: needs {right}"),
             Skip::RefusedByPerson => "not answered".to_owned(),
@@ -164,6 +181,25 @@ impl<'a> State<'a> {
         self.record(observation);
     }
 
+    /// Why a check is not made that uses what this one sees.
+    fn because(&self, lower: &str) -> String {
+        if lower == CASE_CHECK {
+            return "not looked at, because the input that it needs was not given".to_owned();
+        }
+        let seen = self.snapshot();
+        let outcomes: Vec<Outcome> =
+            seen.iter().filter(|seen| seen.check == lower).map(|observation| observation.outcome).collect();
+        if outcomes.contains(&Outcome::Problem) {
+            format!("not looked at, because `{lower}` does not work")
+        } else if outcomes.contains(&Outcome::Ok) {
+            format!("not looked at, because `{lower}` says nothing that it could use")
+        } else if outcomes.contains(&Outcome::Unknown) {
+            format!("not looked at, because `{lower}` could not be checked")
+        } else {
+            format!("not looked at, because `{lower}` was not needed")
+        }
+    }
+
     /// Takes an observation that a check made before its end.
     pub(super) fn observe(&mut self, mut observation: Observation) {
         let started = self.start_times.get(&observation.check).copied().unwrap_or(self.began);
@@ -171,7 +207,14 @@ impl<'a> State<'a> {
         observation.took_ms = started.elapsed().as_millis() as u64;
         observation.context = Context { user: self.account.name.clone(), elevated: self.account.elevated };
         self.record(observation);
-        self.reconsider();
+        self.unjudged = true;
+    }
+
+    /// Takes all that checks said so far: before the final observations of one of them, which replace what it said.
+    pub(super) fn observe_all(&mut self, emitted: &mut mpsc::UnboundedReceiver<Observation>) {
+        while let Ok(observation) = emitted.try_recv() {
+            self.observe(observation);
+        }
     }
 
     /// Takes the final observations of a check.
@@ -187,7 +230,7 @@ impl<'a> State<'a> {
             observation.context = Context { user: self.account.name.clone(), elevated: self.account.elevated };
             self.record(observation);
         }
-        self.reconsider();
+        self.unjudged = true;
     }
 
     fn record(&mut self, observation: Observation) {
@@ -196,21 +239,26 @@ impl<'a> State<'a> {
         self.seen.borrow_mut().insert(observation.id.clone(), Rc::new(observation));
     }
 
-    /// Halves and judges again.
-    fn reconsider(&mut self) {
+    /// Halves and judges again, if there is anything new.
+    pub(super) fn reconsider(&mut self) {
+        if !std::mem::take(&mut self.unjudged) {
+            return;
+        }
         let of = self.request.playbook.causes.len();
         let seen = self.snapshot();
-        let (left, last) = {
+        let (left, judgement) = {
             let evidence = self.evidence(&seen);
-            (standing(&evidence).len(), seen.iter().max_by_key(|seen| seen.started_ms + seen.took_ms))
+            (standing(&evidence).len(), judge_so_far(&evidence, &self.request.case))
         };
+        let last = seen.iter().max_by_key(|seen| seen.started_ms + seen.took_ms);
         let after = last.map(|observation| observation.id.clone()).unwrap_or_default();
         if self.board.last().is_none_or(|step| step.suspects != left) {
             self.board.push(BoardStep { after, suspects: left });
             self.watcher.suspects(left, of);
         }
-        let judgement = judge_so_far(&self.request.playbook, seen.iter().map(Rc::as_ref), &self.finished, &self.request.case);
         let verdict = judgement.verdict;
+        let healthy = verdict.status == Status::Healthy && self.goal_ended();
+        self.healthy_since = if healthy { self.healthy_since.or_else(|| Some(Instant::now())) } else { None };
         let blames = matches!(verdict.status, Status::Fault | Status::Degraded);
         if !blames {
             self.fault_since = None;
@@ -236,23 +284,63 @@ impl<'a> State<'a> {
 
     /// When to look at the clock again although nothing was seen.
     pub(super) fn next_look(&self) -> Instant {
-        match self.fault_since {
-            Some(since) if since + STATE_STANDS > Instant::now() => since + STATE_STANDS,
-            _ => Instant::now() + Duration::from_secs(3600),
-        }
+        let fault = self.fault_since.map(|since| since + STATE_STANDS);
+        let healthy = self.healthy_since.map(|since| since + HEALTHY_GRACE);
+        let next = fault.into_iter().chain(healthy).filter(|look| *look > Instant::now()).min();
+        next.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600))
     }
 
-    /// Whether nothing that is still under way can change status, layer, cause and culprit: a confirmed fault, and all
-    /// that runs stands on what is blamed.
+    fn goal_ended(&self) -> bool {
+        let mut goals = self.request.playbook.goals().peekable();
+        goals.peek().is_some() && goals.all(|goal| self.finished.contains(&goal.id))
+    }
+
+    fn running(&self) -> impl Iterator<Item = &String> {
+        self.started.iter().filter(|id| !self.finished.contains(*id))
+    }
+
+    /// Whether nothing that is still under way can change status, layer, cause and culprit.
     pub(super) fn is_settled(&self) -> bool {
-        if self.request.mode == Mode::Full {
+        self.request.mode != Mode::Full && (self.is_fault_settled() || self.is_health_settled())
+    }
+
+    /// The goal works, and what still runs can neither make it `degraded` nor is worth more than the grace: it is not on
+    /// the goal's way and needs the network (a time server that is away), or it waits for the gateway of a second
+    /// address family beside one that answers.
+    fn is_health_settled(&self) -> bool {
+        if self.healthy_since.is_none_or(|since| since.elapsed() < HEALTHY_GRACE) {
             return false;
         }
+        let playbook = &self.request.playbook;
+        let seen = self.snapshot();
+        let evidence = self.evidence(&seen);
+        if playbook.checks.iter().any(|check| evidence.on_trail(&check.id) && !self.started.contains(&check.id)) {
+            return false;
+        }
+        let mut deciding = Vec::new();
+        for cause in standing(&evidence).into_iter().map(|index| &playbook.causes[index]).filter(|cause| cause.degrades)
+        {
+            cause.when.checks(&mut deciding);
+        }
+        self.running().all(|id| {
+            let beside = match evidence.check(id).map_or(Cost::Person, |check| check.cost) {
+                Cost::Local => evidence.works(id),
+                Cost::Network | Cost::Slow => !evidence.on_trail(id),
+                _ => false,
+            };
+            beside && !deciding.contains(&id.as_str())
+        })
+    }
+
+    /// A confirmed fault, and all that runs stands on what is blamed.
+    fn is_fault_settled(&self) -> bool {
         let Some(verdict) = &self.verdict else { return false };
         if verdict.status != Status::Fault || verdict.certainty != Certainty::Confirmed || verdict.layer.is_none() {
             return false;
         }
-        let Some(primary) = verdict.because.first().and_then(|id| self.seen.borrow().get(id).cloned()) else { return false };
+        let Some(primary) = verdict.because.first().and_then(|id| self.seen.borrow().get(id).cloned()) else {
+            return false;
+        };
         let goal_ended = self.request.playbook.goals().all(|goal| self.finished.contains(&goal.id));
         let by_state = primary.code.is_some_and(|code| code.problem().basis == Basis::State)
             && self.fault_since.is_some_and(|since| since.elapsed() >= STATE_STANDS);
@@ -261,10 +349,21 @@ impl<'a> State<'a> {
         }
         let seen = self.snapshot();
         let evidence = self.evidence(&seen);
-        self.started
-            .iter()
-            .filter(|id| !self.finished.contains(*id))
-            .all(|id| evidence.graph.is_beneath(&primary.check, id))
+        // A cause that still stands beside the one that is blamed could win by what these would see.
+        let mut deciding = Vec::new();
+        for index in standing(&evidence) {
+            let cause = &self.request.playbook.causes[index];
+            if verdict.cause.as_ref() != Some(&cause.id) {
+                cause.when.wanted_checks(&mut deciding);
+            }
+        }
+        self.running().all(|id| {
+            let aside = verdict.cause.is_some()
+                && !evidence.on_trail(id)
+                && evidence.check(id).is_some_and(|check| check.cost != Cost::Local)
+                && !deciding.contains(&id.as_str());
+            aside || evidence.graph.is_beneath(&primary.check, id)
+        })
     }
 
     /// Ends the run: says what was not looked at, judges once more, and puts the packet together.
@@ -274,7 +373,7 @@ impl<'a> State<'a> {
             Ending::Deadline => "the deadline came first",
             Ending::Interrupted => "the run was interrupted first",
         };
-        let open: Vec<String> = self.started.iter().filter(|id| !self.finished.contains(*id)).cloned().collect();
+        let open: Vec<String> = self.running().cloned().collect();
         for id in open {
             let Some(check) = self.request.playbook.check(&id) else { continue };
             // What it said before its end stays; a suspicion is still a suspicion.
@@ -293,7 +392,8 @@ impl<'a> State<'a> {
             }
             self.finished.insert(id);
         }
-        let observations: Vec<Observation> = in_order(self.snapshot().into_iter().map(|seen| Observation::clone(&seen)));
+        let observations: Vec<Observation> =
+            in_order(self.snapshot().into_iter().map(|seen| Observation::clone(&seen)));
         let judgement = judge(&self.request.playbook, &observations, &self.request.case);
         let verdict = judgement.verdict;
         let took_ms = self.began.elapsed().as_millis() as u64;

@@ -99,7 +99,9 @@ impl Watcher for ProgressWatcher {
     }
 
     fn suspects(&self, standing: usize, of: usize) {
-        self.board.set(Some((standing, of)));
+        // A later look may bring a suspect back; a number that rises again would only puzzle.
+        let least = self.board.get().map_or(standing, |(before, _)| before.min(standing));
+        self.board.set(Some((least, of)));
         self.draw();
     }
 

@@ -48,7 +48,9 @@ const LOSS_QUERIES: usize = 6;
 /// Shortest time after which a query is called lost where the round trip is known: Linux's minimum retransmission
 /// time (200 ms) and some for a busy machine.
 const LEAST_PATIENCE: Duration = Duration::from_millis(250);
-/// Longest such time.
+/// The same where no answer's time is known.
+const UNKNOWN_PATIENCE: Duration = Duration::from_millis(1500);
+/// Longest such time: a resolver that needs longer is called silent by programs, too.
 const MOST_PATIENCE: Duration = Duration::from_millis(2500);
 /// Tries of a control or random name, and of a type that stayed silent.
 const FEW: usize = 2;
@@ -628,7 +630,7 @@ fn next_look(start: Instant, age: Duration, end: Option<Instant>) -> Instant {
 /// After how long a query counts as lost where one answer's time is known: SRTT + 4 RTTVAR of RFC 6298, which is
 /// three times the first measurement.
 fn patience(took: Option<Duration>) -> Duration {
-    took.map_or(MOST_PATIENCE, |took| (took * 3).clamp(LEAST_PATIENCE, MOST_PATIENCE))
+    took.map_or(UNKNOWN_PATIENCE, |took| (took * 3).clamp(LEAST_PATIENCE, MOST_PATIENCE))
 }
 
 #[cfg(test)]
@@ -654,11 +656,11 @@ mod tests {
 
     #[test]
     fn patience_follows_the_round_trip_within_bounds() {
-        let table = [(1, 250), (20, 250), (100, 300), (400, 1200), (900, 1500)];
+        let table = [(1, 250), (20, 250), (100, 300), (400, 1200), (900, 2500)];
         for (took, wanted) in table {
             assert_eq!(patience(Some(took * MS)), wanted * MS, "{took}");
         }
-        assert_eq!(patience(None), MOST_PATIENCE);
+        assert_eq!(patience(None), UNKNOWN_PATIENCE);
     }
 
     #[test]

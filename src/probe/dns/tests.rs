@@ -2,19 +2,16 @@
 
 use super::*;
 use crate::observation::Certainty;
+use crate::probe::testing;
 use crate::sys::{Identity, Known, Machine};
 use crate::world::real::RealNetwork;
-use crate::world::{Nobody, World};
 use async_trait::async_trait;
 use hickory_proto::op::{Message, MessageType, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::{A, AAAA};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use serde_json::{Value, json};
-use std::cell::RefCell;
-use std::rc::Rc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::time::Instant;
 
 #[derive(Default)]
 struct FakeMachine {
@@ -103,21 +100,11 @@ async fn look(args: Value) -> Outcome {
 }
 
 async fn look_on(machine: FakeMachine, args: Value) -> Outcome {
-    let world = World { machine: Rc::new(machine), network: Rc::new(RealNetwork), person: Rc::new(Nobody) };
-    let emitted = RefCell::new(Vec::new());
-    let Value::Object(args) = args else { panic!("arguments are an object") };
-    let start = Instant::now();
-    let look = Look {
-        probe: &PROBE,
-        world: &world,
-        check: "resolver",
-        layer: Layer::Dns,
-        args,
-        deadline: start + Duration::from_secs(20),
-        emit: &|observation| emitted.borrow_mut().push(observation), seen: &|_| Vec::new() };
-    let last = (PROBE.run)(&look).await;
-    let took = start.elapsed();
-    Outcome { last, emitted: emitted.into_inner(), took }
+    let world = testing::world(machine, RealNetwork);
+    let seen = testing::look(&PROBE, &world, args, Duration::from_secs(20)).await;
+    let took = seen.took;
+    let (last, emitted) = seen.both();
+    Outcome { last, emitted, took }
 }
 
 fn is(observation: &Observation, code: Code, certainty: Certainty) {
@@ -130,7 +117,7 @@ async fn a_good_server_is_ok_and_its_answers_are_facts() {
     let outcome = look(json!({ "name": "crm.test.", "servers": [server.to_string()] })).await;
     let [one] = outcome.last.as_slice() else { panic!("{:?}", outcome.last) };
     assert_eq!(one.outcome, crate::observation::Outcome::Ok, "{one:#?}");
-    assert_eq!(one.id, format!("dns.resolver[{server}]"));
+    assert_eq!(one.id, format!("dns.check[{server}]"));
     assert_eq!(one.facts["addresses"], json!(["10.0.0.7", "fd00::7"]));
     assert_eq!(one.facts["rcode"], "NOERROR");
     assert_eq!(one.facts["ttl_s"], 60);

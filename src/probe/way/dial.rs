@@ -223,7 +223,7 @@ fn words(failure: &Failure, took: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::way::testing::{Loopback, Served, serve};
+    use crate::probe::testing::loopback::{Loopback, Served, serve};
 
     fn quiet(_: SocketAddr, _: Duration) {}
 

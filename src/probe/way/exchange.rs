@@ -317,7 +317,7 @@ pub fn header(headers: &HeaderMap, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::way::testing::{answers, connect, serve};
+    use crate::probe::testing::loopback::{answers, connect, serve};
     use tokio::io::AsyncWriteExt;
 
     fn url() -> Url {

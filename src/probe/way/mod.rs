@@ -14,8 +14,6 @@ pub mod legacy;
 pub mod name;
 pub mod script;
 pub mod tap;
-#[cfg(test)]
-pub mod testing;
 pub mod trust;
 
 use super::Look;

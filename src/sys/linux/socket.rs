@@ -76,7 +76,8 @@ fn listener(
         protocol: protocol.to_owned(),
         v6_only: socket.v6_only,
         // A limit of zero with nobody waiting is what a system without sock_diag says: not known.
-        backlog: (protocol == "tcp" && (socket.send_queue > 0 || socket.receive_queue > 0)).then_some((socket.receive_queue, socket.send_queue)),
+        backlog: (protocol == "tcp" && (socket.send_queue > 0 || socket.receive_queue > 0))
+            .then_some((socket.receive_queue, socket.send_queue)),
         pid,
         process: pid.and_then(|pid| names.get(&pid).cloned().flatten()),
         uid: Some(socket.uid),

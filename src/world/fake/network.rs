@@ -95,8 +95,9 @@ pub struct FakeNetwork {
 
 impl FakeNetwork {
     pub(super) fn new(scenario: &Scenario, machine: Rc<FakeMachine>) -> Result<Self, String> {
-        let mut tcp = table("tcp", &scenario.tcp, socket, tcp_port)?;
-        tcp.extend(table("http", &scenario.http, socket, http_port)?);
+        let mut tcp = table("http", &scenario.http, socket, http_port)?;
+        // What is said of the port comes first, so that a fault can be laid over a web server.
+        tcp.extend(table("tcp", &scenario.tcp, socket, tcp_port)?);
         let delays = scenario.delay_ms.iter().map(|(text, ms)| {
             let address = text.parse().map_err(|_| format!("delay_ms.\"{text}\": no address"))?;
             Ok((address, milliseconds(*ms)))

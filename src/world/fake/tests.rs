@@ -1,9 +1,8 @@
 //! The scenario's world, by itself and under the probes for names.
 
 use super::*;
-use crate::layer::Layer;
 use crate::observation::{Certainty, Observation};
-use crate::probe::{Look, find};
+use crate::probe::{find, testing};
 use crate::problem::Code;
 use crate::world::{Dial, LookupFailure};
 use serde_json::{Value as Json, json};
@@ -86,18 +85,8 @@ fn office(fault: &str) -> Fake {
 }
 
 async fn look(fake: &Fake, probe: &'static str, args: Json) -> (Vec<Observation>, Duration) {
-    let world = fake.world();
-    let start = Instant::now();
-    let look = Look {
-        probe: find(probe).expect("a probe"),
-        world: &world,
-        check: "check",
-        layer: Layer::Dns,
-        args: args.as_object().expect("an object").clone(),
-        deadline: start + Duration::from_secs(60),
-        emit: &|_| (), seen: &|_| Vec::new() };
-    let observations = (look.probe.run)(&look).await;
-    (observations, start.elapsed())
+    let seen = testing::look(find(probe).expect("a probe"), &fake.world(), args, testing::LONG).await;
+    (seen.last, seen.took)
 }
 
 fn at(text: &str) -> SocketAddr {

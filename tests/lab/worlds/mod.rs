@@ -7,6 +7,7 @@ mod link;
 mod path;
 mod process;
 mod proxy;
+mod several;
 mod tls;
 mod transport;
 mod web;
@@ -19,6 +20,7 @@ const ALL: &[&[World]] = &[
     path::WORLDS,
     dns::WORLDS,
     proxy::WORLDS,
+    several::WORLDS,
     transport::WORLDS,
     tls::WORLDS,
     web::WORLDS,

@@ -49,7 +49,10 @@ pub const WORLDS: &[World] = &[
         run: ("local-service", "http://127.0.0.1:8080/"),
         fault: |scene| scene.program("reportd", Does::AcceptsOnly("0.0.0.0:8080")),
         proof: |eyes| eyes.no_page("127.0.0.1:8080", "localhost", "WouldBlock"),
-        expect: Expect { seconds: 20.0, ..process(&["process.no_answer", "http.no_answer"], Culprit::Contains("reportd")) },
+        expect: Expect {
+            seconds: 20.0,
+            ..process(&["process.no_answer", "http.no_answer"], Culprit::Contains("reportd"))
+        },
         ..WORLD
     },
     World {

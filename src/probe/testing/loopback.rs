@@ -1,17 +1,14 @@
-//! Servers, a network and a machine for the tests of this folder and of the probes made of it.
+//! Servers, a network and a machine for the tests of the probes that speak to far ends.
 
-use crate::observation::{Facts, Observation};
-use crate::probe::{Look, Probe};
+use crate::observation::Observation;
+use crate::probe::Probe;
 use crate::sys::{Known, Machine, ProxySettings};
-use crate::world::{
-    Connection, Dial, EchoSeries, Failure, Hop, LookupFailure, Network, Nobody, PathMtu, Reply, Stream, World,
-};
+use crate::world::{Connection, Dial, EchoSeries, Failure, Hop, LookupFailure, Network, PathMtu, Reply, Stream, World};
 use async_trait::async_trait;
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
-use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -107,7 +104,7 @@ impl Machine for Settings {
 
 /// A world of these.
 pub fn world(network: Loopback, settings: ProxySettings) -> World {
-    World { machine: Rc::new(Settings(settings)), network: Rc::new(network), person: Rc::new(Nobody) }
+    super::world(Settings(settings), network)
 }
 
 /// Runs a probe in a world; returns its observations and what it emitted before.
@@ -116,7 +113,7 @@ pub async fn look(
     world: &World,
     args: serde_json::Value,
 ) -> (Vec<Observation>, Vec<Observation>) {
-    look_for(probe, world, args, Duration::from_secs(30)).await
+    look_for(probe, world, args, super::LONG).await
 }
 
 /// The same with another deadline.
@@ -126,20 +123,7 @@ pub async fn look_for(
     args: serde_json::Value,
     wait: Duration,
 ) -> (Vec<Observation>, Vec<Observation>) {
-    let emitted = RefCell::new(Vec::new());
-    let args: Facts = args.as_object().cloned().unwrap();
-    let look = Look {
-        probe,
-        world,
-        check: "check",
-        layer: probe.layer,
-        args,
-        deadline: tokio::time::Instant::now() + wait,
-        emit: &|observation| emitted.borrow_mut().push(observation),
-        seen: &|_| Vec::new(),
-    };
-    let observations = (probe.run)(&look).await;
-    (observations, emitted.into_inner())
+    super::look(probe, world, args, wait).await.both()
 }
 
 /// A server in this process.

@@ -1,14 +1,14 @@
 //! A machine and a network that say what a test tells them, for the tests of the probes that read this machine.
 
-use super::{Look, Probe};
+use super::{LONG, world};
 use crate::observation::Observation;
+use crate::probe::Probe;
 use crate::sys::*;
 use crate::world::*;
 use async_trait::async_trait;
 use serde_json::Value;
 use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
-use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -126,29 +126,11 @@ impl Network for Silent {
 
 /// Looks with `probe` at what the machine was told; returns what was emitted on the way and the end.
 pub async fn look(probe: &'static Probe, told: Told, args: Value) -> (Vec<Observation>, Vec<Observation>) {
-    let network = Silent(told.send.clone());
-    let world = World { machine: Rc::new(told), network: Rc::new(network), person: Rc::new(Nobody) };
-    let emitted = RefCell::new(Vec::new());
-    let emit = |observation| emitted.borrow_mut().push(observation);
-    let args = args.as_object().cloned().unwrap_or_default();
-    assert_eq!((probe.accepts)(&args), Ok(()));
-    let deadline = Instant::now() + Duration::from_secs(60);
-    let look = Look {
-        probe,
-        world: &world,
-        check: "it",
-        layer: probe.layer,
-        args,
-        deadline,
-        emit: &emit,
-        seen: &|_| Vec::new(),
-    };
-    let observations = (probe.run)(&look).await;
-    for observation in &observations {
-        assert!(observation.codes().all(|code| probe.codes.contains(&code)), "undeclared code in {observation:?}");
-    }
-    drop(look);
-    (emitted.into_inner(), observations)
+    let send = told.send.clone();
+    let world = world(told, Silent(send));
+    assert_eq!((probe.accepts)(args.as_object().expect("an object")), Ok(()));
+    let (last, emitted) = super::look(probe, &world, args, LONG).await.both();
+    (emitted, last)
 }
 
 /// A cable that is up.

@@ -1,7 +1,7 @@
 //! A network that plays what a test tells it to, for the probes' own tests.
 
-use super::{Look, Probe};
 use crate::observation::Observation;
+use crate::probe::Probe;
 use crate::sys::{Known, Machine, Route};
 use crate::world::*;
 use async_trait::async_trait;
@@ -9,9 +9,8 @@ use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::rc::Rc;
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 /// What each call gives; the number of the call comes first where repeats may differ.
 pub struct Stage {
@@ -133,22 +132,10 @@ impl Machine for Playing {
 
 /// Runs the probe on the stage: the final observations, and those emitted before with their times in milliseconds.
 pub async fn play(probe: &'static Probe, stage: Stage, args: Value) -> (Vec<Observation>, Vec<(u64, Observation)>) {
-    let playing = |stage| Rc::new(Playing { stage, calls: RefCell::default() });
+    let playing = |stage| Playing { stage, calls: RefCell::default() };
     let clock = stage.clock.clone();
-    let machine = playing(Stage { clock, ..Stage::default() });
-    let world = World { machine, network: playing(stage), person: Rc::new(Nobody) };
-    let start = Instant::now();
-    let emitted = RefCell::new(Vec::new());
-    let emit = |observation| emitted.borrow_mut().push((start.elapsed().as_millis() as u64, observation));
-    let look = Look {
-        probe,
-        world: &world,
-        check: "check",
-        layer: probe.layer,
-        args: args.as_object().cloned().unwrap_or_default(),
-        deadline: start + Duration::from_secs(30),
-        emit: &emit, seen: &|_| Vec::new() };
-    let observations = (probe.run)(&look).await;
-    drop(look);
-    (observations, emitted.into_inner())
+    let world = super::world(playing(Stage { clock, ..Stage::default() }), playing(stage));
+    let seen = super::look(probe, &world, args, super::LONG).await;
+    let emitted = seen.emitted.into_iter().map(|(after, observation)| (after.as_millis() as u64, observation));
+    (seen.last, emitted.collect())
 }
