@@ -41,12 +41,18 @@ pub fn evaluate(condition: &Condition, evidence: &Evidence<'_>) -> Truth {
         Condition::None(parts) => match any(parts, evidence) {
             Truth::Yes(_) => Truth::No,
             Truth::No => Truth::Yes(BTreeSet::new()),
-            // "None of these was seen" holds at the end of a run for what could not be looked at, too: it was not seen.
-            Truth::Maybe if evidence.is_over() => Truth::Yes(BTreeSet::new()),
+            // "None of these was seen" holds for what could not be looked at, too, once nothing more will be seen of it.
+            Truth::Maybe if has_ended(parts, evidence) => Truth::Yes(BTreeSet::new()),
             Truth::Maybe => Truth::Maybe,
         },
         Condition::Atom(atom) => atom_group(&atom.check, &[atom], evidence, None),
     }
+}
+
+fn has_ended(parts: &[Condition], evidence: &Evidence<'_>) -> bool {
+    let mut mentioned = Vec::new();
+    parts.iter().for_each(|part| part.checks(&mut mentioned));
+    mentioned.iter().all(|check| evidence.is_finished(check))
 }
 
 fn any(parts: &[Condition], evidence: &Evidence<'_>) -> Truth {

@@ -34,8 +34,6 @@ pub struct Evidence<'a> {
     top_goals: Vec<&'a str>,
     /// Checks that will see nothing more; `None` when the run is over.
     finished: Option<&'a HashSet<String>>,
-    /// Whether nothing more will be seen.
-    over: bool,
 }
 
 impl<'a> Evidence<'a> {
@@ -65,7 +63,6 @@ impl<'a> Evidence<'a> {
         let trail = trail(playbook, &graph);
         let proving: Vec<bool> = observations.iter().map(|observation| proves_way(observation)).collect();
         let disproved = disproved(&observations, &proving);
-        let over = finished.is_none_or(|finished| playbook.checks.iter().all(|check| finished.contains(&check.id)));
         let mut evidence = Evidence {
             playbook,
             graph,
@@ -78,7 +75,6 @@ impl<'a> Evidence<'a> {
             trail,
             top_goals: Vec::new(),
             finished,
-            over,
         };
         evidence.aside = evidence.find_aside();
         evidence.top_goals = evidence.find_top_goals();
@@ -132,11 +128,6 @@ impl<'a> Evidence<'a> {
     /// Whether a check will see nothing more.
     pub fn is_finished(&self, check: &str) -> bool {
         self.finished.is_none_or(|finished| finished.contains(check))
-    }
-
-    /// Whether the run is over, so that nothing more will be seen.
-    pub fn is_over(&self) -> bool {
-        self.over
     }
 
     /// Whether a check belongs to the goal's trail.

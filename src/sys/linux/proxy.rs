@@ -38,9 +38,32 @@ fn readable((name, value): (std::ffi::OsString, std::ffi::OsString)) -> Option<(
     Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
 }
 
+/// Whether this account has a desktop, or settings of one: a session, or a file in which GNOME or KDE would keep them.
+/// Without it the answer is known, and loading GLib for it costs every run megabytes and milliseconds.
+fn has_desktop() -> bool {
+    const SESSION: [&str; 6] = [
+        "XDG_CURRENT_DESKTOP",
+        "DESKTOP_SESSION",
+        "KDE_FULL_SESSION",
+        "DISPLAY",
+        "WAYLAND_DISPLAY",
+        "DBUS_SESSION_BUS_ADDRESS",
+    ];
+    const OWN: [&str; 3] = ["dconf/user", "glib-2.0/settings/keyfile", "kioslaverc"];
+    const EVERYBODYS: [&str; 2] = ["/etc/dconf/profile/user", "/etc/xdg/kioslaverc"];
+    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".config"));
+    let own = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).or_else(home);
+    SESSION.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+        || own.is_some_and(|folder| OWN.iter().any(|name| folder.join(name).exists()))
+        || EVERYBODYS.iter().any(|path| Path::new(path).exists())
+}
+
 /// Reads the desktop's settings on a thread of its own, which is left behind where it hangs: a thread of the
 /// runtime's pool would hold up the end of the program.
 async fn desktop() -> Result<Option<ProxyConfig>, String> {
+    if !has_desktop() {
+        return Ok(None);
+    }
     let (sender, receiver) = tokio::sync::oneshot::channel();
     std::thread::Builder::new()
         .name("proxy-settings".to_owned())
