@@ -16,12 +16,15 @@ use crate::ui::progress::Progress;
 use crate::world::real::RealNetwork;
 use crate::world::{Nobody, Person, World};
 use serde_json::{Value, json};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::Notify;
 
 /// Names that the parameter for the target may have, the most telling first.
-const TARGET_PARAMETERS: [&str; 7] = ["target", "url", "host", "name", "address", "addresses", "server"];
+const TARGET_PARAMETERS: [&str; 8] = ["target", "url", "host", "name", "address", "addresses", "port", "server"];
+/// How long the target's name may take to resolve before the probe starts: as long as a run waits for it.
+const LOOKUP_WAIT: Duration = Duration::from_secs(3);
 /// A probe ends within its deadline by contract; one that does not is cut off this much later.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -68,6 +71,8 @@ fn look(context: &Context, probe: &'static Probe, args: Facts, deadline: Duratio
     };
     let world = World { machine: Rc::new(LocalMachine::default()), network: Rc::new(RealNetwork), person };
     let looked = block_on(async {
+        let mut args = args;
+        resolve(&world, &mut args).await;
         let end = tokio::time::Instant::now() + deadline;
         let look = Look {
             probe,
@@ -89,6 +94,19 @@ fn look(context: &Context, probe: &'static Probe, args: Facts, deadline: Duratio
     looked.ok_or_else(|| Error::environment("interrupted"))
 }
 
+/// Probes of addresses take addresses; a person names hosts. What does not resolve is left to the probe to refuse.
+async fn resolve(world: &World, args: &mut Facts) {
+    let name = match args.get("addresses") {
+        Some(Value::Array(items)) => items.first().and_then(Value::as_str),
+        Some(Value::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let Some(name) = name.filter(|name| name.parse::<IpAddr>().is_err()) else { return };
+    if let Ok(addresses) = world.network.lookup(name, LOOKUP_WAIT).await {
+        args.insert("addresses".to_owned(), json!(addresses));
+    }
+}
+
 /// The parameters from `--set` and from the target, each as its type wants it.
 fn arguments(probe: &Probe, target: Option<&str>, set: &[(String, String)]) -> Result<Facts> {
     let fields = fields(&(probe.params)());
@@ -104,12 +122,17 @@ fn arguments(probe: &Probe, target: Option<&str>, set: &[(String, String)]) -> R
         args.insert(name.clone(), typed(field, text));
     }
     if let Some(target) = target {
-        let field = TARGET_PARAMETERS.iter().find_map(|name| fields.iter().find(|field| field.name == *name));
-        let field = field.ok_or_else(|| {
-            Error::usage(format!("the probe `{}` takes no target", probe.name))
-                .hint(format!("firstline explain probe:{}", probe.name))
-        })?;
-        args.entry(field.name.clone()).or_insert(typed(field, &as_parameter(field, target)?));
+        let wanted: Vec<&Field> =
+            fields.iter().filter(|field| TARGET_PARAMETERS.contains(&field.name.as_str())).collect();
+        if wanted.is_empty() {
+            return Err(Error::usage(format!("the probe `{}` takes no target", probe.name))
+                .hint(format!("firstline explain probe:{}", probe.name)));
+        }
+        // One address is enough where the probe takes a list as well.
+        let has_list = wanted.iter().any(|field| field.name == "addresses");
+        for field in wanted.into_iter().filter(|field| !(has_list && field.name == "address")) {
+            args.entry(field.name.clone()).or_insert(typed(field, &as_parameter(field, target)?));
+        }
     }
     Ok(args)
 }
@@ -122,6 +145,7 @@ fn as_parameter(field: &Field, text: &str) -> Result<String> {
     })?;
     Ok(match field.name.as_str() {
         "host" | "name" | "address" | "addresses" => target.host,
+        "port" => target.port.to_string(),
         "url" => target.url().unwrap_or_else(|| format!("https://{}/", target.host)),
         _ => target.text,
     })

@@ -36,7 +36,11 @@ pub fn judge_so_far(evidence: &Evidence<'_>, case: &Case) -> Judgement {
 fn only_waits(goal: &Goal, blame: &Option<Blame<'_>>, evidence: &Evidence<'_>) -> bool {
     let Goal::Fails(failing) = goal else { return false };
     let falls_back = blame.as_ref().and_then(|blame| blame.holding.as_ref()).is_some_and(|held| held.cause.degrades);
-    falls_back && failing.iter().all(|&index| evidence.observations[index].code == Some(Code::DnsLookupTimeout))
+    let mut seen = evidence.observations.iter();
+    let answered = seen.any(|observation| observation.probe == "dns" && observation.outcome == Outcome::Ok);
+    falls_back
+        && answered
+        && failing.iter().all(|&index| evidence.observations[index].code == Some(Code::DnsLookupTimeout))
 }
 
 /// What is blamed: the observation that stands for it, and the cause that explains it.
