@@ -148,24 +148,24 @@ fn conjuncts(condition: &Condition) -> Vec<&Condition> {
 
 /// The checks on which a condition needs a problem to be seen.
 pub fn problem_checks<'a>(condition: &'a Condition, into: &mut Vec<&'a str>) {
-    match condition {
-        Condition::All(parts) | Condition::Any(parts) => parts.iter().for_each(|part| problem_checks(part, into)),
-        Condition::None(_) => {}
-        Condition::Atom(atom) => {
-            if states_problem(atom) {
-                into.push(&atom.check);
-            }
-        }
-    }
+    each_problem(condition, &mut |atom| into.push(&atom.check));
 }
 
 fn states_problem_of(condition: &Condition, observation: &Observation) -> bool {
+    let mut states = false;
+    each_problem(condition, &mut |atom| {
+        states |= atom.check == observation.check && atom.test.holds(observation) == Some(true);
+    });
+    states
+}
+
+/// Visits every statement that wants a problem to be seen.
+fn each_problem<'a>(condition: &'a Condition, visit: &mut dyn FnMut(&'a Atom)) {
     match condition {
-        Condition::All(parts) | Condition::Any(parts) => parts.iter().any(|part| states_problem_of(part, observation)),
-        Condition::None(_) => false,
-        Condition::Atom(atom) => {
-            atom.check == observation.check && states_problem(atom) && atom.test.holds(observation) == Some(true)
-        }
+        Condition::All(parts) | Condition::Any(parts) => parts.iter().for_each(|part| each_problem(part, visit)),
+        Condition::None(_) => {}
+        Condition::Atom(atom) if states_problem(atom) => visit(atom),
+        Condition::Atom(_) => {}
     }
 }
 

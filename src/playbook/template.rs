@@ -168,7 +168,7 @@ pub fn text(template: &str, scope: &Scope) -> Option<String> {
 }
 
 /// How a template says that it may come out empty.
-fn is_optional(text: &str) -> bool {
+pub fn is_optional(text: &str) -> bool {
     text.contains("or none") || text.contains("default(")
 }
 

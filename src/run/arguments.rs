@@ -46,8 +46,7 @@ pub fn fill(check: &Check, request: &Request, evidence: &Evidence<'_>, finished:
     if empty.is_empty() {
         // One of several sources is enough where the template takes whichever is there; but what is optional is
         // waited for, because it will not be asked again.
-        let complete =
-            open == 0 || !check.args.values().any(|value| value.as_str().is_some_and(|t| t.contains("or none")));
+        let complete = open == 0 || !check.args.values().any(|value| value.as_str().is_some_and(template::is_optional));
         return if complete { Filled::Ready(args) } else { Filled::Wait };
     }
     if open > 0 {

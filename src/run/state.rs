@@ -235,7 +235,7 @@ impl<'a> State<'a> {
 
     fn record(&mut self, observation: Observation) {
         self.watcher.observed(&observation);
-        // Two observations of one check with the same id must both survive: the second is numbered.
+        // A later form of an observation replaces the earlier one: a suspicion becomes sure, or goes away.
         self.seen.borrow_mut().insert(observation.id.clone(), Rc::new(observation));
     }
 
