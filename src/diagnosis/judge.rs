@@ -2,7 +2,7 @@
 
 use super::beside::{also, asides, by_observation, dedup, is_background};
 use super::causes::{Holding, holding, is_tie, ranked};
-use super::evidence::{CASE_CHECK, Evidence};
+use super::evidence::{CASE_CHECK, Evidence, class, proves_way};
 use super::frontier::{Goal, frontier, goal, is_felt};
 use super::ladder::{findings, not_tested, notes, ruled_out};
 use super::verdict::*;
@@ -36,8 +36,14 @@ pub fn judge_so_far(evidence: &Evidence<'_>, case: &Case) -> Judgement {
 fn only_waits(goal: &Goal, blame: &Option<Blame<'_>>, evidence: &Evidence<'_>) -> bool {
     let Goal::Fails(failing) = goal else { return false };
     let falls_back = blame.as_ref().and_then(|blame| blame.holding.as_ref()).is_some_and(|held| held.cause.degrades);
+    // A resolver that answers some of the questions is asked again until it does.
+    let answers = |observation: &Observation| match observation.outcome {
+        Outcome::Ok => true,
+        Outcome::Problem => class(observation) == Class::Quality && proves_way(observation),
+        Outcome::Unknown | Outcome::Skipped => false,
+    };
     let mut seen = evidence.observations.iter();
-    let answered = seen.any(|observation| observation.probe == "dns" && observation.outcome == Outcome::Ok);
+    let answered = seen.any(|observation| observation.probe == "dns" && answers(observation));
     falls_back
         && answered
         && failing.iter().all(|&index| evidence.observations[index].code == Some(Code::DnsLookupTimeout))
@@ -166,7 +172,10 @@ fn compose(
         Some(blame) => blamed(status, blame, evidence),
         None => unblamed(status, evidence, case),
     };
-    verdict.also = dedup(also.into_iter().chain(asides).collect());
+    // The same trouble seen a second time, such as by a control, is no trouble beside it.
+    let blamed_already = |also: &Also| also.code == verdict.code && also.culprit == verdict.culprit;
+    let beside = also.into_iter().chain(asides).filter(|also| !blamed_already(also)).collect();
+    verdict.also = dedup(beside);
     verdict.findings = findings(&verdict, evidence);
     verdict.ruled_out = ruled_out(&verdict, evidence);
     verdict.not_tested = not_tested(evidence);

@@ -2,6 +2,7 @@
 //! pings and work (features.md, pitfall 1).
 
 use super::link::is_running;
+use super::route::MAIN_TABLE;
 use super::{Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Outcome, Skip, Via};
@@ -156,7 +157,10 @@ async fn wanted(look: &Look<'_>, params: &Params) -> Result<Vec<Wanted>, String>
         }
     };
     let routes = machine.routes().await.map_err(|why| why.to_string())?;
-    let is_default_gateway = |address| routes.iter().any(|route| route.is_default() && route.gateway == Some(address));
+    // Where the main table has a default route, one of another table serves only what a policy rule sends there.
+    let main_only = routes.iter().any(|route| route.is_default() && route.table == MAIN_TABLE);
+    let is_usual = |route: &&Route| route.is_default() && (!main_only || route.table == MAIN_TABLE);
+    let is_default_gateway = |address| routes.iter().filter(is_usual).any(|route| route.gateway == Some(address));
     let gateway_of = |address| routes.iter().find(|route| route.gateway == Some(address));
     match params.address {
         Some(address) => {
@@ -170,7 +174,7 @@ async fn wanted(look: &Look<'_>, params: &Params) -> Result<Vec<Wanted>, String>
         }
         None if !params.targets.is_empty() => {}
         None => {
-            for route in routes.iter().filter(|route| route.is_default()) {
+            for route in routes.iter().filter(is_usual) {
                 if let Some(gateway) = route.gateway {
                     add(gateway, route.interface.clone(), true);
                 }

@@ -88,6 +88,9 @@ pub struct ResolverFacts {
     /// The servers behind a local stub.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub upstream: Vec<String>,
+    /// The addresses of all of them, each once, without ports.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<IpAddr>,
     /// Search list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub search: Vec<String>,
@@ -143,10 +146,22 @@ fn name_of(entry: &ResolverEntry) -> String {
     if entry.server.port() == 53 { entry.server.ip().to_string() } else { entry.server.to_string() }
 }
 
+/// Where packets for resolvers go: to those that programs ask, and to those behind a stub.
+fn addresses_of(config: &ResolverConfig) -> Vec<IpAddr> {
+    let mut addresses = Vec::new();
+    for entry in config.servers.iter().chain(&config.upstream) {
+        if !addresses.contains(&entry.server.ip()) {
+            addresses.push(entry.server.ip());
+        }
+    }
+    addresses
+}
+
 fn general(look: &Look<'_>, config: &ResolverConfig) -> Observation {
     let facts = ResolverFacts {
         servers: config.servers.iter().map(name_of).collect(),
         upstream: config.upstream.iter().map(name_of).collect(),
+        addresses: addresses_of(config),
         search: config.search.iter().map(|name| bounded(name)).collect(),
         ndots: Some(config.ndots),
         timeout_s: Some(config.timeout_s),

@@ -34,7 +34,7 @@ pub const PROBE: Probe = Probe {
 };
 
 /// The kernel's main table.
-const MAIN_TABLE: u32 = 254;
+pub(super) const MAIN_TABLE: u32 = 254;
 
 /// Where to.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
