@@ -274,7 +274,15 @@ impl<'a> Walk<'a> {
             return Match::No;
         }
         let mut meets = if rule.partial { Match::Maybe } else { Match::Yes };
-        for next in [self.destination(rule), self.ports(rule), self.interfaces(rule), self.user(rule)] {
+        let demands = [
+            self.destination(rule),
+            self.source(rule),
+            self.ports(rule),
+            self.source_ports(rule),
+            self.interfaces(rule),
+            self.user(rule),
+        ];
+        for next in demands {
             meets = match (meets, next) {
                 (_, Match::No) => return Match::No,
                 (Match::Yes, Match::Yes) => Match::Yes,
@@ -296,17 +304,25 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn ports(&self, rule: &FilterRule) -> Match {
-        if rule.ports.is_empty() {
-            return Match::Yes;
-        }
-        match self.packet.port {
-            // Answers go to a port that the kernel chose for us.
-            _ if self.packet.is_answer && rule.ports.iter().all(|(_, to)| *to < FIRST_OWN_PORT) => Match::No,
-            _ if self.packet.is_answer && rule.ports.contains(&(0, u16::MAX)) => Match::Yes,
-            _ if self.packet.is_answer => Match::Maybe,
-            Some(port) => yes_or_no(rule.ports.iter().any(|(from, to)| (*from..=*to).contains(&port))),
+    /// Answers come from the far end.
+    fn source(&self, rule: &FilterRule) -> Match {
+        let from = if self.packet.is_answer { Some(self.packet.peer) } else { self.packet.source };
+        match from {
+            _ if rule.sources.is_empty() => Match::Yes,
+            Some(address) => yes_or_no(rule.sources.iter().any(|net| net.contains(&address))),
             None => Match::Maybe,
+        }
+    }
+
+    fn ports(&self, rule: &FilterRule) -> Match {
+        if self.packet.is_answer { own_port(&rule.ports) } else { far_port(&rule.ports, self.packet.port) }
+    }
+
+    fn source_ports(&self, rule: &FilterRule) -> Match {
+        if self.packet.is_answer {
+            far_port(&rule.source_ports, self.packet.port)
+        } else {
+            own_port(&rule.source_ports)
         }
     }
 
@@ -334,6 +350,23 @@ impl<'a> Walk<'a> {
             (Some(uid), Some(own)) if uid == own && !self.packet.is_answer => Match::Yes,
             _ => Match::Maybe,
         }
+    }
+}
+
+/// Whether a match on the near end's port fits: the kernel chooses that.
+fn own_port(ports: &[(u16, u16)]) -> Match {
+    if ports.is_empty() || ports.contains(&(0, u16::MAX)) {
+        return Match::Yes;
+    }
+    if ports.iter().all(|(_, to)| *to < FIRST_OWN_PORT) { Match::No } else { Match::Maybe }
+}
+
+/// Whether a match on the far end's port fits.
+fn far_port(ports: &[(u16, u16)], port: Option<u16>) -> Match {
+    match port {
+        _ if ports.is_empty() => Match::Yes,
+        Some(port) => yes_or_no(ports.iter().any(|(from, to)| (*from..=*to).contains(&port))),
+        None => Match::Maybe,
     }
 }
 
@@ -402,6 +435,11 @@ mod tests {
             (":INPUT DROP [0:0]\n-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT", Some("policy drop")),
             (":INPUT DROP [0:0]\n-A INPUT -p tcp -m tcp --sport 443 -j ACCEPT", None),
             ("-A INPUT -p tcp -m tcp --dport 25 -j DROP", None),
+            ("-A INPUT -p tcp -m tcp --sport 443 -j DROP", Some("drop")),
+            ("-A INPUT -p tcp -m tcp --sport 80 -j DROP", None),
+            ("-A INPUT -s 10.99.0.0/24 -j DROP", Some("drop")),
+            ("-A INPUT -s 10.98.0.0/24 -j DROP", None),
+            ("-A OUTPUT -s 10.0.0.5/32 -j DROP", Some("drop")),
             (":FORWARD DROP [0:0]", None),
         ];
         for (lines, verdict) in cases {

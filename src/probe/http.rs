@@ -61,6 +61,9 @@ query strings and credentials are never kept. Needs no rights. Sources: RFC 9110
         Code::TcpHostUnreachable,
         Code::TcpNetUnreachable,
         Code::TcpProhibited,
+        Code::PathUnreachable,
+        Code::PathProhibited,
+        Code::PathLoop,
         Code::TcpLocalDenied,
         Code::TcpNoAddress,
         Code::ProxyBadSetting,
@@ -214,6 +217,10 @@ struct Facts {
     /// The addresses that failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     failed_addresses: Vec<String>,
+    /// The router that said that the address cannot be reached.
+    from: Option<String>,
+    /// Where redirects led to another host: that host and its port.
+    culprit: Option<String>,
     /// The lookup got no answer, and the addresses given beforehand were used.
     lookup_failed: Option<bool>,
     /// The lookup took over a second.
