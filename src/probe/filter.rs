@@ -62,7 +62,7 @@ pub struct FilterFacts {
     pub port: Option<u16>,
     /// `tcp`, `udp` or `icmp`.
     pub protocol: Option<String>,
-    /// `out` for what this machine sends, `answers` for what comes back.
+    /// `out` for what this machine sends, `in` for what arrives from itself, `answers` for what comes back.
     pub direction: Option<String>,
     /// The rule that drops it, in the tool's words.
     pub rule: Option<String>,
@@ -89,6 +89,8 @@ struct Packet {
     source: Option<IpAddr>,
     uid: Option<u32>,
     is_answer: bool,
+    /// Whether it comes in, as an answer or as a connection to this machine itself.
+    comes_in: bool,
     is_dns: bool,
 }
 
@@ -111,9 +113,10 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
     let mut observations = Vec::new();
     for (peer, port, protocol, is_dns) in wanted {
         let route = look.world.machine.route_to(peer).await.unwrap_or_default();
+        let is_here = route.kind == "local";
         let (interface, source) = (route.interface, route.source);
-        let packet = Packet { peer, port, protocol, interface, source, uid, is_answer: false, is_dns };
-        observations.push(judge(look, &rules, &packet));
+        let packet = Packet { peer, port, protocol, interface, source, uid, is_answer: false, comes_in: false, is_dns };
+        observations.push(judge(look, &rules, &packet, is_here));
     }
     observations
 }
@@ -131,7 +134,7 @@ fn wanted(params: &Params) -> Vec<(IpAddr, Option<u16>, String, bool)> {
     targets.chain(resolvers).collect()
 }
 
-fn judge(look: &Look<'_>, rules: &[FilterRule], packet: &Packet) -> Observation {
+fn judge(look: &Look<'_>, rules: &[FilterRule], packet: &Packet, is_here: bool) -> Observation {
     let subject = match packet.port {
         Some(port) => SocketAddr::new(packet.peer, port).to_string(),
         None => packet.peer.to_string(),
@@ -149,9 +152,15 @@ fn judge(look: &Look<'_>, rules: &[FilterRule], packet: &Packet) -> Observation 
         peer: (!packet.is_dns).then(|| subject.clone()),
         ..Via::default()
     };
-    let answer = Packet { is_answer: true, ..packet.clone() };
+    let answer = Packet { is_answer: true, comes_in: true, ..packet.clone() };
+    // What this machine sends to itself comes in as well.
+    let arriving = Packet { comes_in: true, ..packet.clone() };
+    let mut passes = vec![("out", OUT, packet), ("answers", BACK, &answer)];
+    if is_here {
+        passes.insert(1, ("in", BACK, &arriving));
+    }
     let mut possible = Vec::new();
-    for (direction, hooks, packet) in [("out", OUT, packet), ("answers", BACK, &answer)] {
+    for (direction, hooks, packet) in passes {
         let mut walk = Walk { rules, packet, possible: Vec::new() };
         let dropped = walk.hooks(hooks);
         possible.extend(walk.possible.iter().map(|rule| format!("{}: {}", rule.chain, rule.text)));
@@ -163,7 +172,7 @@ fn judge(look: &Look<'_>, rules: &[FilterRule], packet: &Packet) -> Observation 
             facts.verdict = Some(rule.verdict.clone());
             facts.packets = rule.packets;
             let handle = rule.handle.map_or(String::new(), |handle| format!(" (handle {handle})"));
-            let what = if direction == "out" { "packets to" } else { "answers from" };
+            let what = if direction == "answers" { "answers from" } else { "packets to" };
             let words = format!("`{}` in {}{handle} drops {what} {subject}", rule.text, rule.chain);
             return look.problem(Some(&subject), Code::HostFilterDrops, words).facts(&facts).via(via);
         }
@@ -327,7 +336,7 @@ impl<'a> Walk<'a> {
     }
 
     fn interfaces(&self, rule: &FilterRule) -> Match {
-        let (here, other) = match self.packet.is_answer {
+        let (here, other) = match self.packet.comes_in {
             true => (&rule.input_interface, &rule.interface),
             false => (&rule.interface, &rule.input_interface),
         };

@@ -50,6 +50,7 @@ query strings and credentials are never kept. Needs no rights. Sources: RFC 9110
         Code::HttpUnexpectedContent,
         Code::HttpNoAnswer,
         Code::HttpSlowFirstByte,
+        Code::HttpSlow,
         Code::HttpBodyStalled,
         Code::HttpCut,
         Code::HttpNotHttp,

@@ -126,6 +126,9 @@ pub struct ProcessFacts {
     pub descriptors_limit: Option<u64>,
     /// Open ones as percent of the limit.
     pub descriptors_percent: Option<f64>,
+    /// What the busiest program uses of one processor. Where what keeps them busy cannot be seen from here, such as in
+    /// a container, it is next to nothing.
+    pub busiest_percent: Option<f64>,
     /// The largest users of the processor.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub top: Vec<Top>,
@@ -310,6 +313,7 @@ impl Usage {
             machine_busy_percent: self.busy_percent,
             memory_bytes: Some(user.memory_bytes),
             memory_percent: total.map(|total| round(100.0 * user.memory_bytes as f64 / total)),
+            busiest_percent: self.busiest().first().map(|busiest| busiest.cpu_percent),
             top: self.busiest(),
             top_memory: by_memory,
             ..ProcessFacts::default()
