@@ -113,12 +113,28 @@ fn felt<'a>(held: &[Holding<'a>], evidence: &Evidence<'a>) -> Option<Blame<'a>> 
         .iter()
         .filter(|holding| holding.cause.degrades || holding.matched.iter().any(|&index| is_felt(index, evidence)));
     let mut ranked = ranked(felt.cloned().collect());
+    without_lost_packets(&mut ranked, evidence);
     if ranked.is_empty() {
         return None;
     }
     let winner = ranked.swap_remove(0);
     let primary = telling_problem(&winner, evidence).or_else(|| winner.matched.first().copied())?;
     Some(Blame { primary, holding: Some(winner), rivals: Vec::new() })
+}
+
+/// Rule 2 for quality: where packets are lost lower down, what is silent only at times above that is lost with them.
+fn without_lost_packets(ranked: &mut Vec<Holding<'_>>, evidence: &Evidence<'_>) {
+    let loses = |holding: &Holding<'_>| {
+        holding.problems(evidence).iter().any(|&index| evidence.observations[index].has(Code::PathLoss))
+    };
+    let Some(lowest) = ranked.iter().filter(|holding| loses(holding)).map(|holding| holding.cause.layer).min() else {
+        return;
+    };
+    let is_silence = |holding: &Holding<'_>| {
+        let code = telling_problem(holding, evidence).and_then(|index| evidence.observations[index].code);
+        code.is_some_and(|code| code.problem().basis == Basis::Silence)
+    };
+    ranked.retain(|holding| holding.cause.layer <= lowest || !is_silence(holding));
 }
 
 /// Each check is a goal: the gravest problem is the verdict, the others stand beside it.

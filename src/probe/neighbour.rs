@@ -200,6 +200,7 @@ async fn wanted(look: &Look<'_>, params: &Params) -> Result<Vec<Wanted>, String>
 enum End {
     Proven(&'static str, Option<String>),
     Dead,
+    NotNeeded(String),
     Undecided(String),
 }
 
@@ -231,7 +232,7 @@ impl Watch<'_> {
                 End::Undecided(format!("{} is down", self.one.interface))
             }
             _ if self.link.is_some_and(|link| link.kind == Some(LinkKind::Tunnel)) => {
-                End::Undecided(format!("the tunnel {} has no neighbour discovery", self.one.interface))
+                End::NotNeeded(format!("the tunnel {} has no neighbour discovery", self.one.interface))
             }
             _ => self.prod(&facts, started).await,
         };
@@ -417,6 +418,12 @@ impl Watch<'_> {
                 self.look.ok(Some(&self.subject), words).facts(&facts).via(self.via())
             }
             End::Dead => self.dead(facts),
+            End::NotNeeded(why) => {
+                let (layer, check, subject) = (self.look.layer, self.look.check, Some(self.subject.as_str()));
+                let mut skipped = Observation::new(PROBE.name, layer, check, subject, Outcome::Skipped, why);
+                skipped.skip = Some(Skip::NotNeeded);
+                skipped
+            }
             End::Undecided(why) => self.look.unknown(Some(&self.subject), &why).facts(&facts).via(self.via()),
         }
     }
