@@ -76,7 +76,7 @@ async fn fetch(world: &World, url: &Url, until: Instant) -> Result<String, Strin
     if url.scheme() == "https" {
         let trust = Trust::of_this_machine().await;
         let round_trip = dialled.connection.took;
-        let wish = Wish { host: &host, alpn: &[], trust: &trust, clock_offset_ms: None, round_trip, until };
+        let wish = Wish { host: &host, alpn: &[], trust: &trust, clock_offset_ms: None, round_trip, until, asks: true };
         let open = again(network, dialled.address);
         stream = shake(stream, &open, &wish, &|_| {}).await.result.map_err(|trouble| trouble.summary)?;
     }
