@@ -4,11 +4,16 @@
 use crate::sys;
 use crate::world::LookupFailure;
 use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType, getaddrinfo};
+use futures_util::FutureExt;
+use futures_util::future::{LocalBoxFuture, Shared, WeakShared};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::Command;
+use tokio::time::{Instant, timeout};
 
 /// The hidden first argument of the child.
 const ARGUMENT: &str = "__lookup";
@@ -17,28 +22,78 @@ const END: &str = "end";
 /// Before the word of an error.
 const ERROR: &str = "error: ";
 
+/// How long an answer serves whoever else asks for the name: programs that ask within the same second get the same
+/// from every cache on the way.
+const FRESH: Duration = Duration::from_secs(1);
+
+type Looked = Result<(Vec<IpAddr>, Duration), LookupFailure>;
+
+/// The lookups of a run: a child is dear, so that checks which want the same name at the same time share one. Failures
+/// are not kept, because whoever asks again wants a second try.
+#[derive(Debug, Default)]
+pub(super) struct Lookups {
+    under_way: RefCell<HashMap<String, WeakShared<LocalBoxFuture<'static, Looked>>>>,
+    answers: RefCell<HashMap<String, (Instant, Vec<IpAddr>, Duration)>>,
+}
+
+impl Lookups {
+    pub(super) async fn share(&self, name: &str, wait: Duration) -> Looked {
+        if let Some((at, addresses, took)) = self.answers.borrow().get(name)
+            && at.elapsed() < FRESH
+        {
+            return Ok((addresses.clone(), *took));
+        }
+        match timeout(wait, self.joined(name)).await {
+            Err(_) => Err(LookupFailure::Timeout),
+            Ok(Err(failure)) => Err(failure),
+            Ok(Ok((addresses, took))) => {
+                self.answers.borrow_mut().insert(name.to_owned(), (Instant::now(), addresses.clone(), took));
+                Ok((addresses, took))
+            }
+        }
+    }
+
+    /// The lookup of this name that is under way, else a new one. It ends when nobody waits for it any more.
+    fn joined(&self, name: &str) -> Shared<LocalBoxFuture<'static, Looked>> {
+        let mut under_way = self.under_way.borrow_mut();
+        let running = under_way.get(name).and_then(WeakShared::upgrade).filter(|shared| shared.peek().is_none());
+        running.unwrap_or_else(|| {
+            let (start, asked) = (Instant::now(), name.to_owned());
+            let lookup = async move { unbounded(&asked).await.map(|addresses| (addresses, start.elapsed())) };
+            let shared = lookup.boxed_local().shared();
+            if let Some(weak) = shared.downgrade() {
+                under_way.insert(name.to_owned(), weak);
+            }
+            shared
+        })
+    }
+}
+
 pub(super) async fn lookup(name: &str, wait: Duration) -> Result<Vec<IpAddr>, LookupFailure> {
+    // Dropping the lookup at the timeout ends the child.
+    timeout(wait, unbounded(name)).await.unwrap_or(Err(LookupFailure::Timeout))
+}
+
+async fn unbounded(name: &str) -> Result<Vec<IpAddr>, LookupFailure> {
     if !sys::HAS_NAME_SERVICE {
         let why = "this static binary has no access to the system's name service";
         return Err(LookupFailure::Unsupported(why.to_owned()));
     }
     let program = std::env::current_exe().map_err(|error| LookupFailure::Unsupported(error.to_string()))?;
-    ask(&program, name, wait).await
+    ask(&program, name).await
 }
 
-async fn ask(program: &Path, name: &str, wait: Duration) -> Result<Vec<IpAddr>, LookupFailure> {
+async fn ask(program: &Path, name: &str) -> Result<Vec<IpAddr>, LookupFailure> {
     let child = Command::new(program)
         .args([ARGUMENT, name])
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .stdout(Stdio::piped())
-        // Dropping the future at the timeout ends the child.
         .kill_on_drop(true)
         .output();
-    match tokio::time::timeout(wait, child).await {
-        Err(_) => Err(LookupFailure::Timeout),
-        Ok(Err(error)) => Err(LookupFailure::Unsupported(format!("the child process cannot be started: {error}"))),
-        Ok(Ok(output)) => read(&String::from_utf8_lossy(&output.stdout)),
+    match child.await {
+        Err(error) => Err(LookupFailure::Unsupported(format!("the child process cannot be started: {error}"))),
+        Ok(output) => read(&String::from_utf8_lossy(&output.stdout)),
     }
 }
 
@@ -128,8 +183,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_child_that_does_not_answer_is_no_answer() {
-        let missing = ask(Path::new("does/not/exist"), "localhost", Duration::from_secs(1)).await;
+    async fn a_child_that_cannot_be_started_is_no_answer() {
+        let missing = ask(Path::new("does/not/exist"), "localhost").await;
         assert!(matches!(missing, Err(LookupFailure::Unsupported(_))));
+    }
+
+    #[tokio::test]
+    async fn one_lookup_serves_all_that_wait_for_the_name() {
+        let lookups = Lookups::default();
+        let (one, two, other) = (lookups.joined("a.test"), lookups.joined("a.test"), lookups.joined("b.test"));
+        assert!(one.ptr_eq(&two) && !one.ptr_eq(&other));
+        drop((one, two));
+        assert!(lookups.under_way.borrow()["a.test"].upgrade().is_none(), "nobody waits for it any more");
     }
 }
