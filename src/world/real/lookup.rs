@@ -1,11 +1,9 @@
 //! Names as programs look them up: the system's getaddrinfo, in a child process, because the call cannot be bounded
 //! and a thread that is stuck in it cannot be ended. The child is this program with a hidden argument.
 
-use crate::sys;
+use crate::sys::{self, Flight};
 use crate::world::LookupFailure;
 use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType, getaddrinfo};
-use futures_util::FutureExt;
-use futures_util::future::{LocalBoxFuture, Shared, WeakShared};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -32,7 +30,7 @@ type Looked = Result<(Vec<IpAddr>, Duration), LookupFailure>;
 /// are not kept, because whoever asks again wants a second try.
 #[derive(Debug, Default)]
 pub(super) struct Lookups {
-    under_way: RefCell<HashMap<String, WeakShared<LocalBoxFuture<'static, Looked>>>>,
+    under_way: RefCell<HashMap<String, Flight<Looked>>>,
     answers: RefCell<HashMap<String, (Instant, Vec<IpAddr>, Duration)>>,
 }
 
@@ -43,29 +41,14 @@ impl Lookups {
         {
             return Ok((addresses.clone(), *took));
         }
-        match timeout(wait, self.joined(name)).await {
-            Err(_) => Err(LookupFailure::Timeout),
-            Ok(Err(failure)) => Err(failure),
-            Ok(Ok((addresses, took))) => {
-                self.answers.borrow_mut().insert(name.to_owned(), (Instant::now(), addresses.clone(), took));
-                Ok((addresses, took))
-            }
-        }
-    }
-
-    /// The lookup of this name that is under way, else a new one. It ends when nobody waits for it any more.
-    fn joined(&self, name: &str) -> Shared<LocalBoxFuture<'static, Looked>> {
-        let mut under_way = self.under_way.borrow_mut();
-        let running = under_way.get(name).and_then(WeakShared::upgrade).filter(|shared| shared.peek().is_none());
-        running.unwrap_or_else(|| {
-            let (start, asked) = (Instant::now(), name.to_owned());
-            let lookup = async move { unbounded(&asked).await.map(|addresses| (addresses, start.elapsed())) };
-            let shared = lookup.boxed_local().shared();
-            if let Some(weak) = shared.downgrade() {
-                under_way.insert(name.to_owned(), weak);
-            }
-            shared
-        })
+        let asked = name.to_owned();
+        let lookup = self.under_way.borrow_mut().entry(name.to_owned()).or_default().join(|| async move {
+            let start = Instant::now();
+            unbounded(&asked).await.map(|addresses| (addresses, start.elapsed()))
+        });
+        let (addresses, took) = timeout(wait, lookup).await.unwrap_or(Err(LookupFailure::Timeout))?;
+        self.answers.borrow_mut().insert(name.to_owned(), (Instant::now(), addresses.clone(), took));
+        Ok((addresses, took))
     }
 }
 
@@ -186,14 +169,5 @@ mod tests {
     async fn a_child_that_cannot_be_started_is_no_answer() {
         let missing = ask(Path::new("does/not/exist"), "localhost").await;
         assert!(matches!(missing, Err(LookupFailure::Unsupported(_))));
-    }
-
-    #[tokio::test]
-    async fn one_lookup_serves_all_that_wait_for_the_name() {
-        let lookups = Lookups::default();
-        let (one, two, other) = (lookups.joined("a.test"), lookups.joined("a.test"), lookups.joined("b.test"));
-        assert!(one.ptr_eq(&two) && !one.ptr_eq(&other));
-        drop((one, two));
-        assert!(lookups.under_way.borrow()["a.test"].upgrade().is_none(), "nobody waits for it any more");
     }
 }
