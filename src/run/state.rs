@@ -13,7 +13,7 @@ use crate::packet::{Host, Packet, PlaybookRef, Run, SCHEMA, Tool};
 use crate::probe::Cost;
 use crate::problem::Basis;
 use crate::request::{Mode, Request};
-use crate::sys::{Account, Change};
+use crate::sys::{Account, Change, local_zone};
 use crate::world::World;
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
@@ -70,7 +70,7 @@ impl<'a> State<'a> {
             world,
             watcher,
             began,
-            started_at: jiff::Zoned::now(),
+            started_at: jiff::Timestamp::now().to_zoned(local_zone()),
             account,
             seen: Board::default(),
             started: HashSet::new(),

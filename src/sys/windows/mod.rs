@@ -34,6 +34,11 @@ pub fn bundled_roots() -> Option<Vec<rustls::pki_types::CertificateDer<'static>>
     None
 }
 
+/// The time zone of this machine.
+pub fn local_zone() -> jiff::tz::TimeZone {
+    jiff::tz::TimeZone::system()
+}
+
 /// Waits until somebody asks the program to end.
 pub async fn interrupted() {
     let _ = tokio::signal::ctrl_c().await;
