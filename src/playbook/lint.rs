@@ -7,8 +7,9 @@ mod statement;
 mod text;
 
 use super::InputKind;
+use super::draft::{Draft, DraftCause, DraftCheck, Head};
 use super::mistake::{At, Kind, Mistake, Mistakes, shown};
-use super::parse::{Draft, DraftCause, DraftCheck, Head, Registry};
+use super::parse::Registry;
 use super::template::{self, variable};
 use crate::diagnosis::evidence::CASE_CHECK;
 use crate::observation::Facts;

@@ -1,8 +1,8 @@
 //! Whether the checks can be put in an order.
 
 use super::Lint;
+use crate::playbook::draft::{DraftCheck, Fill};
 use crate::playbook::mistake::{At, Kind, Mistake};
-use crate::playbook::parse::{DraftCheck, Fill};
 use crate::playbook::template;
 use std::collections::{BTreeMap, BTreeSet};
 

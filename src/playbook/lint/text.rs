@@ -3,8 +3,8 @@
 use super::{Lint, is_open, properties};
 use crate::diagnosis::evidence::CASE_CHECK;
 use crate::playbook::InputKind;
+use crate::playbook::draft::{Fill, PlacedText};
 use crate::playbook::mistake::{At, Kind, Mistake, shown};
-use crate::playbook::parse::{Fill, PlacedText};
 use crate::playbook::template::{self, FIXED_ROOTS, OBSERVATION_NAMES, TARGET_NAMES, variable};
 
 impl Lint<'_> {

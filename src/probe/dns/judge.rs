@@ -1,10 +1,15 @@
 //! What the answers of one server mean. Pure: from what was asked and heard to code, certainty and one sentence.
 
-use super::ask::{Asked, Silent, Tcp, Word};
+pub(super) mod address;
+pub(super) mod wording;
+
+use self::address::{is_bogon, is_private, share_network};
+use self::wording::{answer_words, brief, list, milliseconds, refusal_words, silence_words};
+use super::asked::{Asked, Tcp, Word};
 use super::message::Answer;
 use crate::problem::Code;
 use crate::world::Failure;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// An answer is slow from here on: the bound that ChromeOS's network diagnostics use.
@@ -108,28 +113,6 @@ pub(super) fn invented(asked: &Asked) -> &[IpAddr] {
     }
 }
 
-/// An address that no public name should have: this network (RFC 1122), loopback, multicast, reserved (RFC 1112), and
-/// their like in IPv6. Private ranges are none: split-horizon answers are normal.
-pub(super) fn is_bogon(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => is_bogon_v4(address),
-        IpAddr::V6(address) => match address.to_ipv4_mapped() {
-            Some(mapped) => is_bogon_v4(mapped),
-            None => {
-                address == Ipv6Addr::UNSPECIFIED
-                    || address == Ipv6Addr::LOCALHOST
-                    || address.is_multicast()
-                    || address.is_unicast_link_local()
-            }
-        },
-    }
-}
-
-fn is_bogon_v4(address: Ipv4Addr) -> bool {
-    let first = address.octets()[0];
-    first == 0 || first == 127 || first >= 224 || address.is_link_local()
-}
-
 /// The types that stayed silent although the server answers, and those that failed with their code.
 pub(super) fn other_types(asked: &Asked) -> (Vec<String>, Vec<String>) {
     let mut silent = Vec::new();
@@ -177,20 +160,6 @@ fn silence(asked: &Asked, case: &Case) -> Judgement {
         _ => "",
     };
     Judgement::wrong(Code::DnsTimeout, silent.confirmed, format!("{}{tcp}{control}", silence_words(&silent, case)))
-}
-
-/// The sentence of a silence, also while it is only suspected.
-pub(super) fn silence_words(silent: &Silent, case: &Case) -> String {
-    let sibling = silent.sibling.map_or(String::new(), |sibling| {
-        format!(", while {} answered in {}", super::server_text(sibling.server), milliseconds(sibling.took))
-    });
-    format!(
-        "{} did not answer {} queries for {} in {:.1} s{sibling}",
-        case.server,
-        silent.queries,
-        case.name,
-        silent.waited.as_secs_f64()
-    )
 }
 
 /// The code of an explicit word that is not about the name.
@@ -242,33 +211,6 @@ fn refusal(asked: &Asked, word: &Word, case: &Case) -> Judgement {
         }
         None => Judgement::wrong(code, false, words),
     }
-}
-
-fn refusal_words(word: &Word, case: &Case) -> String {
-    let Case { server, name, .. } = case;
-    match word {
-        Word::Answer(answer) => format!("{server} answered the query for {name} with {}", answer.rcode),
-        Word::Garbage(why) => format!("{server} sent {why} to the query for {name}"),
-        Word::Failure(failure) => match failure_words(failure) {
-            Some(words) => format!("{server}: {words}"),
-            None => format!("{server} could not be asked ({failure:?})"),
-        },
-        Word::Silence | Word::Cut => format!("{server} did not answer the query for {name}"),
-    }
-}
-
-/// What the network said, in words for a ticket.
-fn failure_words(failure: &Failure) -> Option<&'static str> {
-    Some(match failure {
-        Failure::Refused => "nothing listens on its DNS port (ICMP port unreachable)",
-        Failure::NetworkUnreachable => "its network is unreachable",
-        Failure::HostUnreachable => "the host is unreachable",
-        Failure::Prohibited => "a filter on the way forbids the query (ICMP prohibited)",
-        Failure::TimeExceeded => "the query's hop limit ran out on the way",
-        Failure::NoSource => "this machine has no source address for it",
-        Failure::LocalDenied => "this machine itself does not let the query out (operation not permitted)",
-        _ => return None,
-    })
 }
 
 fn no_such_name(asked: &Asked, case: &Case) -> Judgement {
@@ -430,65 +372,6 @@ fn differing(asked: &Asked, addresses: &[IpAddr], case: &Case, words: &str) -> O
     }
     let text = format!("{words}, but {} gives {}", other.server, list(&other.addresses));
     Some((Code::DnsAnswerDiffers, false, text))
-}
-
-/// Whether two answers have a network in common, /24 or /48: the usual size of one announcement.
-pub(super) fn share_network(left: &[IpAddr], right: &[IpAddr]) -> bool {
-    left.iter().any(|one| right.iter().any(|other| network(*one) == network(*other)))
-}
-
-fn network(address: IpAddr) -> (bool, [u8; 6]) {
-    let mut bytes = [0; 6];
-    match address {
-        IpAddr::V4(address) => bytes[..3].copy_from_slice(&address.octets()[..3]),
-        IpAddr::V6(address) => bytes.copy_from_slice(&address.octets()[..6]),
-    }
-    (address.is_ipv4(), bytes)
-}
-
-/// RFC 1918, RFC 6598 and RFC 4193.
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => {
-            let [first, second, ..] = address.octets();
-            address.is_private() || first == 100 && (64..128).contains(&second)
-        }
-        IpAddr::V6(address) => address.is_unique_local(),
-    }
-}
-
-fn answer_words(asked: &Asked, addresses: &[IpAddr], case: &Case) -> String {
-    let took = asked.took.map_or(String::new(), |took| format!(" in {}", milliseconds(took)));
-    let what = match (addresses, records(asked).as_slice()) {
-        ([], []) => "without an address".to_owned(),
-        ([], [one]) => format!("with `{one}`"),
-        ([], many) => format!("with {} records", many.len()),
-        (addresses, _) => format!("with {}", list(addresses)),
-    };
-    format!("{} answered {} {what}{took}", case.server, case.name)
-}
-
-fn brief(word: &Word) -> String {
-    match word {
-        Word::Answer(answer) if !answer.addresses.is_empty() => list(&answer.addresses),
-        Word::Answer(answer) => answer.rcode.clone(),
-        _ => "nothing".to_owned(),
-    }
-}
-
-/// At most two addresses, and how many more there are.
-fn list(addresses: &[IpAddr]) -> String {
-    let shown: Vec<String> = addresses.iter().take(2).map(IpAddr::to_string).collect();
-    match addresses.len().saturating_sub(2) {
-        0 => shown.join(" and "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
-}
-
-/// A time for people: whole milliseconds, or tenths where it is short.
-pub(super) fn milliseconds(took: Duration) -> String {
-    let took = took.as_secs_f64() * 1000.0;
-    if took < 10.0 { format!("{took:.1} ms") } else { format!("{took:.0} ms") }
 }
 
 #[cfg(test)]

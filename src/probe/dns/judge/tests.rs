@@ -1,7 +1,7 @@
 //! Tables of answers and what they mean.
 
-use super::super::ask::Sibling;
 use super::*;
+use crate::probe::dns::asked::{Sibling, Silent};
 
 fn answer(rcode: &str, addresses: &[&str]) -> Word {
     Word::Answer(Answer {
