@@ -2,11 +2,12 @@
 
 use crate::certificates::Certificates;
 use crate::harness::{End, Mode, Report};
+use crate::measure::Measured;
 use crate::network::{self, Lab};
 use crate::proof::Eyes;
 use crate::scene::{Certificate, Scene, Speaks};
 use crate::world::World;
-use crate::{machine, servers, worlds};
+use crate::{machine, promises, reference, servers, worlds};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,6 +37,7 @@ pub fn main(name: &str, mode: Mode) -> ExitCode {
     match mode {
         Mode::Judge => tell(&judge(&world, &standing)),
         Mode::Prove => tell(&prove(&world, &standing, 0.0)),
+        Mode::Reference => tell(&refer(&world, &standing)),
         Mode::Show => show(&world, &standing),
         Mode::Shell => shell(&world, &standing),
     }
@@ -90,7 +92,8 @@ fn judge(world: &World, standing: &Standing) -> Report {
         Ok(packet) => packet,
         Err(error) => return Report::failed(not_json(world, &line, &outcome, &error), seconds),
     };
-    let mut differences = world.expect.differences(&packet);
+    let measured = Measured::new(world, &packet, outcome.took.as_millis() as u64);
+    let mut differences = measured.wrong.clone();
     if outcome.took > limit {
         differences.push(format!("time: {seconds:.2} s, expected at most {:.2} s", limit.as_secs_f64()));
     }
@@ -101,10 +104,25 @@ fn judge(world: &World, standing: &Standing) -> Report {
     if !outcome.stderr.is_empty() {
         differences.push(format!("standard error should be empty: {}", excerpt(&outcome.stderr)));
     }
-    if differences.is_empty() {
-        return prove(world, standing, seconds);
+    differences.extend(promises::broken(&outcome.stdout));
+    let report = if differences.is_empty() {
+        prove(world, standing, seconds)
+    } else {
+        Report::failed(explain(world, &line, standing, &differences, &packet), seconds)
+    };
+    Report { measured: Some(Box::new(measured)), ..report }
+}
+
+/// Runs the reference script and tells what it said.
+fn refer(world: &World, standing: &Standing) -> Report {
+    let _ = standing.lab.started.set(Instant::now());
+    match reference::run(world, &standing.scene) {
+        Ok((said, text)) => {
+            let report = Report::new(End::Passed, text, said.took_ms as f64 / 1000.0);
+            Report { reference: Some(said), ..report }
+        }
+        Err(error) => Report::failed(error, 0.0),
     }
-    Report::failed(explain(world, &line, standing, &differences, &packet), seconds)
 }
 
 fn exit_code(status: &str) -> i32 {
@@ -120,7 +138,7 @@ fn prove(world: &World, standing: &Standing, seconds: f64) -> Report {
     let eyes = Eyes::new(&standing.lab, standing.certificates.root());
     let _ = standing.lab.started.set(Instant::now());
     match (world.proof)(&eyes) {
-        Ok(()) => Report { end: End::Passed, text: String::new(), seconds },
+        Ok(()) => Report::new(End::Passed, "", seconds),
         Err(error) => Report::failed(format!("the lab itself, the world is not what it says: {error}"), seconds),
     }
 }
