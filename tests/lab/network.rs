@@ -120,6 +120,7 @@ impl Lab {
         add_address(&self.gateway, "wan0", ip(GATEWAY_FAR), 24)?;
         let mut addresses: BTreeSet<IpAddr> = scene.services.iter().map(|service| service.at.ip()).collect();
         addresses.extend(scene.resolvers.iter().map(|resolver| resolver.address));
+        addresses.extend(scene.daemon_addresses());
         // A port that nobody serves is closed, not silent: the web server's addresses exist in any case.
         addresses.extend([crate::scene::WEB, crate::scene::SECOND_WEB, crate::scene::PROXY].map(ip));
         for address in addresses.iter().filter(|address| address.is_ipv4() && far_away(address)) {

@@ -8,6 +8,7 @@
 //!                                                                       .123 time
 //! ```
 
+use crate::daemon::Daemon;
 use crate::wire::Wire;
 use std::net::{IpAddr, SocketAddr};
 
@@ -66,6 +67,8 @@ pub struct Scene {
     pub names: Vec<(String, Name)>,
     /// The servers beyond the gateway.
     pub services: Vec<Service>,
+    /// Real server programs beyond the gateway.
+    pub daemons: Vec<Daemon>,
     /// Routes of the far side, beside the one back to the LAN.
     pub far_routes: Vec<Route>,
     /// Addresses of the second machine on the LAN.
@@ -284,6 +287,8 @@ pub enum Page {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Certificate {
     Good,
+    /// Issued an hour ago.
+    Fresh,
     Expired,
     NotYetValid,
     WrongName,
@@ -347,6 +352,7 @@ impl Scene {
                 name("proxy.example.test", &[PROXY]),
                 name("time.example.test", &[TIME]),
                 name("nobody.example.test", &[NOBODY]),
+                name("office.example.test", &["198.51.100.30"]),
                 name("far.example.test", &["203.0.113.10"]),
                 name("six.example.test", &[WEB, WEB_SIX]),
             ],
@@ -358,6 +364,7 @@ impl Scene {
                 service(PROXY, 3128, Speaks::Proxy(ProxyMood::Works)),
                 service(TIME, 123, Speaks::Time),
             ],
+            daemons: Vec::new(),
             far_routes: Vec::new(),
             sibling: vec![ip(SIBLING)],
             six: false,
