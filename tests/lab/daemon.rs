@@ -198,6 +198,9 @@ pub fn become_daemon(arguments: &[String]) -> Result<(), String> {
         mount(Some(own.as_str()), shared, None::<&str>, MsFlags::MS_BIND, None::<&str>)
             .map_err(|error| format!("{shared}: {error}"))?;
     }
+    // squid's shared memory has the same name in every world.
+    mount(Some("tmpfs"), "/dev/shm", Some("tmpfs"), MsFlags::empty(), None::<&str>)
+        .map_err(|error| format!("/dev/shm: {error}"))?;
     let mut command = std::process::Command::new(program);
     Err(format!("{program}: {}", command.args(rest).current_dir(folder).exec()))
 }
@@ -205,7 +208,7 @@ pub fn become_daemon(arguments: &[String]) -> Result<(), String> {
 /// Waits until the daemon listens everywhere it should.
 fn await_ports(lab: &Lab, daemon: &Daemon, mut child: Child) -> Result<(), String> {
     let began = Instant::now();
-    for port in daemon.listens.iter().copied() {
+    for &port in &daemon.listens {
         while !lab.far.call(async move { port.is_open() }) {
             if let Ok(Some(status)) = child.try_wait() {
                 return Err(format!("ended with {status}"));
