@@ -118,13 +118,20 @@ impl Target {
         if let Ok(address) = text.trim_matches(['[', ']']).parse::<std::net::IpAddr>() {
             return Ok(Self::host_target(text, address.to_string(), true, None));
         }
+        if let Some((scheme, _)) = text.split_once(":/")
+            && SCHEMES.iter().any(|(name, ..)| scheme.eq_ignore_ascii_case(name))
+        {
+            // Taken as host and path it would accuse a host of that name.
+            return Err(TargetError::Unreadable { text: shown(text), why: format!("`{scheme}:` needs two slashes") });
+        }
         let parsed = parse_url(text, &format!("http://{text}"))?;
         let (host, is_address) = host_of(text, &parsed)?;
-        if parsed.path() != "/" || parsed.query().is_some() {
+        if parsed.path() != "/" || parsed.query().is_some() || parsed.fragment().is_some() {
             // People paste `intranet/wiki` for a page: treat it as the page it is in a browser.
             return Self::parse(&format!("https://{text}"));
         }
         match explicit_port(text) {
+            Some(0) => Err(TargetError::Unreadable { text: shown(text), why: "port 0 is none".to_owned() }),
             Some(port) => {
                 let mut target = Self::host_target(text, host, is_address, Some(port));
                 target.scheme = "tcp".to_owned();
@@ -167,7 +174,13 @@ fn parse_url(text: &str, url: &str) -> Result<Url, TargetError> {
 
 fn host_of(text: &str, url: &Url) -> Result<(String, bool), TargetError> {
     match url.host() {
-        Some(Host::Domain(name)) if !name.is_empty() => Ok((name.trim_end_matches('.').to_owned(), false)),
+        Some(Host::Domain(name)) => {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            if name.split('.').any(str::is_empty) {
+                return Err(TargetError::NoHost { text: shown(text) });
+            }
+            Ok((name.to_owned(), false))
+        }
         Some(Host::Ipv4(address)) => Ok((address.to_string(), true)),
         Some(Host::Ipv6(address)) => Ok((address.to_string(), true)),
         _ => Err(TargetError::NoHost { text: shown(text) }),
@@ -233,7 +246,19 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong() {
-        for text in ["", "   ", "gopher://x", "http://", "tcp://host", "host:99999", "a b c", "http://[::1"] {
+        for text in [
+            "",
+            "   ",
+            "gopher://x",
+            "http://",
+            "tcp://host",
+            "host:99999",
+            "a b c",
+            "http://[::1",
+            "..",
+            "host:0",
+            "https:/a.test",
+        ] {
             assert!(Target::parse(text).is_err(), "{text}");
         }
     }

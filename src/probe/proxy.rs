@@ -185,8 +185,14 @@ fn differ(choices: &[Choice]) -> bool {
 fn common_facts(settings: &ProxySettings, target: &Url) -> Facts {
     Facts {
         target: shown(target),
-        case_conflict: choice::case_conflict(settings).map(|(one, other)| format!("{one}, but {other}")),
-        settings: settings.settings.iter().take(LIST_LIMIT).map(choice::describe).collect(),
+        case_conflict: choice::case_conflict(settings)
+            .map(|(one, other)| format!("{}, but {}", bounded(&one), bounded(&other))),
+        settings: settings
+            .settings
+            .iter()
+            .take(LIST_LIMIT)
+            .map(|setting| bounded(&choice::describe(setting)))
+            .collect(),
         unread: settings.unread.iter().take(LIST_LIMIT).map(|source| bounded(source)).collect(),
         ..Facts::default()
     }

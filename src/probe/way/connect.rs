@@ -37,10 +37,16 @@ pub struct Proxy {
     pub port: u16,
 }
 
+/// Characters of the longest name with a final dot (RFC 1035 section 2.3.4) or of an address in brackets.
+const LONGEST_HOST: usize = 255;
+
 impl Proxy {
     /// Reads `host:port` or a URL, as programs read their settings.
     pub fn parse(text: &str) -> Result<Proxy, String> {
         let endpoint = ProxyEndpoint::parse(text, 80).map_err(|_| "it is not a proxy address".to_owned())?;
+        if endpoint.host.to_string().len() > LONGEST_HOST {
+            return Err("its host is longer than a name can be".to_owned());
+        }
         Ok(Proxy::of(&endpoint))
     }
 
@@ -52,7 +58,8 @@ impl Proxy {
             Some(ProxyScheme::Socks5 | ProxyScheme::Socks5h) => Kind::Socks5,
             _ => Kind::Http,
         };
-        let host = endpoint.host.to_string();
+        // A script may name one that is longer than any name: it fails cut as it does whole.
+        let host: String = endpoint.host.to_string().chars().take(LONGEST_HOST).collect();
         Proxy { kind, host: host.trim_matches(['[', ']']).to_owned(), port: endpoint.port }
     }
 
