@@ -159,7 +159,22 @@ async fn secure(
     let round_trip = dialled.connection.took;
     let wish = Wish { host: &proxy.host, alpn: &[], trust: &trust, clock_offset_ms: None, round_trip, until };
     let address = dialled.address;
-    shake(dialled.connection.stream, &again(network, address), &wish, suspect).await.result
+    let suspect = |trouble| suspect(of_the_proxy(proxy, trouble));
+    let shaken = shake(dialled.connection.stream, &again(network, address), &wish, &suspect).await;
+    shaken.result.map_err(|trouble| of_the_proxy(proxy, trouble))
+}
+
+/// What a handshake with the proxy itself says of the proxy. Troubles of its certificate and of its version keep their
+/// code: they are repaired as those of any server are.
+fn of_the_proxy(proxy: &Proxy, trouble: Trouble) -> Trouble {
+    let code = match trouble.code {
+        Some(Code::TlsTimeout) => Code::ProxyNoAnswer,
+        Some(Code::TlsReset) => Code::ProxyReset,
+        Some(Code::TlsNotTls) => Code::ProxyNotAProxy,
+        _ => return trouble,
+    };
+    let summary = format!("the proxy {proxy}: {}", trouble.summary);
+    Trouble { code: Some(code), summary, ..trouble }
 }
 
 /// Opens a further plain connection to `address`.
@@ -407,6 +422,21 @@ fn socks_refusal(proxy: &Proxy, host: &str, port: u16, error: &SocksError) -> (A
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_handshake_that_fails_accuses_the_proxy() {
+        let proxy = Proxy::parse("https://proxy.test").unwrap();
+        for (handshake, code) in [
+            (Code::TlsNotTls, Code::ProxyNotAProxy),
+            (Code::TlsTimeout, Code::ProxyNoAnswer),
+            (Code::TlsReset, Code::ProxyReset),
+            (Code::TlsExpired, Code::TlsExpired),
+        ] {
+            let trouble = of_the_proxy(&proxy, Trouble::new(handshake, "what was seen"));
+            assert_eq!(trouble.code, Some(code));
+            assert!(trouble.summary.contains("what was seen"), "{}", trouble.summary);
+        }
+    }
 
     #[test]
     fn proxies_are_read_as_programs_read_them() {

@@ -193,4 +193,19 @@ pub const WORLDS: &[World] = &[
         },
         ..WORLD
     },
+    World {
+        // The program under test must not run into the limit by itself and then complain of it.
+        name: "real-unbound-limits-its-rate",
+        says: "it works, I only wanted to see",
+        fault: |scene| {
+            one_resolver(scene);
+            let names = scene.known_to_dnsmasq();
+            scene.dnsmasq(SECOND_RESOLVER, &names);
+            let lines = " ip-ratelimit: 30\n ip-ratelimit-factor: 0\n";
+            scene.unbound(RESOLVER, &format!("{lines}forward-zone:\n name: \".\"\n forward-addr: {SECOND_RESOLVER}"));
+        },
+        proof: |eyes| eyes.resolves(RESOLVER, "www.example.test", WEB),
+        expect: HEALTHY,
+        ..WORLD
+    },
 ];

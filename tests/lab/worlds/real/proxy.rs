@@ -118,4 +118,18 @@ pub const WORLDS: &[World] = &[
         expect: Expect { innocent: BELOW, ..fault(&["proxy"], &["proxy.denied"], PROXY_OR_SITE) },
         ..WORLD
     },
+    World {
+        name: "real-squid-redirects-a-tunnel-to-a-block-page",
+        says: "this one site gives an error",
+        fault: |scene| {
+            office(
+                scene,
+                "acl shop dstdomain www.example.test\ndeny_info 302:http://blocked.example.test/%u shop\n\
+                 http_access deny shop\nhttp_access allow all",
+            );
+        },
+        proof: |eyes| eyes.proxy_says("302"),
+        expect: Expect { innocent: BELOW, ..fault(&["proxy"], &["proxy.denied"], PROXY_OR_SITE) },
+        ..WORLD
+    },
 ];

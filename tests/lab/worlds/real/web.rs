@@ -175,4 +175,36 @@ pub const WORLDS: &[World] = &[
         expect: http(&["http.not_found"]),
         ..WORLD
     },
+    World {
+        // A second request within the second would be turned away, and the person makes one.
+        name: "real-nginx-limits-its-rate",
+        says: "it works, I only wanted to see",
+        fault: |scene| {
+            let limit = "limit_req_zone $binary_remote_addr zone=each:1m rate=30r/m;\n";
+            let server = format!(
+                "{limit}server {{ listen {AT} ssl; ssl_certificate {{folder}}/Good.pem;\n\
+                 ssl_certificate_key {{folder}}/Good.key; limit_req zone=each burst=1 nodelay;\n{WELCOME}\n}}"
+            );
+            scene.nginx(&[AT], &[Certificate::Good], &server);
+        },
+        expect: HEALTHY,
+        ..WORLD
+    },
+    World {
+        name: "real-nginx-withholds-for-legal-reasons",
+        says: "the film does not play here",
+        fault: |scene| scene.secure_nginx(Certificate::Good, "location / { return 451; }"),
+        proof: |eyes| eyes.page(AT, NAME, "451"),
+        expect: http(&["http.forbidden"]),
+        ..WORLD
+    },
+    World {
+        name: "real-nginx-asked-in-plain-text-on-443",
+        says: "the link in the manual says bad request",
+        run: ("one-site-fails", "http://www.example.test:443/"),
+        fault: |scene| scene.secure_nginx(Certificate::Good, WELCOME),
+        proof: |eyes| eyes.hears(AT, b"GET / HTTP/1.0\r\n\r\n", b" 400 "),
+        expect: http(&["http.client_error"]),
+        ..WORLD
+    },
 ];
