@@ -221,6 +221,7 @@ fn proxy_settings() {
 fn time() {
     const WAIT: Duration = Duration::from_millis(200);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
+    let network = RealNetwork::default();
     let server = runtime.block_on(tokio::net::UdpSocket::bind("127.0.0.1:0")).expect("the loopback is there");
     let at = server.local_addr().expect("it is bound");
     let mut good = vec![0x24, 1, 0, 0xec];
@@ -239,7 +240,7 @@ fn time() {
                 }
                 let _ = server.send_to(&bytes, from).await;
             };
-            let (told, ()) = tokio::join!(RealNetwork.time(at, WAIT), answer);
+            let (told, ()) = tokio::join!(network.time(at, WAIT), answer);
             if let Ok(told) = told {
                 assert!(told.offset_s.is_finite() && told.stratum > 0, "{told:?}");
             }
