@@ -480,6 +480,8 @@ async fn host(world: &World) -> Host {
         kernel: identity.kernel,
         architecture: identity.architecture,
         uptime_s: identity.uptime_s,
+        container: identity.container,
+        own_network: identity.own_network,
     }
 }
 

@@ -100,6 +100,8 @@ unsupported! {
     fn resolvers(&self) -> ResolverConfig;
     /// Entries of the hosts file.
     fn hosts(&self) -> Vec<HostsEntry>;
+    /// What network services announce to programs about the internet; empty where none does.
+    fn online_flags(&self) -> Vec<OnlineFlag>;
     /// Every proxy setting with its source, and what could not be read.
     fn proxies(&self) -> ProxySettings;
     /// Kernel settings that change how packets are treated, by name (`net.ipv4.conf.all.rp_filter`).

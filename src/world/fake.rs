@@ -79,6 +79,7 @@ struct Scenario {
     filter_rules: Option<Vec<sys::FilterRule>>,
     resolvers: Option<sys::ResolverConfig>,
     hosts: Option<Vec<sys::HostsEntry>>,
+    online_flags: Option<Vec<sys::OnlineFlag>>,
     proxies: Option<sys::ProxySettings>,
     kernel_settings: Option<BTreeMap<String, String>>,
     account: Option<sys::Account>,

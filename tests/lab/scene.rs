@@ -108,6 +108,8 @@ pub struct Client {
     pub settings: Vec<String>,
     /// Kernel settings beneath `net/`.
     pub kernel: Vec<(String, String)>,
+    /// Further files: path and text.
+    pub files: Vec<(&'static str, &'static str)>,
 }
 
 /// The router of the LAN.
@@ -137,6 +139,8 @@ pub struct Route {
 #[derive(Clone)]
 pub enum Way {
     Via(IpAddr),
+    /// Over several next hops side by side, each with its weight: most go where the weight is.
+    Shared(Vec<(IpAddr, u8)>),
     /// Over an interface without a next hop.
     Device(&'static str),
     /// A next hop that is reached over the interface though it is in no subnet of it.
@@ -462,6 +466,7 @@ impl Client {
             full_disks: Vec::new(),
             settings: Vec::new(),
             kernel: Vec::new(),
+            files: Vec::new(),
         }
     }
 }

@@ -7,6 +7,7 @@ mod bounded;
 mod change;
 mod clock;
 mod command;
+mod container;
 mod error_queue;
 mod filesystem;
 mod filter;
@@ -14,6 +15,7 @@ mod link;
 mod log;
 mod neighbour;
 mod netlink;
+mod online;
 mod process;
 mod proxy;
 mod radio;
@@ -101,6 +103,10 @@ impl Machine for LocalMachine {
 
     async fn hosts(&self) -> Known<Vec<HostsEntry>> {
         resolver::hosts().await
+    }
+
+    async fn online_flags(&self) -> Known<Vec<OnlineFlag>> {
+        online::online_flags().await
     }
 
     async fn proxies(&self) -> Known<ProxySettings> {

@@ -129,6 +129,9 @@ impl Machine for FakeMachine {
     async fn hosts(&self) -> Known<Vec<HostsEntry>> {
         self.fact("hosts", &self.scenario.hosts)
     }
+    async fn online_flags(&self) -> Known<Vec<OnlineFlag>> {
+        self.fact("online_flags", &self.scenario.online_flags)
+    }
     async fn proxies(&self) -> Known<ProxySettings> {
         self.fact("proxies", &self.scenario.proxies)
     }
