@@ -129,6 +129,7 @@ problems! {
     DnsLookupSlow "dns.lookup_slow" Dns Quality Answer false "programs wait long for the name";
 
     ProxyBadSetting "proxy.bad_setting" Proxy Integrity State false "a proxy setting is not usable";
+    ProxyDiffersForUser "proxy.differs_for_user" Proxy Quality State false "the logged-on person's programs use another proxy than this account";
     ProxyConflict "proxy.conflict" Proxy Integrity State false "proxy settings contradict each other";
     ProxyNameUnresolved "proxy.name_unresolved" Proxy Reachability Answer false "the proxy's name does not resolve";
     ProxyTimeout "proxy.timeout" Proxy Reachability Silence false "the proxy does not answer";

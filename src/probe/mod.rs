@@ -24,6 +24,7 @@ pub mod lookup;
 pub mod mtu;
 pub mod neighbour;
 pub mod online;
+pub mod person;
 pub mod portal;
 pub mod process;
 pub mod proxy;
@@ -219,6 +220,7 @@ pub const PROBES: &[&Probe] = &[
     &clock::PROBE,
     // what is spoken
     &proxy::PROBE,
+    &person::PROBE,
     &tls::PROBE,
     &http::PROBE,
     &portal::PROBE,

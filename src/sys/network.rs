@@ -295,3 +295,13 @@ pub struct OnlineFlag {
     /// Whether programs read it as online; none where the service does not know.
     pub online: Option<bool>,
 }
+
+/// The proxy settings of somebody who is logged on.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PersonProxies {
+    /// The account's name.
+    pub user: String,
+    pub uid: u32,
+    pub proxies: ProxySettings,
+}

@@ -81,6 +81,7 @@ struct Scenario {
     hosts: Option<Vec<sys::HostsEntry>>,
     online_flags: Option<Vec<sys::OnlineFlag>>,
     proxies: Option<sys::ProxySettings>,
+    proxies_of_people: Option<Vec<sys::PersonProxies>>,
     kernel_settings: Option<BTreeMap<String, String>>,
     account: Option<sys::Account>,
     identity: Option<sys::Identity>,

@@ -109,7 +109,7 @@ pub struct Client {
     /// Kernel settings beneath `net/`.
     pub kernel: Vec<(String, String)>,
     /// Further files: path and text.
-    pub files: Vec<(&'static str, &'static str)>,
+    pub files: Vec<(&'static str, String)>,
 }
 
 /// The router of the LAN.

@@ -16,6 +16,7 @@ mod log;
 mod neighbour;
 mod netlink;
 mod online;
+mod people;
 mod process;
 mod proxy;
 mod radio;
@@ -116,6 +117,10 @@ impl Machine for LocalMachine {
 
     async fn proxies(&self) -> Known<ProxySettings> {
         proxy::proxies().await
+    }
+
+    async fn proxies_of_people(&self) -> Known<Vec<PersonProxies>> {
+        people::proxies_of_people().await
     }
 
     async fn kernel_setting(&self, name: &str) -> Known<String> {

@@ -135,6 +135,9 @@ impl Machine for FakeMachine {
     async fn proxies(&self) -> Known<ProxySettings> {
         self.fact("proxies", &self.scenario.proxies)
     }
+    async fn proxies_of_people(&self) -> Known<Vec<PersonProxies>> {
+        self.fact("proxies_of_people", &self.scenario.proxies_of_people)
+    }
     async fn kernel_setting(&self, name: &str) -> Known<String> {
         let settings = self.fact("kernel_settings", &self.scenario.kernel_settings)?;
         settings.get(name).cloned().ok_or_else(|| Unknown::Failed(format!("no setting `{name}`")))
