@@ -73,6 +73,10 @@ const SCHEMES: &[(&str, u16, bool, bool)] = &[
     ("postgres", 5432, false, false),
 ];
 
+/// Protocols in which the server speaks first: on their own port one is expected although nobody named it, because a
+/// port that accepts and says nothing is no service. `tcp://host:22` asks for the port alone.
+const GREETERS: &[&str] = &["ssh", "smtp", "submission", "imap", "pop3", "ftp", "mysql"];
+
 /// Port of a bare host: what people mean by "the site" today.
 const BARE_HOST_PORT: u16 = 443;
 
@@ -134,14 +138,16 @@ impl Target {
             Some(0) => Err(TargetError::Unreadable { text: shown(text), why: "port 0 is none".to_owned() }),
             Some(port) => {
                 let mut target = Self::host_target(text, host, is_address, Some(port));
-                target.scheme = "tcp".to_owned();
+                let greeter = SCHEMES.iter().find(|(name, own, ..)| *own == port && GREETERS.contains(name));
+                target.scheme = greeter.map_or("tcp", |(name, ..)| name).to_owned();
                 Ok(target)
             }
             None => Ok(Self::host_target(text, host, is_address, None)),
         }
     }
 
-    /// A host alone is a web site, as in a browser's address bar; with a port it is that TCP port.
+    /// A host alone is a web site, as in a browser's address bar; with a port it is that TCP port, and what is spoken
+    /// there where the port is well known for a service that speaks first.
     fn host_target(text: &str, host: String, is_address: bool, port: Option<u16>) -> Target {
         let port_is_default = port.is_none();
         let port = port.unwrap_or(BARE_HOST_PORT);
@@ -219,7 +225,14 @@ mod tests {
             ("http://a.test:443/", "http", "a.test", 443, false),
             ("crm.example.test", "", "crm.example.test", 443, true),
             ("10.0.0.7:3389", "tcp", "10.0.0.7", 3389, false),
-            ("[2001:db8::1]:22", "tcp", "2001:db8::1", 22, false),
+            ("[2001:db8::1]:22", "ssh", "2001:db8::1", 22, false),
+            ("tcp://10.0.0.7:22", "tcp", "10.0.0.7", 22, false),
+            ("mail.test:25", "smtp", "mail.test", 25, false),
+            ("mail.test:587", "submission", "mail.test", 587, false),
+            ("mail.test:143", "imap", "mail.test", 143, false),
+            ("mail.test:110", "pop3", "mail.test", 110, false),
+            ("files.test:21", "ftp", "files.test", 21, false),
+            ("files.test:53", "tcp", "files.test", 53, false),
             ("2001:db8::1", "", "2001:db8::1", 443, true),
             ("udp://10.0.0.7:514", "udp", "10.0.0.7", 514, false),
             ("rdp://desk", "rdp", "desk", 3389, false),

@@ -176,8 +176,24 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
     join_all(roads.iter().take(PROXY_LIMIT).map(|road| walk(look, &target, road, &settings, &common))).await
 }
 
+/// Whether this choice of somebody else's programs takes them to the target.
+pub(super) async fn tried(look: &Look<'_>, target: &Url, choice: Choice) -> Result<(), Trouble> {
+    // What is suspected on the way is the other check's to show.
+    let quiet = Look { emit: &|_| {}, args: look.args.clone(), ..*look };
+    let road = road(&quiet, &Params::default(), target, choice).await;
+    match (road.trouble, &road.used) {
+        (Some(trouble), _) => Err(trouble),
+        (None, Used::Proxy(proxy)) => {
+            let mut facts = Facts { used: road.used.shown(), ..Facts::default() };
+            through(&quiet, target, proxy, &mut facts, &mut Via::default()).await.map(drop)
+        }
+        // Other checks try the direct way.
+        (None, _) => Ok(()),
+    }
+}
+
 /// A host is a target too: programs connect to it as to a page.
-fn target(text: &str) -> Result<Url, String> {
+pub(super) fn target(text: &str) -> Result<Url, String> {
     let text = text.trim();
     if text.is_empty() {
         return Err("no target was given".to_owned());

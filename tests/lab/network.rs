@@ -9,7 +9,7 @@ use nix::libc;
 use rtnetlink::packet_route::address::AddressHeaderFlags;
 use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkMessage, State};
 use rtnetlink::packet_route::route::RouteType;
-use rtnetlink::{LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
+use rtnetlink::{LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder, RouteNextHopBuilder};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -317,6 +317,14 @@ fn add_route(host: &Host, route: &Route) -> Result<(), String> {
     };
     builder = match &route.way {
         Way::Via(hop) => via(builder, *hop)?,
+        Way::Shared(hops) => {
+            let hop = |(hop, weight): &(IpAddr, u8)| {
+                // The kernel counts a weight from zero (rtnetlink(7), `rtnh_hops`).
+                RouteNextHopBuilder::new_ipv4().via((*hop).into()).map(|next| next.weight(weight - 1).build())
+            };
+            let hops = hops.iter().map(hop).collect::<Result<Vec<_>, _>>();
+            builder.multipath(hops.map_err(|error| wrong(format!("{error:?}")))?)
+        }
         Way::Device(name) => builder.output_interface(index(host, name)?),
         Way::OnLink(hop, name) => via(builder.onlink().output_interface(index(host, name)?), *hop)?,
         Way::Blackhole => builder.kind(RouteType::BlackHole),

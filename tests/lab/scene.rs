@@ -111,6 +111,8 @@ pub struct Client {
     pub settings: Vec<String>,
     /// Kernel settings beneath `net/`.
     pub kernel: Vec<(String, String)>,
+    /// Further files: path and text.
+    pub files: Vec<(&'static str, String)>,
 }
 
 /// The router of the LAN.
@@ -140,6 +142,8 @@ pub struct Route {
 #[derive(Clone)]
 pub enum Way {
     Via(IpAddr),
+    /// Over several next hops side by side, each with its weight: most go where the weight is.
+    Shared(Vec<(IpAddr, u8)>),
     /// Over an interface without a next hop.
     Device(&'static str),
     /// A next hop that is reached over the interface though it is in no subnet of it.
@@ -469,6 +473,7 @@ impl Client {
             full_disks: Vec::new(),
             settings: Vec::new(),
             kernel: Vec::new(),
+            files: Vec::new(),
         }
     }
 }
