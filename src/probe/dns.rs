@@ -17,7 +17,7 @@ pub use asked::Tcp;
 pub use facts::DnsFacts;
 pub use words::Words;
 
-use super::{Cost, Look, Probe, accepts, schema_of};
+use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Outcome};
 use crate::problem::Code;
@@ -63,6 +63,8 @@ pub const PROBE: Probe = Probe {
         NXDOMAIN is final (RFC 8020). After a first answer two more queries show a server that answers only some; a \
         lost one is followed by six more. No rights are needed. Where a local stub (127.0.0.53) is in use, the servers \
         behind it are asked too. Sources: RFC 1035 section 4.2.1, RFC 2308, RFC 6298, RFC 6891, RFC 7766, RFC 8020.",
+    contacts: Contacts::named(&["name", "servers", "compare", "control_name"])
+        .and_unless("servers", "the configured resolvers"),
     codes: &[
         Code::DnsTimeout,
         Code::DnsPortClosed,

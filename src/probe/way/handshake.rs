@@ -25,6 +25,24 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+/// What a handshake can end in.
+pub const CODES: &[Code] = &[
+    Code::TlsExpired,
+    Code::TlsNotYetValid,
+    Code::TlsName,
+    Code::TlsUnknownIssuer,
+    Code::TlsSelfSigned,
+    Code::TlsMissingIntermediate,
+    Code::TlsIntercepted,
+    Code::TlsRevoked,
+    Code::TlsInvalid,
+    Code::TlsOldProtocol,
+    Code::TlsNotTls,
+    Code::TlsAlert,
+    Code::TlsTimeout,
+    Code::TlsReset,
+];
+
 /// With no round trip known, one second (RFC 8961 section 4); the handshake is one flight.
 const QUIET_AT_LEAST: Duration = Duration::from_secs(1);
 
