@@ -12,6 +12,7 @@ pub mod exchange;
 pub mod handshake;
 pub mod legacy;
 pub mod name;
+mod recorder;
 pub mod script;
 pub mod tap;
 pub mod trust;
