@@ -271,7 +271,7 @@ mod tests {
             (playbook(), what("one-site-fails", None, &[]), none.clone(), "needs `target`: Which address fails?"),
             (playbook(), what("one-site-fails", Some("gopher://x"), &[]), none.clone(), "`gopher` is not a scheme"),
             (playbook(), what("one-site-fails", Some("ht!tp://x y"), &[]), none.clone(), "`ht!tp` is not a scheme"),
-            (playbook(), what("one-site-fails", Some(" "), &[]), none.clone(), "the target is empty"),
+            (playbook(), what("one-site-fails", Some(" "), &[]), none.clone(), "an empty text is no target"),
             (playbook(), given.clone(), set("targt"), "did you mean `target`?"),
             (playbook(), given.clone(), answer, "asks no question `mood`"),
             (plain, what("this-machine", Some("crm.test"), &[]), none, "takes no target"),

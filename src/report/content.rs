@@ -212,15 +212,11 @@ fn ladder(packet: &Packet) -> Vec<Rung> {
 }
 
 /// Why a rung has its word, short enough to be taken in at a glance. What is blamed is told above the ladder and below
-/// it, so its rung only names the culprit.
+/// it, so its rung only has the title.
 fn reason(finding: &Finding, packet: &Packet) -> String {
     let verdict = &packet.verdict;
     let blamed = finding.status == FindingStatus::Problem && verdict.layer == Some(finding.layer);
-    let text = match &verdict.culprit {
-        Some(culprit) if blamed && !culprit.is_empty() => culprit,
-        _ if blamed => &verdict.title,
-        _ => &finding.summary,
-    };
+    let text = if blamed { &verdict.title } else { &finding.summary };
     shorten(text.strip_prefix(COULD_NOT_BE_CHECKED).unwrap_or(text), LONGEST_REASON).into_owned()
 }
 

@@ -30,8 +30,13 @@ fn after_the_request(stream: &mut TcpStream) -> std::io::Result<()> {
 /// Runs the probe against the server, and holds what every ending must hold.
 #[track_caller]
 fn look(probe: &str, url: &str) -> Ended {
+    look_with(probe, url, &[])
+}
+
+#[track_caller]
+fn look_with(probe: &str, url: &str, more: &[&str]) -> Ended {
     let began = Instant::now();
-    let ended = Call::new(&["probe", probe, url, "--deadline", "8s"]).end();
+    let ended = Call::new(&[&["probe", probe, url, "--deadline", "8s"], more].concat()).end();
     assert!(began.elapsed() < LONGEST, "{probe} took {:?}", began.elapsed());
     assert!((0..=3).contains(&ended.exit), "{}", ended.exit);
     assert_eq!(ended.stderr, "");
@@ -88,7 +93,7 @@ fn control_characters_do_not_reach_the_screen() {
         std::thread::sleep(Duration::from_secs(2));
         Ok(())
     });
-    let greeting = look("greeting", &format!("ssh://127.0.0.1:{port}"));
+    let greeting = look_with("greeting", &format!("127.0.0.1:{port}"), &["--set", "scheme=ssh"]);
     assert!(greeting.stdout.contains("gnp.exe"), "{}", greeting.stdout);
     let port = serve(|stream| {
         after_the_request(stream)?;
