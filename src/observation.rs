@@ -187,6 +187,10 @@ pub struct Observation {
     pub attached: Vec<Evidence>,
 }
 
+/// Characters of a subject that are kept: a name of the greatest length (253, RFC 1035 section 2.3.4) with scheme and
+/// port. Subjects may come from settings that strangers wrote.
+const SUBJECT_LIMIT: usize = 300;
+
 impl Observation {
     /// An observation with nothing in it yet. Times and context are filled in by the run.
     pub fn new(
@@ -197,7 +201,8 @@ impl Observation {
         outcome: Outcome,
         summary: String,
     ) -> Self {
-        let id = match subject {
+        let subject: Option<String> = subject.map(|subject| subject.chars().take(SUBJECT_LIMIT).collect());
+        let id = match &subject {
             Some(subject) => format!("{probe}.{check}[{subject}]"),
             None => format!("{probe}.{check}"),
         };
@@ -205,7 +210,7 @@ impl Observation {
             id,
             check: check.to_owned(),
             probe: probe.to_owned(),
-            subject: subject.map(str::to_owned),
+            subject,
             layer,
             outcome,
             code: None,

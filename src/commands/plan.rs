@@ -136,6 +136,7 @@ fn class(probe: &str) -> Option<&'static str> {
         "dns" => "the configured resolvers",
         "lookup" => "whom the system's own name service asks",
         "proxy" => "the configured proxies and the PAC file",
+        "person" => "the proxies of who is logged on, and their PAC file",
         "http" | "portal" => "its proxy, and where it redirects to",
         "trace" | "mtu" => "the hops on the way",
         "clock" => "the configured time servers",

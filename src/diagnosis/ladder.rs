@@ -80,8 +80,11 @@ fn only_read<'a>(seen: &[usize], verdict: &Verdict, evidence: &Evidence<'a>) -> 
 }
 
 /// Whether an observation speaks for its layer as a whole. A gateway that answers says nothing of what lies beyond it,
-/// and this machine's own address nothing of the way.
+/// this machine's own address nothing of the way, and a port that is closed as it must be nothing of the target's.
 fn speaks_for_layer(observation: &Observation) -> bool {
+    if observation.probe == crate::probe::closed::PROBE.name {
+        return false;
+    }
     let fact = |name: &str| observation.facts.get(name).and_then(|value| value.as_str());
     let gateway = fact("role") == Some("gateway");
     let own = fact("address").and_then(|text| text.parse::<std::net::IpAddr>().ok()).is_some_and(|ip| ip.is_loopback());

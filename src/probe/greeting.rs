@@ -77,6 +77,8 @@ pub struct GreetingFacts {
     first_bytes: Option<String>,
     /// How it ended where nothing came: `timeout`, `closed` or `reset`.
     error: Option<&'static str>,
+    /// Whether encryption begins later in this protocol (STARTTLS or its like), so that it was not looked at.
+    tls_later: bool,
     /// Connections that were tried.
     attempts: u32,
     /// Milliseconds from the first connection's start to the greeting, or to the end of waiting.
@@ -156,6 +158,12 @@ enum Spoken {
 impl Protocol {
     fn of(scheme: &str) -> Option<&'static Protocol> {
         PROTOCOLS.iter().chain([&MYSQL]).find(|protocol| protocol.schemes.contains(&scheme))
+    }
+
+    /// Whether encryption begins only after the greeting, where it does (RFC 3207, 2595, 4217): all but SSH, which has
+    /// its own from the next message on.
+    fn encrypts_later(&self) -> bool {
+        self.name != "SSH"
     }
 
     fn is_mysql(&self) -> bool {
@@ -354,6 +362,7 @@ fn facts(
         port: to.port(),
         expected: protocol.name,
         error: failure.map(Failure::word),
+        tls_later: protocol.encrypts_later(),
         attempts,
         took_ms: milliseconds(took),
         ..GreetingFacts::default()

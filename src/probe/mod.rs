@@ -9,6 +9,7 @@ pub mod argument;
 pub mod ask;
 pub mod attempt;
 pub mod clock;
+pub mod closed;
 pub mod disk;
 pub mod dns;
 pub mod echo;
@@ -22,6 +23,8 @@ pub mod log;
 pub mod lookup;
 pub mod mtu;
 pub mod neighbour;
+pub mod online;
+pub mod person;
 pub mod portal;
 pub mod process;
 pub mod proxy;
@@ -195,6 +198,7 @@ pub const PROBES: &[&Probe] = &[
     &vpn::PROBE,
     &filter::PROBE,
     &resolver::PROBE,
+    &online::PROBE,
     // names
     &dns::PROBE,
     &hosts::PROBE,
@@ -211,10 +215,12 @@ pub const PROBES: &[&Probe] = &[
     &mtu::PROBE,
     &trace::PROBE,
     &tcp::PROBE,
+    &closed::PROBE,
     &udp::PROBE,
     &clock::PROBE,
     // what is spoken
     &proxy::PROBE,
+    &person::PROBE,
     &tls::PROBE,
     &http::PROBE,
     &portal::PROBE,

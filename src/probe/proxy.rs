@@ -52,6 +52,18 @@ of the account that runs it. Sources: RFC 9110 section 9.3.6, RFC 9112 section 3
         Code::ProxyNotAProxy,
         Code::ProxyPacUnreachable,
         Code::ProxyPacInvalid,
+        // Of the certificate and the version of a proxy that is spoken to over TLS.
+        Code::TlsExpired,
+        Code::TlsNotYetValid,
+        Code::TlsName,
+        Code::TlsUnknownIssuer,
+        Code::TlsSelfSigned,
+        Code::TlsMissingIntermediate,
+        Code::TlsIntercepted,
+        Code::TlsRevoked,
+        Code::TlsInvalid,
+        Code::TlsOldProtocol,
+        Code::TlsAlert,
     ],
     params: schema_of::<Params>,
     facts: schema_of::<Facts>,
@@ -164,8 +176,24 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
     join_all(roads.iter().take(PROXY_LIMIT).map(|road| walk(look, &target, road, &settings, &common))).await
 }
 
+/// Whether this choice of somebody else's programs takes them to the target.
+pub(super) async fn tried(look: &Look<'_>, target: &Url, choice: Choice) -> Result<(), Trouble> {
+    // What is suspected on the way is the other check's to show.
+    let quiet = Look { emit: &|_| {}, args: look.args.clone(), ..*look };
+    let road = road(&quiet, &Params::default(), target, choice).await;
+    match (road.trouble, &road.used) {
+        (Some(trouble), _) => Err(trouble),
+        (None, Used::Proxy(proxy)) => {
+            let mut facts = Facts { used: road.used.shown(), ..Facts::default() };
+            through(&quiet, target, proxy, &mut facts, &mut Via::default()).await.map(drop)
+        }
+        // Other checks try the direct way.
+        (None, _) => Ok(()),
+    }
+}
+
 /// A host is a target too: programs connect to it as to a page.
-fn target(text: &str) -> Result<Url, String> {
+pub(super) fn target(text: &str) -> Result<Url, String> {
     let text = text.trim();
     if text.is_empty() {
         return Err("no target was given".to_owned());
@@ -185,8 +213,14 @@ fn differ(choices: &[Choice]) -> bool {
 fn common_facts(settings: &ProxySettings, target: &Url) -> Facts {
     Facts {
         target: shown(target),
-        case_conflict: choice::case_conflict(settings).map(|(one, other)| format!("{one}, but {other}")),
-        settings: settings.settings.iter().take(LIST_LIMIT).map(choice::describe).collect(),
+        case_conflict: choice::case_conflict(settings)
+            .map(|(one, other)| format!("{}, but {}", bounded(&one), bounded(&other))),
+        settings: settings
+            .settings
+            .iter()
+            .take(LIST_LIMIT)
+            .map(|setting| bounded(&choice::describe(setting)))
+            .collect(),
         unread: settings.unread.iter().take(LIST_LIMIT).map(|source| bounded(source)).collect(),
         ..Facts::default()
     }

@@ -38,6 +38,8 @@ pub struct Content {
     pub summary: String,
     pub plain: String,
     pub culprit: Option<String>,
+    /// The container or network namespace that the run looked from.
+    pub seen_from: Option<String>,
     /// Ticket, symptom and target, where somebody gave them.
     pub case: Vec<String>,
     /// `34 -> 12 -> 3 -> 1 (16 of 31 checks in 2.9 s)`.
@@ -77,6 +79,7 @@ impl Content {
             board: board(packet),
             board_label: if verdict.status == Status::Healthy { "Checks" } else { "Suspects" },
             cut_short: cut_short(packet),
+            seen_from: packet.host.seen_from(),
             ladder: ladder(packet),
             suspects: suspects(packet),
             because: because(packet),

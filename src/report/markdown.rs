@@ -46,6 +46,7 @@ fn head(out: &mut String, content: &Content) {
         ("Culprit", content.culprit.clone()),
         (content.board_label, Some(content.board.clone())),
         ("Cut short", content.cut_short.clone()),
+        ("Seen from", content.seen_from.clone()),
         ("Case", (!content.case.is_empty()).then(|| content.case.join(", "))),
     ];
     for (label, text) in rows {

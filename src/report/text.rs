@@ -37,6 +37,7 @@ pub(super) fn head(page: &mut Page, content: &Content) {
         ("Culprit", content.culprit.as_deref()),
         (content.board_label, single(&content.board)),
         ("Cut short", content.cut_short.as_deref()),
+        ("Seen from", content.seen_from.as_deref()),
     ];
     for (label, text) in lines {
         page.labelled(label, text);

@@ -7,7 +7,7 @@ use crate::network::{self, Lab};
 use crate::proof::Eyes;
 use crate::scene::{Certificate, Scene, Speaks};
 use crate::world::World;
-use crate::{machine, reference, servers, worlds};
+use crate::{daemon, machine, promises, reference, servers, worlds};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -57,12 +57,14 @@ fn build(world: &World) -> Result<Standing, Report> {
     machine::furnish(&under_test).map_err(Report::skipped)?;
     let mut scene = Scene::healthy();
     (world.fault)(&mut scene);
+    daemon::installed(&scene).map_err(Report::skipped)?;
     let lab = network::build(&mut scene).map_err(Report::skipped)?;
     let certificates = Certificates::new(scene.clock_ahead_s);
     machine::write_files(&scene, &certificates.bundle(&shown(&scene))).map_err(broken)?;
     machine::can_filter(&scene.client).map_err(Report::skipped)?;
     machine::filter(&scene.client).map_err(broken)?;
     servers::start(&lab, &mut scene, &certificates).map_err(broken)?;
+    daemon::start(&lab, &mut scene, &certificates).map_err(broken)?;
     machine::start_programs(&scene.client).map_err(broken)?;
     lab.cut(&scene).map_err(broken)?;
     Ok(Standing { scene, lab, certificates, built_s: began.elapsed().as_secs_f64() })
@@ -104,31 +106,13 @@ fn judge(world: &World, standing: &Standing) -> Report {
     if !outcome.stderr.is_empty() {
         differences.push(format!("standard error should be empty: {}", excerpt(&outcome.stderr)));
     }
-    differences.extend(replay(&outcome.stdout));
+    differences.extend(promises::broken(&outcome.stdout));
     let report = if differences.is_empty() {
         prove(world, standing, seconds)
     } else {
         Report::failed(explain(world, &line, standing, &differences, &packet), seconds)
     };
     Report { measured: Some(Box::new(measured)), ..report }
-}
-
-/// A packet judged again must be the same packet, byte for byte. What is wrong with that; nothing where it is.
-fn replay(packet: &str) -> Option<String> {
-    const STORED: &str = "/tmp/packet.json";
-    if let Err(error) = std::fs::write(STORED, packet) {
-        return Some(format!("replay: the packet cannot be stored ({error})"));
-    }
-    let again = match machine::command("/run/lab/firstline", &["replay", STORED, "--format", "json"]).output() {
-        Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
-        Err(error) => return Some(format!("replay: {error}")),
-    };
-    if again == packet {
-        return None;
-    }
-    let pairs = packet.lines().zip(again.lines());
-    let (before, after) = pairs.into_iter().find(|(before, after)| before != after).unwrap_or(("its end", "its end"));
-    Some(format!("replay: `{}` became `{}`", excerpt(before.trim()), excerpt(after.trim())))
 }
 
 /// Runs the reference script and tells what it said.

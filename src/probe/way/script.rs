@@ -55,8 +55,12 @@ fn unreachable(url: &Url, why: &str) -> Trouble {
 async fn fetch(world: &World, url: &Url, until: Instant) -> Result<String, String> {
     if url.scheme() == "file" {
         let path = url.to_file_path().map_err(|()| "it names no file".to_owned())?;
-        let length = tokio::fs::metadata(&path).await.map_err(|error| error.to_string())?.len();
-        if length > SCRIPT_LIMIT_BYTES {
+        let facts = tokio::fs::metadata(&path).await.map_err(|error| error.to_string())?;
+        // A device or pipe has no length and may never end.
+        if !facts.is_file() {
+            return Err("it is no ordinary file".to_owned());
+        }
+        if facts.len() > SCRIPT_LIMIT_BYTES {
             return Err("it is larger than 1 MiB".to_owned());
         }
         let bytes = tokio::fs::read(&path).await.map_err(|error| error.to_string())?;

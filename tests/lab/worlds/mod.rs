@@ -7,6 +7,7 @@ mod link;
 mod path;
 mod process;
 mod proxy;
+mod real;
 mod several;
 mod tls;
 mod transport;
@@ -26,6 +27,11 @@ const ALL: &[&[World]] = &[
     web::WORLDS,
     process::WORLDS,
     host::WORLDS,
+    real::names::WORLDS,
+    real::proxy::WORLDS,
+    real::services::WORLDS,
+    real::time::WORLDS,
+    real::web::WORLDS,
 ];
 
 /// Every world.
