@@ -151,7 +151,8 @@ pub fn problem_checks<'a>(condition: &'a Condition, into: &mut Vec<&'a str>) {
     each_problem(condition, &mut |atom| into.push(&atom.check));
 }
 
-fn states_problem_of(condition: &Condition, observation: &Observation) -> bool {
+/// Whether a condition wants a problem to be seen that this observation shows.
+pub(super) fn states_problem_of(condition: &Condition, observation: &Observation) -> bool {
     let mut states = false;
     each_problem(condition, &mut |atom| {
         states |= atom.check == observation.check && atom.test.holds(observation) == Some(true);

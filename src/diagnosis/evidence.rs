@@ -172,13 +172,7 @@ impl<'a> Evidence<'a> {
     /// which silence counts for nothing (limits.md section 6, rule 5).
     pub fn has_witness(&self, index: usize) -> bool {
         let silent = self.observations[index];
-        self.observations.iter().zip(&self.proving).any(|(other, &proves)| {
-            proves
-                && other.layer >= Layer::Route
-                && other.id != silent.id
-                && other.via.interface.is_some()
-                && (silent.via.interface.is_none() || other.via.interface == silent.via.interface)
-        })
+        self.observations.iter().zip(&self.proving).any(|(other, &proves)| proves && witnesses(other, silent))
     }
 
     /// Observations on interfaces and of gateways that the goal's packets do not take. Where the kernel names the interface that the
@@ -205,6 +199,16 @@ impl<'a> Evidence<'a> {
             })
             .collect()
     }
+}
+
+/// Whether an answer makes this silence mean something: it came over the same way, or from the gateway of that way.
+fn witnesses(answer: &Observation, silent: &Observation) -> bool {
+    let gateway = silent.via.gateway.is_some() && answer.subject == silent.via.gateway;
+    let of_gateway = gateway && (silent.via.interface.is_none() || silent.via.interface == answer.via.interface);
+    answer.layer >= Layer::Route
+        && answer.id != silent.id
+        && answer.via.interface.is_some()
+        && (of_gateway || silent.via.shares_way(&answer.via))
 }
 
 /// Whether this observation tells which interface the goal's packets take.

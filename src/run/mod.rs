@@ -2,6 +2,7 @@
 //! diagnosis, and stops when that says that nothing more can change.
 
 pub mod arguments;
+mod decision;
 pub mod plan;
 mod state;
 
@@ -70,6 +71,27 @@ pub(crate) enum Ending {
     Complete,
     Deadline,
     Interrupted,
+}
+
+impl Ending {
+    /// The word of the packet.
+    fn word(self) -> &'static str {
+        match self {
+            Ending::Settled => "settled",
+            Ending::Complete => "complete",
+            Ending::Deadline => "deadline",
+            Ending::Interrupted => "interrupted",
+        }
+    }
+
+    /// Why checks were cut off that might have said more; none where they could change nothing.
+    fn cuts_off(self) -> Option<&'static str> {
+        match self {
+            Ending::Settled | Ending::Complete => None,
+            Ending::Deadline => Some("the deadline came first"),
+            Ending::Interrupted => Some("the run was interrupted first"),
+        }
+    }
 }
 
 type Finished = (String, Vec<Observation>);
