@@ -27,7 +27,9 @@ impl<'e, 'a> Open<'e, 'a> {
     pub fn of(verdict: &Verdict, evidence: &'e Evidence<'a>) -> Option<Open<'e, 'a>> {
         evidence.playbook.goals().next()?;
         let primary = match verdict.status {
-            Status::Fault | Status::Degraded if verdict.certainty == Certainty::Confirmed && verdict.layer.is_some() => {
+            Status::Fault | Status::Degraded
+                if verdict.certainty == Certainty::Confirmed && verdict.layer.is_some() =>
+            {
                 let id = verdict.because.first()?;
                 Some(*evidence.observations.iter().find(|observation| observation.id == *id)?)
             }
@@ -77,7 +79,8 @@ fn rivals<'a>(verdict: &Verdict, evidence: &Evidence<'a>) -> Vec<&'a Cause> {
         Status::Fault | Status::Degraded => frontier(evidence, &goal(evidence)).into_iter().flatten().collect(),
         Status::Healthy | Status::Undecided => BTreeSet::new(),
     };
-    let explains = |cause: &Cause| lowest.iter().any(|&index| states_problem_of(&cause.when, evidence.observations[index]));
+    let explains =
+        |cause: &Cause| lowest.iter().any(|&index| states_problem_of(&cause.when, evidence.observations[index]));
     let felt = |cause: &Cause| verdict.status != Status::Fault && cause.degrades;
     standing(evidence)
         .into_iter()

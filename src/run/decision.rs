@@ -50,10 +50,9 @@ impl Decision {
         }
         let first = self.suspected.is_none();
         self.suspected = self.suspected.or(Some(now));
-        if verdict.certainty == Certainty::Confirmed {
-            let same = self.form.as_ref().is_some_and(|before| names_the_same(before, verdict));
-            self.decided = self.decided.filter(|_| same).or(Some(now));
-        }
+        let same = self.form.as_ref().is_some_and(|before| names_the_same(before, verdict));
+        let confirmed = verdict.certainty == Certainty::Confirmed;
+        self.decided = confirmed.then(|| self.decided.filter(|_| same).unwrap_or(now));
         self.form = Some(verdict.clone());
         first
     }
@@ -94,7 +93,8 @@ impl State<'_> {
         let now = Instant::now();
         let state = self.decision.suspected.map(|since| since + STATE_STANDS);
         let decided = self.decision.since().map(|since| since + GRACE);
-        let looks = self.decision.since().into_iter().flat_map(|_| self.running().map(|id| self.started_at(id) + FIRST_LOOK));
+        let looks =
+            self.decision.since().into_iter().flat_map(|_| self.running().map(|id| self.started_at(id) + FIRST_LOOK));
         let next = state.into_iter().chain(decided).chain(looks).filter(|look| *look > now).min();
         next.unwrap_or_else(|| now + Duration::from_secs(3600))
     }

@@ -6,8 +6,9 @@ mod decision;
 pub mod plan;
 mod state;
 
+use crate::diagnosis::evidence::answers_over;
 use crate::diagnosis::verdict::Verdict;
-use crate::observation::{Facts, Observation, Outcome};
+use crate::observation::{Facts, Observation, Outcome, Via};
 use crate::packet::Packet;
 use crate::playbook::Check;
 use crate::probe::{Cost, Look};
@@ -183,9 +184,19 @@ fn look<'a>(
             // The receiver lives as long as the run; after it nobody is interested.
             let _ = sender.send(observation);
         };
-        let seen = move |check: &str| working_facts(&board, check);
-        let look =
-            Look { probe, world, check: &check.id, layer: check.layer, args, deadline, emit: &emit, seen: &seen };
+        let seen = |check: &str| working_facts(&board, check);
+        let answered = |way: &Via| board.borrow().values().any(|seen| answers_over(seen, way));
+        let look = Look {
+            probe,
+            world,
+            check: &check.id,
+            layer: check.layer,
+            args,
+            deadline,
+            emit: &emit,
+            seen: &seen,
+            answered: &answered,
+        };
         let observations = match timeout_at(deadline, (probe.run)(&look)).await {
             Ok(observations) => observations,
             Err(_) => vec![look.unknown(None, "it did not end in its time")],

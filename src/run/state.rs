@@ -347,7 +347,11 @@ impl<'a> State<'a> {
             zone: self.clock.strftime("%:z %Z").to_string(),
             took_ms,
             suspected_ms: self.decision.suspected.map(since_start),
-            decided_ms: self.decision.decided.map(since_start).or_else(|| (verdict.status != Status::Undecided).then_some(took_ms)),
+            decided_ms: self
+                .decision
+                .decided
+                .map(since_start)
+                .or_else(|| (verdict.status != Status::Undecided).then_some(took_ms)),
             ended: ending.word().to_owned(),
             deadline_ms: self.request.deadline.as_millis() as u64,
             checks_used: self

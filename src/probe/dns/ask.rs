@@ -6,6 +6,7 @@
 //! spaced from the first silence on, at most four unanswered repeats of one question.
 
 use super::message::{Answer, Question, read};
+use crate::probe::attempt::{SPACING, SUSPECTED};
 use crate::world::{Dial, Failure, Network};
 use futures_util::future::{join, join_all, join3};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -16,25 +17,24 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
-/// When the first three queries of a question are sent: loss comes in bursts, and with 250 ms between them three are
-/// lost together on a sound path only about once in ten thousand times.
-const FIRST_QUERIES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(250), Duration::from_millis(500)];
+/// When the first three queries of a question are sent: spaced, because loss comes in bursts.
+const FIRST_QUERIES: [Duration; 3] = [Duration::ZERO, SPACING, SPACING.saturating_mul(2)];
 /// Silence is suspected so soon where another server answered meanwhile: the third query plus its retransmission time.
 const SUSPECT_BESIDE_SIBLING: Duration = Duration::from_millis(750);
-/// Silence is suspected so late where nobody answers: one second after the third query (RFC 6298 section 2.1).
-const SUSPECT_ALONE: Duration = Duration::from_millis(1500);
+/// Silence is suspected so late where nobody answers: one second after the third query.
+const SUSPECT_ALONE: Duration = SUSPECTED;
 /// The fourth query, which confirms: a busy host may drop for longer than half a second.
 const FOURTH_BESIDE_SIBLING: Duration = Duration::from_millis(1000);
 /// The fourth query where nobody answers: a second after the third.
-const FOURTH_ALONE: Duration = Duration::from_millis(1500);
+const FOURTH_ALONE: Duration = SUSPECTED;
 /// Waiting for the fourth where a sibling answers, so that the whole stays below two seconds.
 const LAST_WAIT_BESIDE_SIBLING: Duration = Duration::from_millis(900);
 /// Waiting for the fourth where nobody answers: a second and some, so that the whole stays below three.
 const LAST_WAIT_ALONE: Duration = Duration::from_millis(1100);
 /// The longest that a query's socket is kept open: the longest series.
-const LONGEST: Duration = Duration::from_millis(2600);
+const LONGEST: Duration = FOURTH_ALONE.saturating_add(LAST_WAIT_ALONE);
 /// TCP and the control name are asked beside the series once the third query is out.
-const BESIDE_AFTER: Duration = Duration::from_millis(500);
+const BESIDE_AFTER: Duration = SPACING.saturating_mul(2);
 /// TCP beside a silent series: ends with it, and lets the kernel repeat its SYN once.
 const TCP_BESIDE_WAIT: Duration = Duration::from_millis(1400);
 /// TCP after a truncated answer: two SYNs, a second apart, and a round trip.
@@ -650,7 +650,7 @@ mod tests {
             let end = end_of_series(&sent, start, Duration::ZERO, sibling).unwrap() - start;
             assert!(end < if sibling { 2000 * MS } else { 3000 * MS }, "{end:?}");
             assert!(end <= LONGEST);
-            assert!(suspect_at(sibling) <= if sibling { 750 * MS } else { 1500 * MS });
+            assert!(suspect_at(sibling) <= if sibling { 750 * MS } else { 1400 * MS });
         }
     }
 
