@@ -80,12 +80,13 @@ fn only_read<'a>(seen: &[usize], verdict: &Verdict, evidence: &Evidence<'a>) -> 
 }
 
 /// Whether an observation speaks for its layer as a whole. A gateway that answers says nothing of what lies beyond it,
-/// and this machine's own address nothing of the way.
+/// and neither does anything else on the own network or on this machine.
 fn speaks_for_layer(observation: &Observation) -> bool {
     let fact = |name: &str| observation.facts.get(name).and_then(|value| value.as_str());
     let gateway = fact("role") == Some("gateway");
     let own = fact("address").and_then(|text| text.parse::<std::net::IpAddr>().ok()).is_some_and(|ip| ip.is_loopback());
-    observation.layer != Layer::Path || !(gateway || own)
+    let near = observation.probe == "echo" && observation.via.uses("gateway") == Some(false);
+    observation.layer != Layer::Path || !(gateway || own || near)
 }
 
 /// The goal, where it works over the network and so proves the layers that carry it.

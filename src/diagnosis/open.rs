@@ -15,6 +15,8 @@ pub struct Open<'e, 'a> {
     evidence: &'e Evidence<'a>,
     /// The observation that is blamed; none where the goal works.
     primary: Option<&'a Observation>,
+    /// Whether the goal fails.
+    fails: bool,
     /// Whether a cause is named; where none is, everything that is still to be seen could name one.
     named: bool,
     /// The checks that a rival mentions: a cause that still stands and could take the blame.
@@ -40,8 +42,14 @@ impl<'e, 'a> Open<'e, 'a> {
         for cause in rivals(verdict, evidence) {
             cause.when.checks(&mut deciding);
         }
+        if verdict.status == Status::Fault
+            && verdict.cause.as_ref().is_some_and(|cause| may_only_degrade(cause, evidence))
+        {
+            deciding.extend(controls_of_goals(evidence));
+        }
         let named = primary.is_none() || verdict.cause.is_some();
-        Some(Open { evidence, primary, named, deciding: deciding.into_iter().collect() })
+        let fails = verdict.status == Status::Fault;
+        Some(Open { evidence, primary, fails, named, deciding: deciding.into_iter().collect() })
     }
 
     /// Whether what this check has yet to say could change status, layer, cause or culprit, or costs nothing to wait for.
@@ -63,13 +71,26 @@ impl<'e, 'a> Open<'e, 'a> {
 
     /// Whether a check stands on what is blamed, so that its failing would be a consequence.
     pub fn stands_on_blame(&self, check: &str) -> bool {
-        self.primary.is_some_and(|primary| self.evidence.graph.is_beneath(&primary.check, check))
+        // What works badly has not failed: the rest may have its own say.
+        self.fails && self.primary.is_some_and(|primary| self.evidence.graph.is_beneath(&primary.check, check))
     }
 
     /// The check that is blamed.
     pub fn blamed_check(&self) -> Option<&'a str> {
         self.primary.map(|primary| primary.check.as_str())
     }
+}
+
+/// Whether the blamed cause is one that others live with: a control of the goal tells.
+fn may_only_degrade(cause: &str, evidence: &Evidence<'_>) -> bool {
+    evidence.playbook.causes.iter().any(|other| other.id == cause && other.degrades)
+}
+
+fn controls_of_goals<'a>(evidence: &Evidence<'a>) -> impl Iterator<Item = &'a str> {
+    let playbook = evidence.playbook;
+    let of_goal = move |name: &String| playbook.check(name).is_some_and(|check| check.goal);
+    let controls = playbook.checks.iter().filter(move |check| check.control_for.iter().any(of_goal));
+    controls.map(|check| check.id.as_str())
 }
 
 /// The causes that still stand and could take the blame: where the goal fails, those that state a problem of the lowest

@@ -8,6 +8,7 @@
 //!                                                                       .123 time
 //! ```
 
+use crate::machine::HOME;
 use crate::wire::Wire;
 use std::net::{IpAddr, SocketAddr};
 
@@ -100,6 +101,8 @@ pub struct Client {
     pub links: Vec<ExtraLink>,
     /// Environment variables beside the plain ones.
     pub environment: Vec<(String, String)>,
+    /// Further files: path and content.
+    pub files: Vec<(String, String)>,
     /// Programs that run there.
     pub programs: Vec<Program>,
     /// File systems that are full: mount point and size in bytes.
@@ -416,6 +419,13 @@ impl Scene {
         }
     }
 
+    /// The client's desktop (KDE) is told to ask this file which proxy to use.
+    pub fn proxy_by_script(&mut self, url: &str) {
+        self.client.environment.push(("XDG_CURRENT_DESKTOP".to_owned(), "KDE".to_owned()));
+        let settings = format!("[Proxy Settings]\nProxyType=2\nProxy Config Script={url}\n");
+        self.client.files.push((format!("{HOME}/.config/kioslaverc"), settings));
+    }
+
     /// The lab's proxy behaves like this, and the client's environment names it.
     pub fn behind_proxy(&mut self, mood: ProxyMood) {
         self.serve("198.51.100.90:3128", Speaks::Proxy(mood));
@@ -458,6 +468,7 @@ impl Client {
             filter: String::new(),
             links: Vec::new(),
             environment: Vec::new(),
+            files: Vec::new(),
             programs: Vec::new(),
             full_disks: Vec::new(),
             settings: Vec::new(),

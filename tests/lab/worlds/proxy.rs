@@ -116,6 +116,39 @@ pub const WORLDS: &[World] = &[
         ..WORLD
     },
     World {
+        name: "pac-file-gone",
+        says: "every page takes its time since the weekend, but comes",
+        run: ("proxy", "https://www.example.test/"),
+        fault: |scene| scene.proxy_by_script("http://198.51.100.90/proxy.pac"),
+        proof: |eyes| {
+            eyes.refused("198.51.100.90:80")?;
+            eyes.page("198.51.100.10:443", "www.example.test", "200")
+        },
+        expect: Expect {
+            innocent: BELOW,
+            ..degraded(&["proxy"], &["proxy.pac_unreachable"], Culprit::Contains("198.51.100.90/proxy.pac"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "pac-file-gone-and-proxy-needed",
+        says: "no page opens since the weekend",
+        run: ("proxy", "https://www.example.test/"),
+        fault: |scene| {
+            scene.proxy_by_script("http://198.51.100.90/proxy.pac");
+            scene.only_proxy_and_names();
+        },
+        proof: |eyes| {
+            eyes.refused("198.51.100.90:80")?;
+            eyes.silent("198.51.100.10:443")
+        },
+        expect: Expect {
+            innocent: BELOW,
+            ..fault(&["proxy"], &["proxy.pac_unreachable"], Culprit::Contains("198.51.100.90/proxy.pac"))
+        },
+        ..WORLD
+    },
+    World {
         name: "proxy-is-no-proxy",
         says: "all pages say not found",
         run: ("proxy", "https://www.example.test/"),
