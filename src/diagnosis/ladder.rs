@@ -163,6 +163,7 @@ pub(super) fn notes(verdict: &Verdict, evidence: &Evidence<'_>) -> Vec<String> {
         if observation.outcome != Outcome::Problem
             || because.contains(observation.id.as_str())
             || blamed.contains(observation.summary.as_str())
+            || observation.summary == verdict.summary
         {
             continue;
         }

@@ -180,7 +180,9 @@ fn look<'a>(
             args.insert("answer".to_owned(), answer.clone().into());
         }
         let deadline = end.min(Instant::now() + budget(check.cost));
-        let emit = move |observation: Observation| {
+        let said = RefCell::new(BTreeMap::new());
+        let emit = |observation: Observation| {
+            said.borrow_mut().insert(observation.id.clone(), observation.clone());
             // The receiver lives as long as the run; after it nobody is interested.
             let _ = sender.send(observation);
         };
@@ -199,6 +201,9 @@ fn look<'a>(
         };
         let observations = match timeout_at(deadline, (probe.run)(&look)).await {
             Ok(observations) => observations,
+            // What it said before its time was over stays: a suspicion is still a suspicion.
+            Err(_) if !said.borrow().is_empty() => said.take().into_values().collect(),
+            Err(_) if deadline == end => vec![look.unknown(None, "the deadline came first")],
             Err(_) => vec![look.unknown(None, "it did not end in its time")],
         };
         (id, observations)

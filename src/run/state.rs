@@ -340,6 +340,7 @@ impl<'a> State<'a> {
             .filter(|observation| observation.probe == "clock")
             .find_map(|observation| observation.facts.get("offset_ms")?.as_f64())
             .map(|offset| offset.round() as i64);
+        let is_sure = verdict.status != Status::Undecided && verdict.certainty == Certainty::Confirmed;
         let since_start = |moment: Instant| (moment - self.began).as_millis() as u64;
         let run = Run {
             id: format!("{:016x}", rand::random::<u64>()),
@@ -347,11 +348,7 @@ impl<'a> State<'a> {
             zone: self.clock.strftime("%:z %Z").to_string(),
             took_ms,
             suspected_ms: self.decision.suspected.map(since_start),
-            decided_ms: self
-                .decision
-                .decided
-                .map(since_start)
-                .or_else(|| (verdict.status != Status::Undecided).then_some(took_ms)),
+            decided_ms: self.decision.decided.map(since_start).or_else(|| is_sure.then_some(took_ms)),
             ended: ending.word().to_owned(),
             deadline_ms: self.request.deadline.as_millis() as u64,
             checks_used: self
