@@ -14,7 +14,7 @@ use crate::observation::{Certainty, Context, Observation, Outcome, Skip};
 use crate::packet::{Host, Packet, PlaybookRef, Run, SCHEMA, Tool};
 use crate::probe::Cost;
 use crate::request::Request;
-use crate::sys::{Account, Change};
+use crate::sys::{Account, Change, local_zone};
 use crate::world::World;
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
@@ -26,7 +26,7 @@ use tokio::time::Instant;
 /// How far back changes are collected, in days: what second line asks for (ecosystem.md F.3).
 const CHANGE_DAYS: u32 = 14;
 
-/// How long collecting the changes may take at the end.
+/// How long collecting the changes may take.
 const CHANGES_WAIT: Duration = Duration::from_millis(400);
 
 pub(super) struct State<'a> {
@@ -60,7 +60,7 @@ impl<'a> State<'a> {
             world,
             watcher,
             began,
-            clock: jiff::Zoned::now(),
+            clock: jiff::Timestamp::now().to_zoned(local_zone()),
             account,
             seen: Board::default(),
             started: HashSet::new(),
@@ -322,7 +322,7 @@ impl<'a> State<'a> {
     }
 
     /// Ends the run: says what was not looked at, judges once more, and puts the packet together.
-    pub(super) async fn close(mut self, ending: Ending) -> Packet {
+    pub(super) async fn close(mut self, ending: Ending, changes: Vec<Change>) -> Packet {
         self.cut_off(ending);
         let observations: Vec<Observation> =
             in_order(self.snapshot().into_iter().map(|seen| Observation::clone(&seen)));
@@ -385,7 +385,7 @@ impl<'a> State<'a> {
             observations,
             verdict,
             board: self.board,
-            changes: changes(self.world).await,
+            changes,
             next: judgement.next,
         }
     }
@@ -411,7 +411,7 @@ async fn host(world: &World) -> Host {
     }
 }
 
-async fn changes(world: &World) -> Vec<Change> {
+pub(super) async fn changes(world: &World) -> Vec<Change> {
     match tokio::time::timeout(CHANGES_WAIT, world.machine.changes(CHANGE_DAYS)).await {
         Ok(Ok(changes)) => changes,
         _ => Vec::new(),

@@ -2,11 +2,12 @@
 
 use crate::certificates::Certificates;
 use crate::harness::{End, Mode, Report};
+use crate::measure::Measured;
 use crate::network::{self, Lab};
 use crate::proof::Eyes;
 use crate::scene::{Certificate, Scene, Speaks};
 use crate::world::World;
-use crate::{machine, servers, worlds};
+use crate::{machine, reference, servers, worlds};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -36,6 +37,7 @@ pub fn main(name: &str, mode: Mode) -> ExitCode {
     match mode {
         Mode::Judge => tell(&judge(&world, &standing)),
         Mode::Prove => tell(&prove(&world, &standing, 0.0)),
+        Mode::Reference => tell(&refer(&world, &standing)),
         Mode::Show => show(&world, &standing),
         Mode::Shell => shell(&world, &standing),
     }
@@ -90,7 +92,8 @@ fn judge(world: &World, standing: &Standing) -> Report {
         Ok(packet) => packet,
         Err(error) => return Report::failed(not_json(world, &line, &outcome, &error), seconds),
     };
-    let mut differences = world.expect.differences(&packet);
+    let measured = Measured::new(world, &packet, outcome.took.as_millis() as u64);
+    let mut differences = measured.wrong.clone();
     if outcome.took > limit {
         differences.push(format!("time: {seconds:.2} s, expected at most {:.2} s", limit.as_secs_f64()));
     }
@@ -101,10 +104,43 @@ fn judge(world: &World, standing: &Standing) -> Report {
     if !outcome.stderr.is_empty() {
         differences.push(format!("standard error should be empty: {}", excerpt(&outcome.stderr)));
     }
-    if differences.is_empty() {
-        return prove(world, standing, seconds);
+    differences.extend(replay(&outcome.stdout));
+    let report = if differences.is_empty() {
+        prove(world, standing, seconds)
+    } else {
+        Report::failed(explain(world, &line, standing, &differences, &packet), seconds)
+    };
+    Report { measured: Some(Box::new(measured)), ..report }
+}
+
+/// A packet judged again must be the same packet, byte for byte. What is wrong with that; nothing where it is.
+fn replay(packet: &str) -> Option<String> {
+    const STORED: &str = "/tmp/packet.json";
+    if let Err(error) = std::fs::write(STORED, packet) {
+        return Some(format!("replay: the packet cannot be stored ({error})"));
     }
-    Report::failed(explain(world, &line, standing, &differences, &packet), seconds)
+    let again = match machine::command("/run/lab/firstline", &["replay", STORED, "--format", "json"]).output() {
+        Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
+        Err(error) => return Some(format!("replay: {error}")),
+    };
+    if again == packet {
+        return None;
+    }
+    let pairs = packet.lines().zip(again.lines());
+    let (before, after) = pairs.into_iter().find(|(before, after)| before != after).unwrap_or(("its end", "its end"));
+    Some(format!("replay: `{}` became `{}`", excerpt(before.trim()), excerpt(after.trim())))
+}
+
+/// Runs the reference script and tells what it said.
+fn refer(world: &World, standing: &Standing) -> Report {
+    let _ = standing.lab.started.set(Instant::now());
+    match reference::run(world, &standing.scene) {
+        Ok((said, text)) => {
+            let report = Report::new(End::Passed, text, said.took_ms as f64 / 1000.0);
+            Report { reference: Some(said), ..report }
+        }
+        Err(error) => Report::failed(error, 0.0),
+    }
 }
 
 fn exit_code(status: &str) -> i32 {
@@ -120,7 +156,7 @@ fn prove(world: &World, standing: &Standing, seconds: f64) -> Report {
     let eyes = Eyes::new(&standing.lab, standing.certificates.root());
     let _ = standing.lab.started.set(Instant::now());
     match (world.proof)(&eyes) {
-        Ok(()) => Report { end: End::Passed, text: String::new(), seconds },
+        Ok(()) => Report::new(End::Passed, "", seconds),
         Err(error) => Report::failed(format!("the lab itself, the world is not what it says: {error}"), seconds),
     }
 }
