@@ -9,6 +9,9 @@ use serde_json::{Map, Value};
 /// The facts of an observation: typed by each probe (see its facts schema), stored as JSON.
 pub type Facts = Map<String, Value>;
 
+/// How the summary of an observation begins that is unknown; reports drop it where the word stands beside it.
+pub const COULD_NOT_BE_CHECKED: &str = "could not be checked: ";
+
 /// The four words that a check can end with. "Not checked" is never "no".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -231,6 +231,32 @@ problems! {
     CaseNotReproduced "case.not_reproduced" Host Quality State false "the complaint does not show now";
 }
 
+/// How many codes there are in these groups.
+pub const fn count(groups: &[&[Code]]) -> usize {
+    let (mut total, mut group) = (0, 0);
+    while group < groups.len() {
+        total += groups[group].len();
+        group += 1;
+    }
+    total
+}
+
+/// These groups as one list, so that each step of a way names its codes once and the probes that take it need not.
+pub const fn joined<const COUNT: usize>(groups: &[&[Code]]) -> [Code; COUNT] {
+    let mut all = [groups[0][0]; COUNT];
+    let (mut filled, mut group) = (0, 0);
+    while group < groups.len() {
+        let mut index = 0;
+        while index < groups[group].len() {
+            all[filled] = groups[group][index];
+            filled += 1;
+            index += 1;
+        }
+        group += 1;
+    }
+    all
+}
+
 impl Code {
     /// The entry of the vocabulary.
     pub fn problem(self) -> &'static Problem {

@@ -2,7 +2,7 @@
 //! target's place, so that a port which nobody serves "works" too (pitfall 28 of `docs/pitfalls.md`).
 
 use super::argument::{self, Addresses};
-use super::{Cost, Look, Probe, accepts, schema_of};
+use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
@@ -25,6 +25,7 @@ pub const PROBE: Probe = Probe {
         transparent proxy or a firewall; then an open port says nothing about the service behind it. Made only where \
         a connection stands and nothing sensible is spoken, or where a connection is all that can be tried. Needs no \
         rights. Source: RFC 7805 (port 1, tcpmux, is historic).",
+    contacts: Contacts::named(&["addresses", "port"]),
     codes: &[Code::TcpAcceptsAll],
     params: schema_of::<Params>,
     facts: schema_of::<ClosedFacts>,

@@ -1,7 +1,7 @@
 //! Does a rule of the local packet filter drop it? Walks the chains as the kernel would, for a new connection and for
 //! the answers to it. A rule that is not wholly understood blames nobody: it is listed as possible.
 
-use super::{Cost, Look, Probe, accepts, schema_of};
+use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
@@ -20,6 +20,7 @@ pub const PROBE: Probe = Probe {
             chains, and its answers through the input chains: rules, sets, jumps and policies; rules that send it to \
             another place are named. Needs root to read the \
             rules. Rules with matches that it does not understand are listed as possible and blame nobody.",
+    contacts: Contacts::NONE,
     codes: &[Code::HostFilterDrops],
     params: schema_of::<Params>,
     facts: schema_of::<FilterFacts>,

@@ -4,7 +4,7 @@ use super::argument::{self, Addresses};
 use super::attempt::{self, Attempts};
 use super::tcp::counted;
 use super::way::{milliseconds, printable};
-use super::{Cost, Look, Probe, accepts, schema_of};
+use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Certainty, Observation};
 use crate::problem::Code;
@@ -30,6 +30,7 @@ pub const PROBE: Probe = Probe {
         protocol begins: SSH and SFTP, SMTP and submission, FTP, IMAP, POP3, MySQL. Other services do not greet first \
         and are not contacted. Needs no rights. Sources: RFC 4253 section 4.2, RFC 5321 section 3.1, RFC 959 section \
         5.4, RFC 9051 section 7.1, RFC 1939 section 4, the MySQL client/server protocol (HandshakeV10).",
+    contacts: Contacts::named(&["addresses", "port"]),
     codes: &[Code::AppNoGreeting, Code::AppWrongProtocol, Code::AppRefused],
     params: schema_of::<Params>,
     facts: schema_of::<GreetingFacts>,

@@ -1,7 +1,7 @@
 //! What the system tells programs about the internet. Desktop programs obey that flag, and it is wrong behind VPNs,
 //! filters and local resolvers, so it is reported beside our own measurements and never instead of them.
 
-use super::{Cost, Look, Probe, accepts, schema_of};
+use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
@@ -21,6 +21,7 @@ pub const PROBE: Probe = Probe {
         offline. The flag is a report and no measurement: it blames nobody unless the measurements contradict it. \
         Sends nothing to the network. Needs no rights. Sources: NetworkManager D-Bus API (NMConnectivityState), \
         networkctl(1).",
+    contacts: Contacts::NONE,
     codes: &[Code::HostSaysOffline],
     params: schema_of::<Params>,
     facts: schema_of::<OnlineFacts>,

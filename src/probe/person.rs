@@ -4,17 +4,20 @@
 
 use super::proxy;
 use super::way::choice::{self, Choice, Used};
-use super::way::{self, Trouble, bounded};
-use super::{Cost, Look, Probe, accepts, schema_of};
+use super::way::{self, Trouble, bounded, connect, script};
+use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Context, Observation};
-use crate::problem::Code;
+use crate::problem::{Code, count, joined};
 use crate::sys::PersonProxies;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
+
+/// What it can report: what each step of the way can end in, and what it sees itself.
+const CODES: &[&[Code]] = &[script::CODES, connect::CODES, &[Code::ProxyDiffersForUser]];
 
 /// The probe.
 pub const PROBE: Probe = Probe {
@@ -28,22 +31,8 @@ pub const PROBE: Probe = Probe {
         own: the proxy is looked up, connected to and asked for the target, without credentials. Without root, and \
         where nobody else is logged on, there is nothing to compare. GNOME's settings of another account cannot be \
         read and are listed as unread.",
-    codes: &[
-        Code::ProxyDiffersForUser,
-        Code::ProxyBadSetting,
-        Code::ProxyNameUnresolved,
-        Code::ProxyTimeout,
-        Code::ProxyRefused,
-        Code::ProxyReset,
-        Code::ProxyUnreachable,
-        Code::ProxyNoAnswer,
-        Code::ProxyAuthRequired,
-        Code::ProxyDenied,
-        Code::ProxyUpstream,
-        Code::ProxyNotAProxy,
-        Code::ProxyPacUnreachable,
-        Code::ProxyPacInvalid,
-    ],
+    contacts: Contacts::named(&["url"]).and("the proxies of who is logged on, and their PAC file"),
+    codes: &joined::<{ count(CODES) }>(CODES),
     params: schema_of::<Params>,
     facts: schema_of::<PersonFacts>,
     accepts: accepts::<Params>,

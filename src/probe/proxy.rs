@@ -4,10 +4,10 @@ use super::way::choice::{self, Choice, Used};
 use super::way::connect::{self, Answer, Proxy, Reach};
 use super::way::exchange::{self, Session};
 use super::way::{self, Trouble, bounded, host_of, milliseconds, script, shown};
-use super::{Cost, Look, Probe, accepts, schema_of};
+use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
-use crate::problem::Code;
+use crate::problem::{Code, count, joined};
 use crate::sys::ProxySettings;
 use crate::world::Stream;
 use futures_util::future::join_all;
@@ -24,6 +24,9 @@ const PROXY_LIMIT: usize = 8;
 /// Settings and addresses that are listed in facts.
 const LIST_LIMIT: usize = 20;
 
+/// What it can report: what each step of the way can end in, and what it sees itself.
+const CODES: &[&[Code]] = &[script::CODES, connect::CODES, &[Code::ProxyConflict]];
+
 /// Which proxy is used, and whether it works.
 pub const PROBE: Probe = Probe {
     name: "proxy",
@@ -37,34 +40,8 @@ for an http one, a method offer and a connection for SOCKS. Credentials are neve
 answers 407 with the schemes that it takes; that is a finding where programs have none either. With no proxy the \
 check is ok and says `direct`. Whether a direct connection works is another check. Needs no rights; sees the settings \
 of the account that runs it. Sources: RFC 9110 section 9.3.6, RFC 9112 section 3.2, RFC 1928.",
-    codes: &[
-        Code::ProxyBadSetting,
-        Code::ProxyConflict,
-        Code::ProxyNameUnresolved,
-        Code::ProxyTimeout,
-        Code::ProxyRefused,
-        Code::ProxyReset,
-        Code::ProxyUnreachable,
-        Code::ProxyNoAnswer,
-        Code::ProxyAuthRequired,
-        Code::ProxyDenied,
-        Code::ProxyUpstream,
-        Code::ProxyNotAProxy,
-        Code::ProxyPacUnreachable,
-        Code::ProxyPacInvalid,
-        // Of the certificate and the version of a proxy that is spoken to over TLS.
-        Code::TlsExpired,
-        Code::TlsNotYetValid,
-        Code::TlsName,
-        Code::TlsUnknownIssuer,
-        Code::TlsSelfSigned,
-        Code::TlsMissingIntermediate,
-        Code::TlsIntercepted,
-        Code::TlsRevoked,
-        Code::TlsInvalid,
-        Code::TlsOldProtocol,
-        Code::TlsAlert,
-    ],
+    contacts: Contacts::named(&["url", "settings"]).and_unless("settings", "the configured proxies and the PAC file"),
+    codes: &joined::<{ count(CODES) }>(CODES),
     params: schema_of::<Params>,
     facts: schema_of::<Facts>,
     accepts: accepts::<Params>,

@@ -50,9 +50,11 @@
 //! other-machine = "only here"              # what the person says, by check
 //! ```
 
+mod far_end;
 mod machine;
 mod names;
 mod network;
+mod table;
 
 use super::{Answer, Failure, Person, Question, World};
 use crate::sys;

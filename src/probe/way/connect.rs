@@ -17,6 +17,20 @@ use tokio::time::{Instant, timeout_at};
 use tokio_socks::Error as SocksError;
 use tokio_socks::tcp::{Socks4Stream, Socks5Stream};
 
+/// What a connection through a proxy can end in.
+pub const CODES: &[Code] = &[
+    Code::ProxyNameUnresolved,
+    Code::ProxyTimeout,
+    Code::ProxyRefused,
+    Code::ProxyReset,
+    Code::ProxyUnreachable,
+    Code::ProxyNoAnswer,
+    Code::ProxyAuthRequired,
+    Code::ProxyDenied,
+    Code::ProxyUpstream,
+    Code::ProxyNotAProxy,
+];
+
 /// Schemes of a 407 that are kept; there are four in use.
 const SCHEME_LIMIT: usize = 8;
 

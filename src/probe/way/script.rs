@@ -18,6 +18,9 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
+/// What a proxy setting, or the script that it names, can end in.
+pub const CODES: &[Code] = &[Code::ProxyBadSetting, Code::ProxyPacUnreachable, Code::ProxyPacInvalid];
+
 /// Browsers give up on a script soon, because every page waits for it.
 const FETCH_WAIT: Duration = Duration::from_secs(3);
 
