@@ -404,7 +404,7 @@ mod tests {
             }
         }
         for (multipath, named) in [(false, Some("192.0.2.1")), (true, None)] {
-            let world = crate::probe::testing::world(Desk { multipath }, real::RealNetwork);
+            let world = crate::probe::testing::world(Desk { multipath }, real::RealNetwork::default());
             let via = world.via([203, 0, 113, 7].into()).await;
             assert_eq!((via.interface.as_deref(), via.gateway.as_deref()), (Some("eth0"), named));
         }
