@@ -92,9 +92,9 @@ pub struct ResolverFacts {
     /// The servers behind a local stub.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub upstream: Vec<String>,
-    /// The addresses of all of them, each once, without ports.
+    /// The addresses among all of these that are not on the loopback: the hosts that answer in the end.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub addresses: Vec<IpAddr>,
+    pub hosts: Vec<IpAddr>,
     /// Search list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub search: Vec<String>,
@@ -150,22 +150,22 @@ fn name_of(entry: &ResolverEntry) -> String {
     if entry.server.port() == 53 { entry.server.ip().to_string() } else { entry.server.to_string() }
 }
 
-/// Where packets for resolvers go: to those that programs ask, and to those behind a stub.
-fn addresses_of(config: &ResolverConfig) -> Vec<IpAddr> {
-    let mut addresses = Vec::new();
-    for entry in config.servers.iter().chain(&config.upstream) {
-        if !addresses.contains(&entry.server.ip()) {
-            addresses.push(entry.server.ip());
+/// Who answers in the end: no stub of this machine, and nobody twice.
+fn hosts(config: &ResolverConfig) -> Vec<IpAddr> {
+    let mut hosts: Vec<IpAddr> = Vec::new();
+    for address in config.servers.iter().chain(&config.upstream).map(|entry| entry.server.ip()) {
+        if !address.is_loopback() && !hosts.contains(&address) {
+            hosts.push(address);
         }
     }
-    addresses
+    hosts
 }
 
 fn general(look: &Look<'_>, config: &ResolverConfig) -> Observation {
     let facts = ResolverFacts {
         servers: config.servers.iter().map(name_of).collect(),
         upstream: config.upstream.iter().map(name_of).collect(),
-        addresses: addresses_of(config),
+        hosts: hosts(config),
         search: config.search.iter().map(|name| bounded(name)).collect(),
         ndots: Some(config.ndots),
         timeout_s: Some(config.timeout_s),
@@ -235,6 +235,7 @@ impl Scene {
             foreign_private: Some(self.is_foreign(server, chosen.destination.is_none())),
             domains: entry.domains.clone(),
             servers: config.servers.iter().map(name_of).collect(),
+            hosts: hosts(config),
             ..ResolverFacts::default()
         };
         let via = Via {
