@@ -31,16 +31,28 @@ pub fn judge_so_far(evidence: &Evidence<'_>, case: &Case) -> Judgement {
     judge_evidence(evidence, case)
 }
 
-/// Whether the goal fails only because this program did not wait as long as others do, for something that has a
-/// fallback: a name that the second resolver knows.
-fn only_waits(goal: &Goal, blame: &Option<Blame<'_>>, evidence: &Evidence<'_>) -> bool {
+/// Whether the goal fails only because this program does not fall back as others do: they wait for the second resolver,
+/// or go direct where they cannot fetch the file that would name a proxy.
+fn others_fall_back(goal: &Goal, blame: &Option<Blame<'_>>, evidence: &Evidence<'_>) -> bool {
     let Goal::Fails(failing) = goal else { return false };
     let falls_back = blame.as_ref().and_then(|blame| blame.holding.as_ref()).is_some_and(|held| held.cause.degrades);
     let mut seen = evidence.observations.iter();
     let answered = seen.any(|observation| observation.probe == "dns" && observation.outcome == Outcome::Ok);
+    let all = |code: Code| failing.iter().all(|&index| evidence.observations[index].code == Some(code));
     falls_back
-        && answered
-        && failing.iter().all(|&index| evidence.observations[index].code == Some(Code::DnsLookupTimeout))
+        && ((answered && all(Code::DnsLookupTimeout))
+            || (works_direct(failing, evidence) && all(Code::ProxyPacUnreachable)))
+}
+
+/// Whether a control of these failing goals works, and used no proxy.
+fn works_direct(failing: &[usize], evidence: &Evidence<'_>) -> bool {
+    evidence.observations.iter().any(|control| {
+        let of_goal = |goal: &usize| {
+            let of = evidence.check(&control.check).map_or(&[][..], |check| &check.control_for);
+            of.contains(&evidence.observations[*goal].check)
+        };
+        control.outcome == Outcome::Ok && control.via.proxy.is_none() && failing.iter().all(of_goal)
+    })
 }
 
 /// What is blamed: the observation that stands for it, and the cause that explains it.
@@ -58,7 +70,7 @@ fn judge_evidence(evidence: &Evidence<'_>, case: &Case) -> Judgement {
     let (status, blame) = match &goal {
         Goal::Fails(_) | Goal::Unknown if !frontier.is_empty() => {
             let blame = blame(&frontier, &held, evidence);
-            let status = if only_waits(&goal, &blame, evidence) { Status::Degraded } else { Status::Fault };
+            let status = if others_fall_back(&goal, &blame, evidence) { Status::Degraded } else { Status::Fault };
             (status, blame)
         }
         Goal::Fails(seen) => (Status::Fault, blame(std::slice::from_ref(seen), &held, evidence)),

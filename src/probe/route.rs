@@ -140,7 +140,7 @@ async fn to(look: &Look<'_>, address: IpAddr, links: &[Link]) -> Observation {
         interface: route.interface.clone(),
         family: Some(facts.family.clone()),
         source: facts.source.clone(),
-        gateway: facts.gateway.clone().filter(|_| !route.multipath),
+        gateway: route.certain_gateway().map(|gateway| gateway.to_string()),
         ..Via::default()
     };
     let rejected_by = match route.kind.as_str() {

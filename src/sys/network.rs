@@ -109,6 +109,12 @@ pub struct Route {
 }
 
 impl Route {
+    /// The gateway that packets take for certain: none where several share the route, because which of them a packet
+    /// takes is luck, and an element that was not seen must not be proven.
+    pub fn certain_gateway(&self) -> Option<IpAddr> {
+        self.gateway.filter(|_| !self.multipath)
+    }
+
     /// Whether it is a default route that forwards (not a blackhole).
     pub fn is_default(&self) -> bool {
         self.destination.is_none_or(|net| net.prefix_len() == 0) && self.kind == "unicast"

@@ -64,7 +64,7 @@ impl Walk<'_> {
                 Err(trouble) => return way::observe(self.look, None, &trouble),
             };
             let first_host = visited.first().map_or(url.host_str(), |(first, _)| first.host_str());
-            self.facts.left_host = (first_host != url.host_str()).then_some(true);
+            self.facts.left_host = Some(first_host != url.host_str());
             let next = (300..400).contains(&arrived.status).then_some(()).and(arrived.location.as_deref());
             let Some(next) = next.filter(|_| self.params.follow).and_then(|location| url.join(location).ok()) else {
                 return self.judge(&url, &arrived);
@@ -213,7 +213,7 @@ impl Walk<'_> {
     }
 
     fn remember_failed(&mut self, failed: &[(SocketAddr, Failure)]) {
-        self.facts.fallback = (!failed.is_empty()).then_some(true);
+        self.facts.fallback = Some(!failed.is_empty());
         for (address, _) in failed {
             let address = address.ip().to_string();
             if !self.facts.failed_addresses.contains(&address) {
@@ -266,7 +266,7 @@ impl Walk<'_> {
         self.facts.lookup_ms = Some(milliseconds(took));
         match result {
             Ok((addresses, took)) => {
-                self.facts.slow_lookup = (took > name::LOOKUP_SLOW).then_some(true);
+                self.facts.slow_lookup = Some(took > name::LOOKUP_SLOW);
                 Ok(addresses)
             }
             Err(failure) => {
