@@ -88,4 +88,15 @@ pub const WORLDS: &[World] = &[
         expect: http(&["http.not_http"]),
         ..WORLD
     },
+    World {
+        name: "redirect-to-a-name-that-is-gone",
+        says: "the shop jumps to the sign-in and that does not open",
+        fault: |scene| scene.page(Page::Redirect("https://sign-in.example.test/")),
+        proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "302"),
+        expect: Expect {
+            innocent: &["link", "ip", "route", "path", "transport", WEB],
+            ..fault(&["dns", "http"], &["dns.lookup_failed"], Culprit::Contains("sign-in.example.test"))
+        },
+        ..WORLD
+    },
 ];
