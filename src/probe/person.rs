@@ -4,7 +4,7 @@
 
 use super::proxy;
 use super::way::choice::{self, Choice, Used};
-use super::way::{self, Trouble, bounded, connect, script};
+use super::way::{self, Trouble, bounded, connect, handshake, script};
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Context, Observation};
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 /// What it can report: what each step of the way can end in, and what it sees itself.
-const CODES: &[&[Code]] = &[script::CODES, connect::CODES, &[Code::ProxyDiffersForUser]];
+const CODES: &[&[Code]] = &[script::CODES, connect::CODES, handshake::REFUSED, &[Code::ProxyDiffersForUser]];
 
 /// The probe.
 pub const PROBE: Probe = Probe {
