@@ -3,7 +3,8 @@
 use crate::world::World;
 use crate::{inside, machine, namespace, worlds};
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::Read;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Mutex;
@@ -20,25 +21,38 @@ pub struct Report {
     pub text: String,
     /// Seconds that the program under test took.
     pub seconds: f64,
+    /// The verdict as the program gave it; null where there is none.
+    #[serde(default)]
+    pub verdict: Value,
+    /// The problem codes of its observations.
+    #[serde(default)]
+    pub codes: BTreeSet<String>,
 }
 
-/// The three ends of a world.
+/// The ends of a world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum End {
     Passed,
     Failed,
+    /// Wrong, and known to be.
+    Wrong,
     Skipped,
 }
 
 impl Report {
     /// A world that could not be built here, and why.
     pub fn skipped(why: impl Into<String>) -> Report {
-        Report { end: End::Skipped, text: why.into(), seconds: 0.0 }
+        Report::new(End::Skipped, why, 0.0)
+    }
+
+    /// A world that ended like this.
+    pub fn new(end: End, text: impl Into<String>, seconds: f64) -> Report {
+        Report { end, text: text.into(), seconds, verdict: Value::Null, codes: BTreeSet::new() }
     }
 
     /// A world that went wrong.
     pub fn failed(text: impl Into<String>, seconds: f64) -> Report {
-        Report { end: End::Failed, text: text.into(), seconds }
+        Report::new(End::Failed, text, seconds)
     }
 }
 
@@ -205,7 +219,18 @@ fn run_all(chosen: Vec<World>, mode: Mode) -> ExitCode {
     let (alone, sociable): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|world| world.alone && mode == Mode::Judge);
     let mut ends = run_with(workers, sociable, mode);
     ends.extend(run_with(1, alone, mode));
+    keep(&ends);
     conclude(&ends, began.elapsed())
+}
+
+/// Writes every report into the file that was asked for, as one JSON object by the worlds' names.
+fn keep(ends: &[(&'static str, Report)]) {
+    let Some(path) = std::env::var_os("FIRSTLINE_LAB_RESULTS") else { return };
+    let all: BTreeMap<_, _> = ends.iter().map(|(name, report)| (*name, report)).collect();
+    let text = serde_json::to_string_pretty(&all).unwrap_or_default();
+    if let Err(error) = std::fs::write(&path, text) {
+        eprintln!("the results cannot be kept in `{}`: {error}", path.display());
+    }
 }
 
 fn run_with(workers: usize, worlds: Vec<World>, mode: Mode) -> Vec<(&'static str, Report)> {
@@ -231,6 +256,7 @@ fn announce(world: &World, report: &Report) {
     let end = match report.end {
         End::Passed => format!("ok ({:.2} s)", report.seconds),
         End::Failed => format!("FAILED ({:.2} s)", report.seconds),
+        End::Wrong => format!("wrong, as published ({:.2} s): {}", report.seconds, world.known_wrong),
         End::Skipped => format!("SKIPPED: {}", report.text),
     };
     println!("world {} ... {end}", world.name);
@@ -287,11 +313,13 @@ fn conclude(ends: &[(&'static str, Report)], took: Duration) -> ExitCode {
     for (name, report) in with(End::Failed) {
         println!("\n---- {name} ----\n{}", report.text.trim_end());
     }
-    let (passed, failed, skipped) = (with(End::Passed).count(), with(End::Failed).count(), with(End::Skipped).count());
+    let count = |end| with(end).count();
+    let (passed, wrong) = (count(End::Passed), count(End::Wrong));
+    let (failed, skipped) = (count(End::Failed), count(End::Skipped));
     if skipped > 0 {
         println!("\nSKIPPED {skipped} of {} worlds, see the reasons above", ends.len());
     }
-    println!("\nthe lab took {:.1} s\n{passed} passed, {failed} failed, {skipped} skipped", took.as_secs_f64());
+    println!("\nthe lab took {:.1} s\n{passed} passed, {wrong} wrong as published, {failed} failed, {skipped} skipped", took.as_secs_f64());
     let strict = std::env::var_os("FIRSTLINE_LAB_NO_SKIP").is_some_and(|value| value != "0");
     if failed == 0 && (skipped == 0 || !strict) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

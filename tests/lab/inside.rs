@@ -8,6 +8,7 @@ use crate::scene::{Certificate, Scene, Speaks};
 use crate::world::World;
 use crate::{machine, servers, worlds};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -101,10 +102,36 @@ fn judge(world: &World, standing: &Standing) -> Report {
     if !outcome.stderr.is_empty() {
         differences.push(format!("standard error should be empty: {}", excerpt(&outcome.stderr)));
     }
-    if differences.is_empty() {
-        return prove(world, standing, seconds);
+    let report = conclude(world, &line, standing, &differences, &packet, seconds);
+    Report { verdict: packet["verdict"].clone(), codes: codes(&packet), ..report }
+}
+
+/// Weighs what is wrong against what is known to be.
+fn conclude(
+    world: &World,
+    line: &[&str],
+    standing: &Standing,
+    differences: &[String],
+    packet: &Value,
+    seconds: f64,
+) -> Report {
+    let proven = prove(world, standing, seconds);
+    let explained = || explain(world, line, standing, differences, packet);
+    match (differences.is_empty(), world.known_wrong.is_empty()) {
+        (true, true) => proven,
+        (false, true) => Report::failed(explained(), seconds),
+        (true, false) => Report::failed("it is right by now: take `known_wrong` away", seconds),
+        (false, false) if proven.end == End::Passed => Report::new(End::Wrong, explained(), seconds),
+        (false, false) => proven,
     }
-    Report::failed(explain(world, &line, standing, &differences, &packet), seconds)
+}
+
+/// The problem codes of a packet's observations.
+fn codes(packet: &Value) -> BTreeSet<String> {
+    let observations = packet["observations"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let own = observations.iter().map(|observation| &observation["code"]);
+    let more = observations.iter().filter_map(|observation| observation["also"].as_array()).flatten();
+    own.chain(more).chain([&packet["verdict"]["code"]]).filter_map(|code| code.as_str().map(str::to_owned)).collect()
 }
 
 fn exit_code(status: &str) -> i32 {
@@ -120,7 +147,7 @@ fn prove(world: &World, standing: &Standing, seconds: f64) -> Report {
     let eyes = Eyes::new(&standing.lab, standing.certificates.root());
     let _ = standing.lab.started.set(Instant::now());
     match (world.proof)(&eyes) {
-        Ok(()) => Report { end: End::Passed, text: String::new(), seconds },
+        Ok(()) => Report::new(End::Passed, "", seconds),
         Err(error) => Report::failed(format!("the lab itself, the world is not what it says: {error}"), seconds),
     }
 }

@@ -11,8 +11,9 @@
 //! cargo test --test lab -- --shell NAME    a shell on the client of one world
 //! ```
 //!
-//! `FIRSTLINE_LAB_NO_SKIP=1` makes a skip a failure, `FIRSTLINE_LAB_WORKERS` sets how many worlds run at once, and
-//! `FIRSTLINE_LAB_BINARY` names another binary to put under test. A world is one value in `worlds/`.
+//! `FIRSTLINE_LAB_NO_SKIP=1` makes a skip a failure, `FIRSTLINE_LAB_WORKERS` sets how many worlds run at once,
+//! `FIRSTLINE_LAB_RESULTS` names a file for the verdicts as JSON, and `FIRSTLINE_LAB_BINARY` names another binary to put
+//! under test. A world is one value in `worlds/`.
 
 #[cfg(target_os = "linux")]
 mod certificates;
