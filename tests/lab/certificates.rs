@@ -15,8 +15,18 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs
 const DAY: u64 = 86_400;
 
 /// Names that the web server's certificate is good for.
-const NAMES: [&str; 5] =
-    ["www.example.test", "both.example.test", "six.example.test", "far.example.test", "app.example.test"];
+const NAMES: [&str; 10] = [
+    "www.example.test",
+    "both.example.test",
+    "six.example.test",
+    "far.example.test",
+    "app.example.test",
+    "files.example.test",
+    "desk.example.test",
+    "mail.example.test",
+    "directory.example.test",
+    "printer.example.test",
+];
 
 /// An authority with its key.
 struct Authority {

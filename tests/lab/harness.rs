@@ -319,7 +319,10 @@ fn conclude(ends: &[(&'static str, Report)], took: Duration) -> ExitCode {
     if skipped > 0 {
         println!("\nSKIPPED {skipped} of {} worlds, see the reasons above", ends.len());
     }
-    println!("\nthe lab took {:.1} s\n{passed} passed, {wrong} wrong as published, {failed} failed, {skipped} skipped", took.as_secs_f64());
+    println!(
+        "\nthe lab took {:.1} s\n{passed} passed, {wrong} wrong as published, {failed} failed, {skipped} skipped",
+        took.as_secs_f64()
+    );
     let strict = std::env::var_os("FIRSTLINE_LAB_NO_SKIP").is_some_and(|value| value != "0");
     if failed == 0 && (skipped == 0 || !strict) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
