@@ -51,6 +51,7 @@ fn cause(id: &str, of: &str) -> Cause {
         workaround: Vec::new(),
         verify: None,
         escalate: None,
+        code: None,
         degrades: false,
         security_stop: false,
     }

@@ -77,8 +77,8 @@ pub(super) fn as_also(index: usize, held: &Explaining<'_, '_>, evidence: &Eviden
         .or_else(|| default_culprit(observation));
     Also {
         layer: cause.as_ref().map_or(observation.layer, |holding| holding.cause.layer),
+        code: cause.as_ref().and_then(|holding| holding.cause.code).or(observation.code),
         cause: cause.map(|holding| holding.cause.id.clone()),
-        code: observation.code,
         culprit,
         summary: observation.summary.clone(),
     }

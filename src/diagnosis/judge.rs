@@ -215,7 +215,7 @@ fn blamed(status: Status, blame: &Blame<'_>, evidence: &Evidence<'_>) -> Verdict
         layer: (!several).then_some(layer),
         layers,
         cause: cause.filter(|_| !open).map(|cause| cause.id.clone()),
-        code: primary.code,
+        code: cause.and_then(|cause| cause.code).or(primary.code),
         title,
         certainty,
         culprit,

@@ -362,7 +362,9 @@ impl<'a> State<'a> {
                 && !evidence.on_trail(id)
                 && evidence.check(id).is_some_and(|check| check.cost != Cost::Local)
                 && !deciding.contains(&id.as_str());
-            aside || evidence.graph.is_beneath(&primary.check, id)
+            // What stands on the blamed check is its consequence; but where no cause is named yet, it may name one.
+            let consequence = evidence.graph.is_beneath(&primary.check, id);
+            aside || (consequence && (verdict.cause.is_some() || !deciding.contains(&id.as_str())))
         })
     }
 

@@ -1,7 +1,7 @@
 //! The outer part: reads the command line, runs worlds as child processes with a bounded number of workers, and reports.
 
 use crate::world::World;
-use crate::{inside, machine, namespace, worlds};
+use crate::{census, inside, machine, namespace, worlds};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -144,7 +144,8 @@ pub fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if matches!(options.mode, Mode::Judge | Mode::Prove) {
-        return run_all(chosen, options.mode);
+        let whole = options.filters.is_empty() && options.skips.is_empty() && !options.ignored;
+        return run_all(chosen, options.mode, whole);
     }
     // One world is wanted: its whole name wins over others that contain it.
     let exact = chosen.iter().find(|world| options.filters.iter().any(|name| world.name == name));
@@ -212,7 +213,7 @@ fn workers() -> usize {
 }
 
 /// Runs worlds, the sociable ones in parallel first, then each that must be alone.
-fn run_all(chosen: Vec<World>, mode: Mode) -> ExitCode {
+fn run_all(chosen: Vec<World>, mode: Mode, whole: bool) -> ExitCode {
     let began = Instant::now();
     let (workers, count) = (workers(), chosen.len());
     println!("running {count} worlds, {workers} at a time");
@@ -220,7 +221,19 @@ fn run_all(chosen: Vec<World>, mode: Mode) -> ExitCode {
     let mut ends = run_with(workers, sociable, mode);
     ends.extend(run_with(1, alone, mode));
     keep(&ends);
+    if whole {
+        ends.push(("the-list-of-worlds", listed(census::of_worlds(&worlds::all()))));
+    }
+    // A world that was skipped shows no codes.
+    if whole && mode == Mode::Judge && ends.iter().all(|(_, report)| report.end != End::Skipped) {
+        let seen = ends.iter().flat_map(|(_, report)| report.codes.iter().cloned()).collect();
+        ends.push(("the-list-of-codes", listed(census::of_codes(&seen))));
+    }
     conclude(&ends, began.elapsed())
+}
+
+fn listed(wrong: Vec<String>) -> Report {
+    if wrong.is_empty() { Report::new(End::Passed, "", 0.0) } else { Report::failed(wrong.join("\n"), 0.0) }
 }
 
 /// Writes every report into the file that was asked for, as one JSON object by the worlds' names.

@@ -16,7 +16,11 @@
 //! under test. A world is one value in `worlds/`.
 
 #[cfg(target_os = "linux")]
+mod census;
+#[cfg(target_os = "linux")]
 mod certificates;
+#[cfg(target_os = "linux")]
+mod codes;
 #[cfg(target_os = "linux")]
 mod dns;
 #[cfg(target_os = "linux")]

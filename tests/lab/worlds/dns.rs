@@ -264,7 +264,7 @@ pub const WORLDS: &[World] = &[
             eyes.resolves(RESOLVER, "control.example.test", CONTROL)
         },
         expect: Expect {
-            cause: &["zone-silent"],
+            cause: &["name-unanswered"],
             decides: "dns",
             innocent: BELOW,
             seconds: 15.0,
