@@ -70,7 +70,9 @@ pub fn of_codes(seen: &BTreeSet<String>) -> Vec<String> {
             Shown::Fixture(..) | Shown::Hardware(..) | Shown::Reserved(_) if shown => {
                 wrong.push(format!("a world shows {code}: take it out of the list of the others"));
             }
-            Shown::Fixture(file, _) | Shown::Hardware(file, _) if !is_tested(file, &format!("{code:?}"), problem.code) => {
+            Shown::Fixture(file, _) | Shown::Hardware(file, _)
+                if !is_tested(file, &format!("{code:?}"), problem.code) =>
+            {
                 wrong.push(format!("the tests of {file} do not produce {code}"));
             }
             _ => {}

@@ -1,10 +1,11 @@
 //! The outer part: reads the command line, runs worlds as child processes with a bounded number of workers, and reports.
 
+use crate::measure::{Measured, Reference};
+use crate::results::{self, Results};
 use crate::world::World;
-use crate::{census, inside, machine, namespace, worlds};
+use crate::{census, inside, machine, namespace, publish, worlds};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::io::Read;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Mutex;
@@ -21,12 +22,15 @@ pub struct Report {
     pub text: String,
     /// Seconds that the program under test took.
     pub seconds: f64,
-    /// The verdict as the program gave it; null where there is none.
-    #[serde(default)]
-    pub verdict: Value,
     /// The problem codes of its observations.
     #[serde(default)]
     pub codes: BTreeSet<String>,
+    /// What was measured; none where there is no verdict.
+    #[serde(default)]
+    pub measured: Option<Box<Measured>>,
+    /// What the reference said, where that was run.
+    #[serde(default)]
+    pub reference: Option<Reference>,
 }
 
 /// The ends of a world.
@@ -47,7 +51,7 @@ impl Report {
 
     /// A world that ended like this.
     pub fn new(end: End, text: impl Into<String>, seconds: f64) -> Report {
-        Report { end, text: text.into(), seconds, verdict: Value::Null, codes: BTreeSet::new() }
+        Report { end, text: text.into(), seconds, codes: BTreeSet::new(), measured: None, reference: None }
     }
 
     /// A world that went wrong.
@@ -63,6 +67,8 @@ pub enum Mode {
     Judge,
     /// Prove only.
     Prove,
+    /// Run the reference script in the place of the program under test.
+    Reference,
     /// Diagnose and print the text report.
     Show,
     /// A shell on the client.
@@ -70,8 +76,13 @@ pub enum Mode {
 }
 
 impl Mode {
-    const ALL: [(&'static str, Mode); 4] =
-        [("judge", Mode::Judge), ("--prove", Mode::Prove), ("--show", Mode::Show), ("--shell", Mode::Shell)];
+    const ALL: [(&'static str, Mode); 5] = [
+        ("judge", Mode::Judge),
+        ("--prove", Mode::Prove),
+        ("--reference", Mode::Reference),
+        ("--show", Mode::Show),
+        ("--shell", Mode::Shell),
+    ];
 
     fn word(self) -> &'static str {
         Mode::ALL.iter().find(|(_, mode)| *mode == self).map_or("judge", |(word, _)| word)
@@ -87,6 +98,10 @@ impl Mode {
 struct Options {
     mode: Mode,
     list: bool,
+    /// Measure and publish.
+    accuracy: bool,
+    /// How many times to run each world while the processors are busy.
+    under_load: Option<u32>,
     exact: bool,
     ignored: bool,
     filters: Vec<String>,
@@ -98,6 +113,8 @@ impl Options {
         let mut options = Options {
             mode: Mode::Judge,
             list: false,
+            accuracy: false,
+            under_load: None,
             exact: false,
             ignored: false,
             filters: Vec::new(),
@@ -109,7 +126,9 @@ impl Options {
                 "--list" => options.list = true,
                 "--exact" => options.exact = true,
                 "--ignored" => options.ignored = true,
-                "--prove" | "--show" | "--shell" => options.mode = Mode::from_word(word),
+                "--accuracy" => options.accuracy = true,
+                "--under-load" => options.under_load = words.next().and_then(|times| times.parse().ok()).or(Some(20)),
+                "--prove" | "--reference" | "--show" | "--shell" => options.mode = Mode::from_word(word),
                 "--skip" => options.skips.extend(words.next().cloned()),
                 "--test-threads" | "--format" | "--color" | "--logfile" | "-Z" => drop(words.next()),
                 flag if flag.starts_with('-') => {}
@@ -143,7 +162,14 @@ pub fn main() -> ExitCode {
         chosen.iter().for_each(|world| println!("{}: test", world.name));
         return ExitCode::SUCCESS;
     }
-    if matches!(options.mode, Mode::Judge | Mode::Prove) {
+    if let Some(times) = options.under_load {
+        return publish::under_load(chosen, times).unwrap_or_else(|error| finish(Err(error)));
+    }
+    if options.accuracy {
+        let whole = options.filters.is_empty() && options.skips.is_empty();
+        return publish::accuracy(chosen, whole).unwrap_or_else(|error| finish(Err(error)));
+    }
+    if matches!(options.mode, Mode::Judge | Mode::Prove | Mode::Reference) {
         let whole = options.filters.is_empty() && options.skips.is_empty() && !options.ignored;
         return run_all(chosen, options.mode, whole);
     }
@@ -206,47 +232,39 @@ fn attend(world: &World, mode: Mode) -> ExitCode {
     }
 }
 
-fn workers() -> usize {
+/// How many worlds run at once.
+pub fn workers() -> usize {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     // Worlds mostly wait, so twice the processors keeps these busy without starving anybody.
     std::env::var("FIRSTLINE_LAB_WORKERS").ok().and_then(|text| text.parse().ok()).unwrap_or(cores * 2)
 }
 
-/// Runs worlds, the sociable ones in parallel first, then each that must be alone.
+/// Runs worlds and reports.
 fn run_all(chosen: Vec<World>, mode: Mode, whole: bool) -> ExitCode {
     let began = Instant::now();
-    let (workers, count) = (workers(), chosen.len());
-    println!("running {count} worlds, {workers} at a time");
-    let (alone, sociable): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|world| world.alone && mode == Mode::Judge);
-    let mut ends = run_with(workers, sociable, mode);
-    ends.extend(run_with(1, alone, mode));
-    keep(&ends);
+    println!("running {} worlds, {} at a time", chosen.len(), workers());
+    let mut ends = publish::in_turn(&chosen, mode);
+    if let (Mode::Reference, [(_, only)]) = (mode, ends.as_slice()) {
+        println!("{}", only.text);
+    }
+    let ratchet = if mode == Mode::Judge { losses(&ends) } else { Vec::new() };
     if whole {
-        ends.push(("the-list-of-worlds", listed(census::of_worlds(&worlds::all()))));
+        ends.push(("the-list-of-worlds", listed(census::of_worlds(&chosen))));
     }
     // A world that was skipped shows no codes.
     if whole && mode == Mode::Judge && ends.iter().all(|(_, report)| report.end != End::Skipped) {
         let seen = ends.iter().flat_map(|(_, report)| report.codes.iter().cloned()).collect();
         ends.push(("the-list-of-codes", listed(census::of_codes(&seen))));
     }
-    conclude(&ends, began.elapsed())
+    conclude(&ends, &ratchet, began.elapsed())
 }
 
 fn listed(wrong: Vec<String>) -> Report {
     if wrong.is_empty() { Report::new(End::Passed, "", 0.0) } else { Report::failed(wrong.join("\n"), 0.0) }
 }
 
-/// Writes every report into the file that was asked for, as one JSON object by the worlds' names.
-fn keep(ends: &[(&'static str, Report)]) {
-    let Some(path) = std::env::var_os("FIRSTLINE_LAB_RESULTS") else { return };
-    let all: BTreeMap<_, _> = ends.iter().map(|(name, report)| (*name, report)).collect();
-    let text = serde_json::to_string_pretty(&all).unwrap_or_default();
-    if let Err(error) = std::fs::write(&path, text) {
-        eprintln!("the results cannot be kept in `{}`: {error}", path.display());
-    }
-}
-
-fn run_with(workers: usize, worlds: Vec<World>, mode: Mode) -> Vec<(&'static str, Report)> {
+/// Runs worlds, so many at once.
+pub fn run_with(workers: usize, worlds: Vec<World>, mode: Mode) -> Vec<(&'static str, Report)> {
     let (queue, ends) = (Mutex::new(VecDeque::from(worlds)), Mutex::new(Vec::new()));
     let next = || queue.lock().map_or(None, |mut queue| queue.pop_front());
     std::thread::scope(|scope| {
@@ -267,7 +285,10 @@ fn run_with(workers: usize, worlds: Vec<World>, mode: Mode) -> Vec<(&'static str
 
 fn announce(world: &World, report: &Report) {
     let end = match report.end {
-        End::Passed => format!("ok ({:.2} s)", report.seconds),
+        End::Passed => {
+            let word = report.reference.as_ref().map_or("ok", |reference| &reference.said);
+            format!("{word} ({:.2} s)", report.seconds)
+        }
         End::Failed => format!("FAILED ({:.2} s)", report.seconds),
         End::Wrong => format!("wrong, as published ({:.2} s): {}", report.seconds, world.known_wrong),
         End::Skipped => format!("SKIPPED: {}", report.text),
@@ -320,8 +341,25 @@ fn wait(process: &mut Child, limit: Duration) -> bool {
     }
 }
 
+/// The ratchet: what the committed results say was right and is not any more, in worlds that did not fail for it.
+fn losses(ends: &[(&'static str, Report)]) -> Vec<String> {
+    let published = match Results::read() {
+        Ok(published) => published,
+        Err(error) => return vec![error],
+    };
+    let both = ends.iter().filter(|(_, report)| report.end != End::Failed).filter_map(|(name, report)| {
+        let lost = results::losses(published.worlds.get(*name)?, report.measured.as_deref()?);
+        (!lost.is_empty()).then(|| format!("{name} was right in {}", lost.join(", ")))
+    });
+    let mut losses: Vec<String> = both.collect();
+    if !published.is_page_current() {
+        losses.push(format!("{} is not the page of {}", Results::PAGE, Results::FILE));
+    }
+    losses
+}
+
 /// Prints the failures and the last line.
-fn conclude(ends: &[(&'static str, Report)], took: Duration) -> ExitCode {
+fn conclude(ends: &[(&'static str, Report)], losses: &[String], took: Duration) -> ExitCode {
     let with = |end: End| ends.iter().filter(move |(_, report)| report.end == end);
     for (name, report) in with(End::Failed) {
         println!("\n---- {name} ----\n{}", report.text.trim_end());
@@ -329,6 +367,9 @@ fn conclude(ends: &[(&'static str, Report)], took: Duration) -> ExitCode {
     let count = |end| with(end).count();
     let (passed, wrong) = (count(End::Passed), count(End::Wrong));
     let (failed, skipped) = (count(End::Failed), count(End::Skipped));
+    for loss in losses {
+        println!("\nLOST: {loss}");
+    }
     if skipped > 0 {
         println!("\nSKIPPED {skipped} of {} worlds, see the reasons above", ends.len());
     }
@@ -337,5 +378,5 @@ fn conclude(ends: &[(&'static str, Report)], took: Duration) -> ExitCode {
         took.as_secs_f64()
     );
     let strict = std::env::var_os("FIRSTLINE_LAB_NO_SKIP").is_some_and(|value| value != "0");
-    if failed == 0 && (skipped == 0 || !strict) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failed == 0 && losses.is_empty() && (skipped == 0 || !strict) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

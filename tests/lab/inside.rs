@@ -2,11 +2,12 @@
 
 use crate::certificates::Certificates;
 use crate::harness::{End, Mode, Report};
+use crate::measure::Measured;
 use crate::network::{self, Lab};
 use crate::proof::Eyes;
 use crate::scene::{Certificate, Scene, Speaks};
 use crate::world::World;
-use crate::{machine, servers, worlds};
+use crate::{machine, reference, servers, worlds};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -37,6 +38,7 @@ pub fn main(name: &str, mode: Mode) -> ExitCode {
     match mode {
         Mode::Judge => tell(&judge(&world, &standing)),
         Mode::Prove => tell(&prove(&world, &standing, 0.0)),
+        Mode::Reference => tell(&refer(&world, &standing)),
         Mode::Show => show(&world, &standing),
         Mode::Shell => shell(&world, &standing),
     }
@@ -91,7 +93,8 @@ fn judge(world: &World, standing: &Standing) -> Report {
         Ok(packet) => packet,
         Err(error) => return Report::failed(not_json(world, &line, &outcome, &error), seconds),
     };
-    let mut differences = world.expect.differences(&packet);
+    let measured = Measured::new(world, &packet, outcome.took.as_millis() as u64);
+    let mut differences = measured.wrong.clone();
     if outcome.took > limit {
         differences.push(format!("time: {seconds:.2} s, expected at most {:.2} s", limit.as_secs_f64()));
     }
@@ -102,28 +105,32 @@ fn judge(world: &World, standing: &Standing) -> Report {
     if !outcome.stderr.is_empty() {
         differences.push(format!("standard error should be empty: {}", excerpt(&outcome.stderr)));
     }
-    let report = conclude(world, &line, standing, &differences, &packet, seconds);
-    Report { verdict: packet["verdict"].clone(), codes: codes(&packet), ..report }
+    differences.extend(replay(&outcome.stdout));
+    let report = match differences.is_empty() {
+        true if world.known_wrong.is_empty() => prove(world, standing, seconds),
+        true => Report::failed("it is right by now: take `known_wrong` away", seconds),
+        false => wrong(world, &line, standing, (&differences, &measured), &packet, seconds),
+    };
+    Report { codes: codes(&packet), measured: Some(Box::new(measured)), ..report }
 }
 
-/// Weighs what is wrong against what is known to be.
-fn conclude(
+/// A failure, or what is published as wrong: that excuses the verdict and nothing beside it, and only where the world is
+/// what it says.
+fn wrong(
     world: &World,
     line: &[&str],
     standing: &Standing,
-    differences: &[String],
+    (differences, measured): (&[String], &Measured),
     packet: &Value,
     seconds: f64,
 ) -> Report {
     let proven = prove(world, standing, seconds);
-    let explained = || explain(world, line, standing, differences, packet);
-    match (differences.is_empty(), world.known_wrong.is_empty()) {
-        (true, true) => proven,
-        (false, true) => Report::failed(explained(), seconds),
-        (true, false) => Report::failed("it is right by now: take `known_wrong` away", seconds),
-        (false, false) if proven.end == End::Passed => Report::new(End::Wrong, explained(), seconds),
-        (false, false) => proven,
+    if proven.end != End::Passed {
+        return proven;
     }
+    let published = !world.known_wrong.is_empty() && differences == measured.wrong;
+    let end = if published { End::Wrong } else { End::Failed };
+    Report::new(end, explain(world, line, standing, differences, packet), seconds)
 }
 
 /// The problem codes of a packet's observations.
@@ -132,6 +139,36 @@ fn codes(packet: &Value) -> BTreeSet<String> {
     let own = observations.iter().map(|observation| &observation["code"]);
     let more = observations.iter().filter_map(|observation| observation["also"].as_array()).flatten();
     own.chain(more).chain([&packet["verdict"]["code"]]).filter_map(|code| code.as_str().map(str::to_owned)).collect()
+}
+
+/// A packet judged again must be the same packet, byte for byte. What is wrong with that; nothing where it is.
+fn replay(packet: &str) -> Option<String> {
+    const STORED: &str = "/tmp/packet.json";
+    if let Err(error) = std::fs::write(STORED, packet) {
+        return Some(format!("replay: the packet cannot be stored ({error})"));
+    }
+    let again = match machine::command("/run/lab/firstline", &["replay", STORED, "--format", "json"]).output() {
+        Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
+        Err(error) => return Some(format!("replay: {error}")),
+    };
+    if again == packet {
+        return None;
+    }
+    let pairs = packet.lines().zip(again.lines());
+    let (before, after) = pairs.into_iter().find(|(before, after)| before != after).unwrap_or(("its end", "its end"));
+    Some(format!("replay: `{}` became `{}`", excerpt(before.trim()), excerpt(after.trim())))
+}
+
+/// Runs the reference script and tells what it said.
+fn refer(world: &World, standing: &Standing) -> Report {
+    let _ = standing.lab.started.set(Instant::now());
+    match reference::run(world, &standing.scene) {
+        Ok((said, text)) => {
+            let report = Report::new(End::Passed, text, said.took_ms as f64 / 1000.0);
+            Report { reference: Some(said), ..report }
+        }
+        Err(error) => Report::failed(error, 0.0),
+    }
 }
 
 fn exit_code(status: &str) -> i32 {

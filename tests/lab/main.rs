@@ -7,6 +7,9 @@
 //! cargo test --test lab -- resolver        those with `resolver` in their name
 //! cargo test --test lab -- --list
 //! cargo test --test lab -- --prove         only what plain sockets must see; the program under test is not started
+//! cargo test --test lab -- --accuracy      measures, and writes docs/reference/accuracy.md
+//! cargo test --test lab -- --under-load 20 each world 20 times with busy processors, published there too
+//! cargo test --test lab -- --reference     what the reference script says, of one world or of many
 //! cargo test --test lab -- --show NAME     the text report of one world
 //! cargo test --test lab -- --shell NAME    a shell on the client of one world
 //! ```
@@ -15,6 +18,8 @@
 //! `FIRSTLINE_LAB_RESULTS` names a file for the verdicts as JSON, and `FIRSTLINE_LAB_BINARY` names another binary to put
 //! under test. A world is one value in `worlds/`.
 
+#[cfg(target_os = "linux")]
+mod accuracy;
 #[cfg(target_os = "linux")]
 mod census;
 #[cfg(target_os = "linux")]
@@ -30,11 +35,19 @@ mod inside;
 #[cfg(target_os = "linux")]
 mod machine;
 #[cfg(target_os = "linux")]
+mod measure;
+#[cfg(target_os = "linux")]
 mod namespace;
 #[cfg(target_os = "linux")]
 mod network;
 #[cfg(target_os = "linux")]
 mod proof;
+#[cfg(target_os = "linux")]
+mod publish;
+#[cfg(target_os = "linux")]
+mod reference;
+#[cfg(target_os = "linux")]
+mod results;
 #[cfg(target_os = "linux")]
 mod scene;
 #[cfg(target_os = "linux")]

@@ -150,15 +150,15 @@ impl Expect {
         compare("certainty", if self.certainty.is_empty() { &[] } else { &certainty }, &verdict["certainty"]);
         differences.extend(self.culprit.difference(verdict["culprit"].as_str()));
         differences.extend(self.undecided_by(packet));
-        differences.extend(
-            self.innocent
-                .iter()
-                .filter(|name| is_blamed(verdict, name))
-                .map(|name| format!("blamed: {name} is innocent")),
-        );
+        differences.extend(self.blamed_innocents(verdict).map(|name| format!("blamed: {name} is innocent")));
         differences.extend(missing("beside the verdict", self.also, &verdict["also"]));
         differences.extend(missing("among what was not tested", self.hidden, &verdict["not_tested"]));
         differences
+    }
+
+    /// The innocents that a verdict blames, or something beside it.
+    pub fn blamed_innocents<'a>(&'a self, verdict: &'a Value) -> impl Iterator<Item = &'a &'static str> {
+        self.innocent.iter().filter(|name| is_blamed(verdict, name))
     }
 }
 
@@ -176,7 +176,8 @@ impl Expect {
 }
 
 impl Culprit {
-    fn difference(&self, actual: Option<&str>) -> Option<String> {
+    /// What is wrong with a culprit; none where it is right.
+    pub fn difference(&self, actual: Option<&str>) -> Option<String> {
         let has = |part: &str| actual.is_some_and(|actual| actual.contains(part));
         let (right, wanted) = match self {
             Culprit::NotCompared => return None,
