@@ -5,7 +5,9 @@ use super::evidence::{Evidence, class};
 use super::judge::{Blame, default_culprit};
 use super::verdict::Also;
 use super::words::fill;
+use crate::layer::Layer;
 use crate::observation::Observation;
+use crate::playbook::Check;
 use crate::problem::{Basis, Class, Code};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -48,9 +50,42 @@ pub(super) fn asides(blame: &Option<Blame<'_>>, held: &Explaining<'_, '_>, evide
             !is_background(observation)
                 && class(observation) != Class::Quality
                 && !evidence.on_trail(&observation.check)
-                && evidence.check(&observation.check).is_some_and(|check| !check.may_affect.is_empty())
+                && evidence.check(&observation.check).is_some_and(|check| is_worth_a_word(check, evidence))
         })
         .map(|index| as_also(index, held, evidence))
+        .collect()
+}
+
+/// Whether a problem beside the trail matters although it is not blamed: what is wrong with the machine itself always
+/// does; what could only have spoilt the way does not where all that it may affect works.
+fn is_worth_a_word(check: &Check, evidence: &Evidence<'_>) -> bool {
+    let of_machine = matches!(check.layer, Layer::Host | Layer::Process);
+    !check.may_affect.is_empty() && (of_machine || check.may_affect.iter().any(|other| !evidence.works(other)))
+}
+
+/// Independent troubles that a person feels beside the blamed one: causes that would degrade a working goal, on another
+/// layer, and not a mere consequence of it.
+pub(super) fn slighter(
+    blame: &Blame<'_>,
+    held: &[Holding<'_>],
+    explaining: &Explaining<'_, '_>,
+    evidence: &Evidence<'_>,
+) -> Vec<Also> {
+    let primary = evidence.observations[blame.primary];
+    let blamed = blame.holding.as_ref();
+    let layer = blamed.map_or(primary.layer, |holding| holding.cause.layer);
+    let shares =
+        |index: usize| index == blame.primary || blamed.is_some_and(|holding| holding.matched.contains(&index));
+    ranked(held.iter().filter(|holding| holding.cause.degrades && holding.cause.layer != layer).cloned().collect())
+        .into_iter()
+        .filter_map(|holding| {
+            let problems = holding.problems(evidence);
+            let first = *problems.first()?;
+            let silent = evidence.observations[first].code.is_some_and(|code| code.problem().basis == Basis::Silence);
+            let follows = silent && layer < holding.cause.layer;
+            (!follows && !problems.iter().any(|&index| shares(index))).then_some(first)
+        })
+        .map(|index| as_also(index, explaining, evidence))
         .collect()
 }
 

@@ -1,6 +1,7 @@
 //! Rules 2 to 4: does the goal work, and if not, which are the lowest problems that nothing beneath explains.
 
 use super::evidence::{Evidence, class};
+use crate::layer::Layer;
 use crate::observation::Outcome;
 use crate::probe::Cost;
 use crate::problem::{Class, Code};
@@ -91,9 +92,26 @@ fn leading_to_goal<'a>(evidence: &Evidence<'a>) -> HashSet<&'a str> {
             continue;
         }
         let Some(check) = evidence.check(upper) else { continue };
-        open.extend(check.after.iter().map(String::as_str).filter(|lower| leading.insert(lower)));
+        let reached = reached(upper, evidence);
+        let hinders = |lower: &str| reached.is_none_or(|reached| layer_of(lower, evidence) >= Some(reached));
+        open.extend(check.after.iter().map(String::as_str).filter(|lower| hinders(lower) && leading.insert(lower)));
     }
     leading
+}
+
+/// How far up a failing check came: the layer at which the far end itself answered it. What lies beneath has carried
+/// that answer and does not hinder, though it may be slow or half dead.
+fn reached(check: &str, evidence: &Evidence<'_>) -> Option<Layer> {
+    let problems = evidence.blocking(check);
+    let layers = problems.iter().map(|&index| {
+        let answer = evidence.observations[index].code.map(|code| code.problem()).filter(|problem| problem.proves_path);
+        answer.map(|problem| problem.layer)
+    });
+    layers.min().flatten()
+}
+
+fn layer_of(check: &str, evidence: &Evidence<'_>) -> Option<Layer> {
+    evidence.check(check).map(|check| check.layer)
 }
 
 /// Whether a check works by having used what is beneath it; a setting that reads well has used nothing.

@@ -1,6 +1,6 @@
 //! The verdict over a set of observations (DESIGN section 5). The same set gives the same verdict in any order.
 
-use super::beside::{also, asides, by_observation, dedup, is_background};
+use super::beside::{also, asides, by_observation, dedup, is_background, slighter};
 use super::causes::{Holding, holding, is_tie, ranked};
 use super::evidence::{CASE_CHECK, Evidence};
 use super::frontier::{Goal, frontier, goal, is_felt};
@@ -67,7 +67,7 @@ fn judge_evidence(evidence: &Evidence<'_>, case: &Case) -> Judgement {
         Goal::Badly(seen) => {
             (Status::Degraded, felt(&held, evidence).or_else(|| blame(&[vec![*seen]], &held, evidence)))
         }
-        Goal::Works => match felt(&held, evidence) {
+        Goal::Works => match felt(&held, evidence).or_else(|| felt_unexplained(evidence)) {
             Some(blame) => (Status::Degraded, Some(blame)),
             None if case.symptom.is_some() => not_reproduced(evidence),
             None => (Status::Healthy, None),
@@ -113,6 +113,16 @@ fn felt<'a>(held: &[Holding<'a>], evidence: &Evidence<'a>) -> Option<Blame<'a>> 
     let winner = ranked.swap_remove(0);
     let primary = telling_problem(&winner, evidence).or_else(|| winner.matched.first().copied())?;
     Some(Blame { primary, holding: Some(winner), rivals: Vec::new() })
+}
+
+/// What a person feels although the goal works, where no cause explains it: said with its layer and code.
+fn felt_unexplained<'a>(evidence: &Evidence<'a>) -> Option<Blame<'a>> {
+    let felt = (0..evidence.observations.len()).filter(|&index| evidence.stands(index) && is_felt(index, evidence));
+    let lowest = felt.min_by_key(|&index| {
+        let observation = evidence.observations[index];
+        (observation.layer, evidence.graph.position(&observation.check))
+    });
+    lowest.map(|primary| Blame { primary, holding: None, rivals: Vec::new() })
 }
 
 /// Each check is a goal: the gravest problem is the verdict, the others stand beside it.
@@ -161,15 +171,16 @@ fn compose(
 ) -> Judgement {
     let explaining = by_observation(held);
     let also = blame.as_ref().map_or_else(Vec::new, |blame| also(blame, frontier, &explaining, evidence));
+    let slighter = blame.as_ref().map_or_else(Vec::new, |blame| slighter(blame, held, &explaining, evidence));
     let asides = asides(&blame, &explaining, evidence);
     let mut verdict = match &blame {
         Some(blame) => blamed(status, blame, evidence),
         None => unblamed(status, evidence, case),
     };
-    verdict.also = dedup(also.into_iter().chain(asides).collect());
+    verdict.also = dedup(also.into_iter().chain(slighter).chain(asides).collect());
     verdict.findings = findings(&verdict, evidence);
     verdict.ruled_out = ruled_out(&verdict, evidence);
-    verdict.not_tested = not_tested(evidence);
+    verdict.not_tested = not_tested(&verdict, blame.as_ref().map(|blame| blame.primary), evidence);
     verdict.notes = notes(&verdict, evidence);
     let next = next(&verdict, &blame, evidence);
     Judgement { verdict, next }
@@ -203,7 +214,9 @@ fn blamed(status: Status, blame: &Blame<'_>, evidence: &Evidence<'_>) -> Verdict
         }
     }
     let mut certainty = certainty(blame, evidence);
-    if !blame.rivals.is_empty() || several {
+    // What the machine recorded of an earlier time makes a suspicion and no more (rule 8).
+    let recorded = status == Status::Degraded && blame.holding.is_none() && !is_felt(blame.primary, evidence);
+    if !blame.rivals.is_empty() || several || recorded {
         certainty = Certainty::Suspected;
     }
     let open = !blame.rivals.is_empty();

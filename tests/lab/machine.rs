@@ -299,9 +299,15 @@ pub fn help(arguments: &[String]) -> Result<(), String> {
     match argument(0) {
         "spin" => {
             ready();
-            loop {
-                std::hint::spin_loop();
-            }
+            let spin = || -> ! {
+                loop {
+                    std::hint::spin_loop();
+                }
+            };
+            // On every processor, so that it shows as busy beside whatever else the machine does.
+            (1..std::thread::available_parallelism().map_or(2, usize::from))
+                .for_each(|_| drop(std::thread::spawn(spin)));
+            spin()
         }
         "serve" => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(wrong)?;

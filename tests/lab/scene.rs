@@ -211,7 +211,7 @@ pub enum Does {
     OutOfDescriptors(&'static str),
     /// Opens connections to this address until no local port is left, and holds them.
     HoldsPorts(&'static str),
-    /// Keeps a processor busy.
+    /// Keeps every processor busy.
     Spins,
 }
 
@@ -278,6 +278,8 @@ pub enum Speaks {
     Greeting(&'static str),
     /// Resets every connection as soon as it stands.
     Reset,
+    /// Accepts connections and closes them in all order without a word.
+    HangsUp,
     /// Resets every n-th connection as soon as it stands and serves a page on the others.
     ResetsEvery(usize),
     /// Answers every datagram with its own bytes.

@@ -116,6 +116,7 @@ async fn connection(mut stream: TcpStream, speaks: Speaks, tls: Option<TlsAccept
         Speaks::Nothing => hold(&mut stream).await,
         Speaks::Greeting(text) => greet(&mut stream, text).await,
         Speaks::Reset => reset(&stream),
+        Speaks::HangsUp => stream.shutdown().await,
         Speaks::Time | Speaks::Echo | Speaks::ResetsEvery(_) => Ok(()),
     };
 }

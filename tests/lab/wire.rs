@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 pub struct Wire {
     /// Added to each packet in each direction.
     pub delay: Duration,
-    /// Added to every second packet on top.
+    /// Added to every fourth packet on top, so that round trips differ.
     pub unevenness: Duration,
     /// Bytes in each second and direction; no limit where there is none.
     pub bytes_per_second: Option<u64>,
@@ -170,7 +170,7 @@ pub fn carry(mut wire: Wire, sockets: [OwnedFd; 2], started: &std::sync::OnceLoc
                     free[side] = due;
                 }
                 count += 1;
-                due += wire.delay + if count % 2 == 0 { wire.unevenness } else { Duration::ZERO };
+                due += wire.delay + if count % 4 == 0 { wire.unevenness } else { Duration::ZERO };
                 queue.push(Reverse((due, count, 1 - side, frame)));
             }
         }

@@ -100,11 +100,11 @@ pub const WORLDS: &[World] = &[
         name: "login-server-hangs-up",
         says: "the login to the build server ends without a word",
         run: ("one-site-fails", "ssh://www.example.test"),
-        fault: |scene| scene.serve("198.51.100.10:22", Speaks::Reset),
+        fault: |scene| scene.serve("198.51.100.10:22", Speaks::HangsUp),
         expect: Expect {
             cause: &["no-greeting"],
             decides: "greeting",
-            innocent: BELOW,
+            innocent: BENEATH,
             ..fault(&["application"], &["app.no_greeting"], Culprit::Contains("198.51.100.10:22"))
         },
         ..WORLD

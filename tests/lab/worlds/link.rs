@@ -319,8 +319,8 @@ pub const WORLDS: &[World] = &[
             eyes.connects("198.51.100.11:443")
         },
         expect: Expect {
-            cause: &["gateway-dead"],
-            decides: "gateway",
+            cause: &["next-hop-dead"],
+            decides: "neighbour",
             innocent: &["link", "ip", "path", "dns", "transport", GATEWAY],
             ..fault(&["route"], &["route.gateway_dead"], Culprit::Is("192.0.2.254"))
         },

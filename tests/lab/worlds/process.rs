@@ -78,7 +78,7 @@ pub const WORLDS: &[World] = &[
         proof: |eyes| eyes.silent("127.0.0.1:8080"),
         expect: Expect {
             cause: &["backlog-full"],
-            decides: "queue",
+            decides: "listening",
             seconds: 15.0,
             ..process(&["process.backlog_full"], Culprit::Contains("reportd"))
         },

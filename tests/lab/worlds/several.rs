@@ -330,12 +330,13 @@ pub const WORLDS: &[World] = &[
         },
         proof: |eyes| eyes.connects("198.51.100.10:443"),
         expect: Expect {
-            cause: &["server-slow"],
-            decides: "reproduce",
-            also: &["path"],
+            // Loss may slow the page, so it is the lower of the two.
+            cause: &["loss-on-the-way"],
+            decides: "path-quality",
+            also: &["http"],
             innocent: &["link", "ip", "route", "dns", "tls"],
             seconds: 25.0,
-            ..degraded(&["http"], &["http.slow_first_byte"], Culprit::Is("www.example.test"))
+            ..degraded(&["path"], &["path.loss"], Culprit::Contains(WEB))
         },
         ..WORLD
     },

@@ -4,6 +4,8 @@ use crate::scene::*;
 use crate::world::*;
 use std::io::ErrorKind::ConnectionReset;
 
+/// Bytes of the packet that opens a connection, with Linux's options: no other packet of TCP is as long without data.
+const SYN: usize = 60;
 /// What a fault of the target's port must not be blamed on.
 const BELOW: &[&str] = &["link", "ip", "route", "dns", "proxy"];
 
@@ -172,8 +174,12 @@ pub const WORLDS: &[World] = &[
             eyes.refused("198.51.100.11:443")?;
             eyes.page("198.51.100.10:443", "both.example.test", "200")
         },
-        expect: Expect { decides: "reproduce", innocent: BELOW, ..HEALTHY },
-        rule: (3, "programs try the next address at once and nobody feels it: a note"),
+        expect: Expect {
+            cause: &["one-server-dead"],
+            decides: "tcp",
+            innocent: BELOW,
+            ..degraded(&["transport"], &["tcp.refused"], Culprit::Is("198.51.100.11:443"))
+        },
         ..WORLD
     },
     World {
@@ -192,10 +198,10 @@ pub const WORLDS: &[World] = &[
         ..WORLD
     },
     World {
-        name: "every-second-connection-unanswered",
+        name: "every-third-connection-unanswered",
         says: "the shop opens at the second try",
         run: ("slow", "https://www.example.test/"),
-        fault: |scene| scene.wire.drop_every(3, |packet| packet.outbound && packet.tcp(443) && packet.size <= 60),
+        fault: |scene| scene.wire.drop_every(3, |packet| packet.outbound && packet.tcp(443) && packet.size == SYN),
         proof: |eyes| eyes.connections("198.51.100.10:443", 10, 1..=9),
         expect: Expect {
             cause: &["loss-on-the-way", "connections-flap"],
