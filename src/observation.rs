@@ -99,6 +99,11 @@ impl Via {
         self.elements().next().is_none()
     }
 
+    /// Whether both name an element of one kind, and different ones.
+    pub fn contradicts(&self, other: &Via) -> bool {
+        self.elements().any(|(name, own)| other.elements().any(|(kind, theirs)| kind == name && theirs != own))
+    }
+
     /// Whether every element of this one is also an element of `other`, and there is at least one beside the family,
     /// which is no element by itself.
     pub fn is_within(&self, other: &Via) -> bool {

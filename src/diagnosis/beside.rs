@@ -48,12 +48,23 @@ pub(super) fn asides(blame: &Option<Blame<'_>>, held: &Explaining<'_, '_>, evide
         .filter(|&index| {
             let observation = evidence.observations[index];
             !is_background(observation)
-                && class(observation) != Class::Quality
+                && says_of_itself(observation)
                 && !evidence.on_trail(&observation.check)
                 && evidence.check(&observation.check).is_some_and(|check| is_worth_a_word(check, evidence))
         })
         .map(|index| as_also(index, held, evidence))
         .collect()
+}
+
+/// Whether a problem is one of what the check looked at. That a check beside the trail could not reach anybody says
+/// nothing of its own; that this machine itself keeps something from being reached does.
+fn says_of_itself(observation: &Observation) -> bool {
+    let state = observation.codes().any(|code| code.problem().basis == Basis::State);
+    match class(observation) {
+        Class::Integrity => true,
+        Class::Reachability => state,
+        Class::Quality => false,
+    }
 }
 
 /// Whether a problem beside the trail matters although it is not blamed: what is wrong with the machine itself always
@@ -79,7 +90,8 @@ pub(super) fn slighter(
     ranked(held.iter().filter(|holding| holding.cause.degrades && holding.cause.layer != layer).cloned().collect())
         .into_iter()
         .filter_map(|holding| {
-            let problems = holding.problems(evidence);
+            let mut problems = holding.problems(evidence);
+            problems.retain(|&index| holding.explains(index, evidence));
             let first = *problems.first()?;
             let silent = evidence.observations[first].code.is_some_and(|code| code.problem().basis == Basis::Silence);
             let follows = silent && layer < holding.cause.layer;

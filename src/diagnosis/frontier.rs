@@ -2,7 +2,7 @@
 
 use super::evidence::{Evidence, class};
 use crate::layer::Layer;
-use crate::observation::Outcome;
+use crate::observation::{Outcome, Via};
 use crate::probe::Cost;
 use crate::problem::{Class, Code};
 use std::collections::HashSet;
@@ -92,26 +92,33 @@ fn leading_to_goal<'a>(evidence: &Evidence<'a>) -> HashSet<&'a str> {
             continue;
         }
         let Some(check) = evidence.check(upper) else { continue };
-        let reached = reached(upper, evidence);
-        let hinders = |lower: &str| reached.is_none_or(|reached| layer_of(lower, evidence) >= Some(reached));
+        let answers = answers(upper, evidence);
+        let hinders = |lower: &str| !has_carried(lower, &answers, evidence);
         open.extend(check.after.iter().map(String::as_str).filter(|lower| hinders(lower) && leading.insert(lower)));
     }
     leading
 }
 
-/// How far up a failing check came: the layer at which the far end itself answered it. What lies beneath has carried
-/// that answer and does not hinder, though it may be slow or half dead.
-fn reached(check: &str, evidence: &Evidence<'_>) -> Option<Layer> {
+/// The far end's own words about a failing check, with the layer of each; nothing where one of its problems is none.
+fn answers<'a>(check: &str, evidence: &Evidence<'a>) -> Vec<(Layer, &'a Via)> {
     let problems = evidence.blocking(check);
-    let layers = problems.iter().map(|&index| {
-        let answer = evidence.observations[index].code.map(|code| code.problem()).filter(|problem| problem.proves_path);
-        answer.map(|problem| problem.layer)
+    let answers = problems.iter().map(|&index| {
+        let observation = evidence.observations[index];
+        let answer = observation.code.map(|code| code.problem()).filter(|problem| problem.proves_path);
+        answer.map(|problem| (problem.layer, &observation.via))
     });
-    layers.min().flatten()
+    answers.collect::<Option<Vec<_>>>().unwrap_or_default()
 }
 
-fn layer_of(check: &str, evidence: &Evidence<'_>) -> Option<Layer> {
-    evidence.check(check).map(|check| check.layer)
+/// Whether these answers came up through a lower check, which then does not hinder, though it may be slow or half dead:
+/// it lies beneath the layers that answered, and none of its problems is about another element than the one in use.
+fn has_carried(lower: &str, answers: &[(Layer, &Via)], evidence: &Evidence<'_>) -> bool {
+    let Some(check) = evidence.check(lower) else { return false };
+    let elsewhere = |via: &Via| {
+        let problems = evidence.blocking(lower);
+        problems.iter().any(|&index| evidence.observations[index].via.contradicts(via))
+    };
+    !answers.is_empty() && answers.iter().all(|(layer, via)| check.layer < *layer && !elsewhere(via))
 }
 
 /// Whether a check works by having used what is beneath it; a setting that reads well has used nothing.

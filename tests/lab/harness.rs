@@ -254,7 +254,7 @@ fn run_all(chosen: Vec<World>, mode: Mode, whole: bool) -> ExitCode {
     // A world that was skipped shows no codes.
     if whole && mode == Mode::Judge && ends.iter().all(|(_, report)| report.end != End::Skipped) {
         let seen = ends.iter().flat_map(|(_, report)| report.codes.iter().cloned()).collect();
-        ends.push(("the-list-of-codes", listed(census::of_codes(&seen))));
+        ends.push(("the-list-of-codes", listed(census::of_codes(&chosen, &seen))));
     }
     conclude(&ends, &ratchet, began.elapsed())
 }

@@ -281,6 +281,12 @@ fn up(host: &Host, name: &str) -> Result<(), String> {
     change(host, LinkUnspec::new_with_name(name).up().build())
 }
 
+/// Whether an interface is in this state. Without a carrier the kernel also says "lower layer down", where it takes an
+/// interface here for the other end of the cable because both have the same number.
+fn is_in(seen: State, wanted: State) -> bool {
+    seen == wanted || (wanted == State::Down && seen == State::LowerLayerDown)
+}
+
 /// Waits until the kernel has taken notice of a carrier: it does so in a queue of its own that may lag by a second when
 /// many worlds make interfaces at once, and until then an interface drops what it should send.
 fn settle(host: &Host, name: &str, wanted: State) -> Result<(), String> {
@@ -290,7 +296,8 @@ fn settle(host: &Host, name: &str, wanted: State) -> Result<(), String> {
         while began.elapsed() < LIMIT {
             let mut links = netlink.link().get().match_name(wanted_name.clone()).execute();
             if let Ok(Some(link)) = links.try_next().await {
-                let has = |state: &LinkAttribute| matches!(state, LinkAttribute::OperState(seen) if *seen == wanted);
+                let has =
+                    |state: &LinkAttribute| matches!(state, LinkAttribute::OperState(seen) if is_in(*seen, wanted));
                 if link.attributes.iter().any(has) {
                     return true;
                 }

@@ -336,7 +336,7 @@ pub const WORLDS: &[World] = &[
         },
         expect: Expect {
             cause: &["one-resolver-wrong"],
-            decides: "by-other-resolver",
+            decides: "tls-by-other-resolver",
             innocent: &["link", "ip", "route", "path", SECOND_RESOLVER],
             ..fault(&["dns"], &["dns.answer_differs"], Culprit::Contains(RESOLVER))
         },
@@ -422,9 +422,9 @@ pub const WORLDS: &[World] = &[
     },
     World {
         name: "first-resolver-slow",
-        says: "every page waits two seconds before it starts",
+        says: "every page waits a second before it starts",
         run: ("slow", "https://www.example.test/"),
-        fault: |scene| scene.resolvers[0].mood = ResolverMood::Slow(2_000),
+        fault: |scene| scene.resolvers[0].mood = ResolverMood::Slow(1_200),
         expect: Expect {
             cause: &["dns-slow"],
             decides: "dns",

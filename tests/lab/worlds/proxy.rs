@@ -232,14 +232,17 @@ pub const WORLDS: &[World] = &[
         name: "proxy-needed-and-not-set",
         says: "nothing loads on the new laptop",
         run: ("proxy", "https://www.example.test/"),
+        arguments: &["--answer", "expects-proxy=yes"],
         fault: |scene| scene.only_proxy_and_names(),
         proof: |eyes| {
             eyes.proxy_says("200")?;
             eyes.silent("198.51.100.10:443")
         },
         expect: Expect {
-            innocent: &["link", "ip", "route", "dns"],
-            ..fault(&[], &["tcp.timeout"], Culprit::NotCompared)
+            cause: &["proxy-needed"],
+            decides: "expects-proxy",
+            innocent: &["link", "ip", "route", "path", "dns", "transport"],
+            ..fault(&["proxy"], &["tcp.timeout"], Culprit::Is("proxy setting"))
         },
         ..WORLD
     },

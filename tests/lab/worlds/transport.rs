@@ -189,10 +189,11 @@ pub const WORLDS: &[World] = &[
         fault: |scene| scene.serve("198.51.100.10:8080", Speaks::ResetsEvery(3)),
         proof: |eyes| eyes.connects("198.51.100.10:8080"),
         expect: Expect {
-            decides: "reproduce",
+            cause: &["connections-flap"],
+            decides: "port-quality",
             innocent: &["link", "ip", "route", "path", "dns"],
             seconds: 25.0,
-            ..degraded(&["transport", "http"], &["http.cut", "tcp.reset", "tcp.flapping"], Culprit::NotCompared)
+            ..degraded(&["transport"], &["tcp.flapping"], Culprit::Contains("198.51.100.10:8080"))
         },
         known_wrong: "one page is asked for once, and a connection that is only opened does not show the reset",
         ..WORLD
@@ -204,11 +205,11 @@ pub const WORLDS: &[World] = &[
         fault: |scene| scene.wire.drop_every(3, |packet| packet.outbound && packet.tcp(443) && packet.size == SYN),
         proof: |eyes| eyes.connections("198.51.100.10:443", 10, 1..=9),
         expect: Expect {
-            cause: &["loss-on-the-way", "connections-flap"],
+            cause: &["loss-on-the-way"],
             decides: "port-quality",
             innocent: &["link", "ip", "route", "dns"],
             seconds: 30.0,
-            ..degraded(&["transport", "path"], &["tcp.flapping", "tcp.slow"], Culprit::Contains(WEB))
+            ..degraded(&["path"], &["tcp.flapping", "tcp.slow"], Culprit::Contains(WEB))
         },
         ..WORLD
     },
