@@ -1,7 +1,6 @@
 //! Reads the tests that a playbook carries: what the checks are said to have seen, and what the verdict must say.
 
 use super::mistake::{At, Kind, Mistake};
-use super::parse::LAYERS;
 use super::reader::{Fields, Placed, Reader};
 use super::when::{OUTCOMES, code};
 use super::{Expect, Given, Test};
@@ -141,7 +140,7 @@ fn expectation(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> (Expect
         return (Expect::default(), At::default());
     };
     let status = fields.word(reader, "status", STATUSES).map(str::to_owned);
-    let layer = fields.word(reader, "layer", LAYERS);
+    let layer = fields.layer(reader);
     let cause = fields.text(reader, "cause");
     let culprit = fields.text(reader, "culprit").map(|text| text.value);
     fields.deny_rest(reader);

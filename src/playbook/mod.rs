@@ -4,6 +4,7 @@
 
 pub mod builtin;
 pub mod condition;
+mod draft;
 mod given;
 mod lint;
 pub mod load;

@@ -2,6 +2,7 @@
 //! TOML and the mistakes, nothing of playbooks.
 
 use super::mistake::{At, Kind, Mistake, Mistakes, shown};
+use crate::layer::Layer;
 use serde_json::{Map, Number, Value};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
@@ -255,6 +256,11 @@ impl<'t> Fields<'t> {
             );
         }
         found
+    }
+
+    /// The layer that it belongs to or blames.
+    pub fn layer(&mut self, reader: &mut Reader<'_>) -> Option<Layer> {
+        self.word(reader, "layer", &Layer::ALL.map(|layer| (layer.name(), layer)))
     }
 
     /// What nobody asked for, in the order of the file.

@@ -1,7 +1,7 @@
 //! File systems: full, out of inodes, or read-only where they should not be.
 
 use super::argument::optional;
-use super::process::bytes;
+use super::process::program::bytes;
 use super::{Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;

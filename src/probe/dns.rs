@@ -5,13 +5,15 @@
 //! who is asked, for which name, and what is reported.
 
 mod ask;
+mod asked;
 mod facts;
 mod judge;
 mod message;
+mod pace;
 mod place;
 mod words;
 
-pub use ask::Tcp;
+pub use asked::Tcp;
 pub use facts::DnsFacts;
 pub use words::Words;
 
@@ -21,9 +23,12 @@ use crate::observation::{Observation, Outcome};
 use crate::problem::Code;
 use crate::sys::{ResolverConfig, ResolverEntry};
 use crate::world::Failure;
-use ask::{Asked, Asking, Roll, Server, Silent, Word};
+use ask::Server;
+use asked::{Asked, Asking, Roll, Silent, Word};
 use futures_util::FutureExt;
 use futures_util::future::{join, join_all};
+use judge::address::is_bogon;
+use judge::wording::silence_words;
 use judge::{Case, Finding, Judgement, Other};
 use message::Question;
 use place::Place;
@@ -273,7 +278,7 @@ impl Round<'_> {
 
     /// Whether an answer on the loopback is this machine's own name, which a local stub makes up (127.0.1.1).
     async fn is_own_name(&self, asked: &Asked, case: &Case) -> bool {
-        if !judge::addresses(asked).iter().any(|address| judge::is_bogon(*address)) {
+        if !judge::addresses(asked).iter().any(|address| is_bogon(*address)) {
             return false;
         }
         match self.look.world.machine.identity().await {
@@ -343,7 +348,7 @@ impl Round<'_> {
             ..self.common_facts(target, place, case)
         };
         self.look
-            .problem(Some(&target.text), Code::DnsTimeout, judge::silence_words(&silent, case))
+            .problem(Some(&target.text), Code::DnsTimeout, silence_words(&silent, case))
             .suspected()
             .via(place.via(&target.text))
             .facts(&facts)

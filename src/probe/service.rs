@@ -1,7 +1,7 @@
 //! State of a service of the service manager.
 
 use super::argument::optional;
-use super::process::label;
+use super::process::program::label;
 use super::{Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;

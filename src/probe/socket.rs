@@ -1,7 +1,7 @@
 //! Who listens on a port, on which addresses, and whether the program can take connections.
 
 use super::argument::{optional, words};
-use super::process::{DESCRIPTORS_PERCENT, descriptors_percent, detail, is_stopped, label, same_name};
+use super::process::program::{DESCRIPTORS_PERCENT, descriptors_percent, detail, is_stopped, label, same_name};
 use super::{Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;

@@ -69,7 +69,7 @@ pub fn of_codes(worlds: &[World], seen: &BTreeSet<String>) -> Vec<String> {
         match codes::shown(*code) {
             Shown::Lab if !shown => wrong.push(format!("no world expects or shows {code}")),
             Shown::Fixture(..) | Shown::Hardware(..) | Shown::Reserved(_) if shown => {
-                wrong.push(format!("a world shows {code}: take it out of the list of the others"));
+                wrong.push(format!("a world shows {code}, which is listed as {}", codes::shown(*code)));
             }
             Shown::Fixture(file, _) | Shown::Hardware(file, _)
                 if !is_tested(file, &format!("{code:?}"), problem.code) =>

@@ -1,7 +1,8 @@
 //! Where each problem code is shown: by a world of the lab, or, for those listed here, elsewhere and why. The run of the
 //! whole lab checks that this is so.
 
-use firstline::problem::Code;
+use Shown::{Fixture, Hardware, Reserved};
+use firstline::problem::{Code, PROBLEMS};
 
 /// Where a code is shown.
 #[derive(Clone, Copy)]
@@ -16,7 +17,16 @@ pub enum Shown {
     Reserved(&'static str),
 }
 
-use Shown::{Fixture, Hardware, Reserved};
+impl std::fmt::Display for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Shown::Lab => write!(f, "lab"),
+            Shown::Fixture(file, why) => write!(f, "fixture in {file}: {why}"),
+            Shown::Hardware(file, why) => write!(f, "hardware, recorded in {file}: {why}"),
+            Shown::Reserved(why) => write!(f, "reserved: {why}"),
+        }
+    }
+}
 
 const ELSEWHERE: &[(Code, Shown)] = &[
     (Code::LinkErrors, Hardware("src/probe/link.rs", "a cable or port that damages frames; a virtual one does not")),
@@ -95,6 +105,11 @@ const ELSEWHERE: &[(Code, Shown)] = &[
     (Code::AskFault, Fixture("src/probe/ask.rs", "a person says it")),
     (Code::ExecFailed, Fixture("src/probe/exec.rs", "the playbooks in the binary start no programs")),
 ];
+
+/// Prints where each code is shown.
+pub fn list() {
+    PROBLEMS.iter().for_each(|(code, _)| println!("{code:24} {}", shown(*code)));
+}
 
 /// Where this code is shown.
 pub fn shown(code: Code) -> Shown {

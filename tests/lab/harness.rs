@@ -3,7 +3,7 @@
 use crate::measure::{Measured, Reference};
 use crate::results::{self, Results};
 use crate::world::World;
-use crate::{census, inside, machine, namespace, publish, worlds};
+use crate::{census, codes, inside, machine, namespace, publish, worlds};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, VecDeque};
 use std::io::Read;
@@ -153,6 +153,10 @@ pub fn main() -> ExitCode {
         // The three inner stages: a program on a client, the step into namespaces, process 1 of a world.
         Some("--helper") => return finish(machine::help(&arguments[1..])),
         Some("--world") => return enter(&arguments[1..]),
+        Some("--codes") => {
+            codes::list();
+            return ExitCode::SUCCESS;
+        }
         Some("--inside") => return inside::main(&arguments[1], Mode::from_word(&arguments[2])),
         _ => {}
     }

@@ -6,6 +6,7 @@
 //! cargo test --test lab                    all worlds
 //! cargo test --test lab -- resolver        those with `resolver` in their name
 //! cargo test --test lab -- --list
+//! cargo test --test lab -- --codes         by what each problem code is shown: a world, a fixture, recorded hardware
 //! cargo test --test lab -- --prove         only what plain sockets must see; the program under test is not started
 //! cargo test --test lab -- --accuracy      measures, and writes docs/reference/accuracy.md
 //! cargo test --test lab -- --under-load 20 each world 20 times with busy processors, published there too

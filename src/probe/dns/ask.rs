@@ -5,34 +5,19 @@
 //! mixed up. Times after RFC 6298, RFC 8085 and RFC 1035 section 4.2.1: probes close together while answers come,
 //! spaced from the first silence on, at most four unanswered repeats of one question.
 
+use super::asked::{Asked, Asking, Roll, Silent, Tcp, Word, is_empty, is_truncated};
 use super::message::{Answer, Question, read};
+use super::pace::{FIRST_QUERIES, LONGEST, end_of_series, next_look, patience, query_due, suspect_at};
 use crate::world::{Dial, Failure, Network};
 use futures_util::future::{join, join_all, join3};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use std::cell::{Cell, RefCell};
-use std::net::{IpAddr, SocketAddr};
+use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
-/// When the first three queries of a question are sent: loss comes in bursts, and with 250 ms between them three are
-/// lost together on a sound path only about once in ten thousand times.
-const FIRST_QUERIES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(250), Duration::from_millis(500)];
-/// Silence is suspected so soon where another server answered meanwhile: the third query plus its retransmission time.
-const SUSPECT_BESIDE_SIBLING: Duration = Duration::from_millis(750);
-/// Silence is suspected so late where nobody answers: one second after the third query (RFC 6298 section 2.1).
-const SUSPECT_ALONE: Duration = Duration::from_millis(1500);
-/// The fourth query, which confirms: a busy host may drop for longer than half a second.
-const FOURTH_BESIDE_SIBLING: Duration = Duration::from_millis(1000);
-/// The fourth query where nobody answers: a second after the third.
-const FOURTH_ALONE: Duration = Duration::from_millis(1500);
-/// Waiting for the fourth where a sibling answers, so that the whole stays below two seconds.
-const LAST_WAIT_BESIDE_SIBLING: Duration = Duration::from_millis(900);
-/// Waiting for the fourth where nobody answers: a second and some, so that the whole stays below three.
-const LAST_WAIT_ALONE: Duration = Duration::from_millis(1100);
-/// The longest that a query's socket is kept open: the longest series.
-const LONGEST: Duration = Duration::from_millis(2600);
 /// TCP and the control name are asked beside the series once the third query is out.
 const BESIDE_AFTER: Duration = Duration::from_millis(500);
 /// TCP beside a silent series: ends with it, and lets the kernel repeat its SYN once.
@@ -45,167 +30,12 @@ const REPEAT_SPACING: Duration = Duration::from_millis(20);
 const LOSS_SPACING: Duration = Duration::from_millis(100);
 /// Repeats after one was lost: with the ones before, enough to see every third one missing at least three times.
 const LOSS_QUERIES: usize = 6;
-/// Shortest time after which a query is called lost where the round trip is known: Linux's minimum retransmission
-/// time (200 ms) and some for a busy machine.
-const LEAST_PATIENCE: Duration = Duration::from_millis(250);
-/// The same where no answer's time is known.
-const UNKNOWN_PATIENCE: Duration = Duration::from_millis(1500);
-/// Longest such time: a resolver that needs longer is called silent by programs, too.
-const MOST_PATIENCE: Duration = Duration::from_millis(2500);
 /// Tries of a control or random name, and of a type that stayed silent.
 const FEW: usize = 2;
 /// How long each of these is waited for (RFC 6298 section 2.1).
 const FEW_WAIT: Duration = Duration::from_millis(1000);
 /// A timer that is later than this means that this machine stood still: the time does not count against the server.
 const STALL: Duration = Duration::from_millis(150);
-
-/// What one query, or a series of the same query, came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Word {
-    /// A message that answers the question.
-    Answer(Answer),
-    /// Bytes that do not, and why.
-    Garbage(String),
-    /// The network's own word.
-    Failure(Failure),
-    /// Nobody answered.
-    Silence,
-    /// The run's deadline came before anything could be said.
-    Cut,
-}
-
-impl Word {
-    fn is_noerror(&self) -> bool {
-        matches!(self, Word::Answer(answer) if answer.rcode == "NOERROR")
-    }
-
-    /// A final word about the name: it exists or it does not.
-    pub(super) fn is_about_name(&self) -> bool {
-        matches!(self, Word::Answer(answer) if answer.is_about_name())
-    }
-
-    /// The addresses in it.
-    pub(super) fn addresses(&self) -> &[IpAddr] {
-        match self {
-            Word::Answer(answer) => &answer.addresses,
-            _ => &[],
-        }
-    }
-
-    /// Explicit, but not about the name: worth a second try.
-    fn wants_second_try(&self) -> bool {
-        match self {
-            Word::Answer(answer) => !answer.is_about_name(),
-            Word::Garbage(_) | Word::Failure(_) => true,
-            Word::Silence | Word::Cut => false,
-        }
-    }
-
-    /// Whether the server refuses our EDNS options, which RFC 6891 section 7 wants dropped then.
-    fn refuses_edns(&self) -> bool {
-        matches!(self, Word::Answer(answer) if matches!(answer.rcode.as_str(), "FORMERR" | "NOTIMP" | "BADVERS"))
-    }
-}
-
-/// What TCP to the same server and port came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Tcp {
-    /// It answered.
-    Ok,
-    /// It did not answer.
-    Timeout,
-    /// The port is closed.
-    Refused,
-    /// It could not be used for another reason.
-    Failed,
-    /// It was not needed.
-    NotAsked,
-}
-
-/// The servers that are asked side by side, and when each was first heard: a server that answers is the control that
-/// makes another's silence mean something.
-#[derive(Debug)]
-pub(super) struct Roll(Vec<(SocketAddr, Cell<Option<Duration>>)>);
-
-impl Roll {
-    pub(super) fn new(servers: impl IntoIterator<Item = SocketAddr>) -> Self {
-        Roll(servers.into_iter().map(|server| (server, Cell::new(None))).collect())
-    }
-
-    fn heard(&self, index: usize, took: Duration) {
-        if let Some((_, first)) = self.0.get(index)
-            && first.get().is_none()
-        {
-            first.set(Some(took));
-        }
-    }
-
-    /// Another server that answered. One on the loopback shares no path with one that is not.
-    pub(super) fn sibling(&self, index: usize) -> Option<Sibling> {
-        let own = self.0.get(index)?.0;
-        self.0.iter().enumerate().find_map(|(other, (server, first))| {
-            let comparable = other != index && server.ip().is_loopback() == own.ip().is_loopback();
-            first.get().filter(|_| comparable).map(|took| Sibling { server: *server, took })
-        })
-    }
-}
-
-/// A server that answers, and how fast.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sibling {
-    pub(super) server: SocketAddr,
-    pub(super) took: Duration,
-}
-
-/// How long nobody answered, and how many queries that was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Silent {
-    pub(super) queries: u32,
-    pub(super) waited: Duration,
-    pub(super) sibling: Option<Sibling>,
-    /// All four queries were sent and waited for.
-    pub(super) confirmed: bool,
-}
-
-/// What is to be asked of a server.
-#[derive(Debug, Clone)]
-pub(super) struct Asking {
-    /// The same name with each type; the first type decides.
-    pub(super) questions: Vec<Question>,
-    /// Asked where the name fails.
-    pub(super) control: Option<Question>,
-    /// Asked where the server answers at all: a name that cannot exist.
-    pub(super) random: Option<Question>,
-    /// Rounds of two more queries after a first answer.
-    pub(super) repeat: u32,
-    /// Ask over TCP even where UDP is enough.
-    pub(super) tcp: bool,
-}
-
-/// All that came of asking one server.
-#[derive(Debug, Clone)]
-pub(super) struct Asked {
-    /// What the first type came to.
-    pub(super) word: Word,
-    /// Where it was explicit but not about the name: the second try.
-    pub(super) second: Option<Word>,
-    /// What each further type came to; empty where the first decided.
-    pub(super) others: Vec<(String, Word)>,
-    pub(super) silent: Option<Silent>,
-    /// Queries for the name over UDP, and how many got an answer.
-    pub(super) queries: u32,
-    pub(super) answered: u32,
-    /// The query that decided, and the quickest of all.
-    pub(super) took: Option<Duration>,
-    pub(super) quickest: Option<Duration>,
-    pub(super) tcp: Tcp,
-    pub(super) tcp_answer: Option<Answer>,
-    pub(super) control: Option<Word>,
-    pub(super) random: Option<Word>,
-    /// The server answers only without EDNS.
-    pub(super) without_edns: bool,
-}
 
 /// Queries sent, answers received.
 #[derive(Debug, Default)]
@@ -584,93 +414,5 @@ impl<'a> Server<'a> {
         let mut bytes = vec![0; usize::from(length)];
         stream.read_exact(&mut bytes).await.map_err(|_| Tcp::Failed)?;
         read(question, id, &bytes).map_err(|_| Tcp::Failed)
-    }
-}
-
-fn is_truncated(word: &Word) -> bool {
-    matches!(word, Word::Answer(answer) if answer.truncated)
-}
-
-fn is_empty(word: &Word) -> bool {
-    !matches!(word, Word::Answer(answer) if answer.is_positive() || answer.truncated)
-}
-
-/// When the next query of a series is due, after `sent` ones; none after four.
-fn query_due(sent: usize, sibling: bool) -> Option<Duration> {
-    match sent {
-        0..=2 => Some(FIRST_QUERIES[sent]),
-        3 if sibling => Some(FOURTH_BESIDE_SIBLING),
-        3 => Some(FOURTH_ALONE),
-        _ => None,
-    }
-}
-
-fn suspect_at(sibling: bool) -> Duration {
-    if sibling { SUSPECT_BESIDE_SIBLING } else { SUSPECT_ALONE }
-}
-
-/// When a series is over: some time after its fourth query, and later by what this machine stood still.
-fn end_of_series(sent: &[Instant], start: Instant, stalled: Duration, sibling: bool) -> Option<Instant> {
-    let fourth = *sent.get(3)?;
-    let wait = if sibling { LAST_WAIT_BESIDE_SIBLING } else { LAST_WAIT_ALONE };
-    // A stall after the fourth query eats from its wait; before it, it has already moved the query.
-    let due = start + stalled + query_due(3, sibling).unwrap_or_default();
-    Some(fourth.max(due) + wait)
-}
-
-/// The next moment at which something may be due.
-fn next_look(start: Instant, age: Duration, end: Option<Instant>) -> Instant {
-    let looks =
-        [FIRST_QUERIES[1], FIRST_QUERIES[2], SUSPECT_BESIDE_SIBLING, FOURTH_BESIDE_SIBLING, SUSPECT_ALONE, LONGEST];
-    let next = looks.into_iter().find(|look| *look > age).unwrap_or(LONGEST);
-    let next = start + next;
-    end.map_or(next, |end| end.min(next))
-}
-
-/// After how long a query counts as lost where one answer's time is known: SRTT + 4 RTTVAR of RFC 6298, which is
-/// three times the first measurement.
-fn patience(took: Option<Duration>) -> Duration {
-    took.map_or(UNKNOWN_PATIENCE, |took| (took * 3).clamp(LEAST_PATIENCE, MOST_PATIENCE))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MS: Duration = Duration::from_millis(1);
-
-    #[test]
-    fn a_series_is_at_most_four_queries_and_keeps_its_bounds() {
-        for sibling in [false, true] {
-            let start = Instant::now();
-            let due: Vec<Duration> = (0..).map_while(|sent| query_due(sent, sibling)).collect();
-            assert_eq!(due.len(), 4);
-            assert!(due[3] >= 1000 * MS, "the fourth confirms and is a second later");
-            let sent: Vec<Instant> = due.iter().map(|due| start + *due).collect();
-            let end = end_of_series(&sent, start, Duration::ZERO, sibling).unwrap() - start;
-            assert!(end < if sibling { 2000 * MS } else { 3000 * MS }, "{end:?}");
-            assert!(end <= LONGEST);
-            assert!(suspect_at(sibling) <= if sibling { 750 * MS } else { 1500 * MS });
-        }
-    }
-
-    #[test]
-    fn patience_follows_the_round_trip_within_bounds() {
-        let table = [(1, 250), (20, 250), (100, 300), (400, 1200), (900, 2500)];
-        for (took, wanted) in table {
-            assert_eq!(patience(Some(took * MS)), wanted * MS, "{took}");
-        }
-        assert_eq!(patience(None), UNKNOWN_PATIENCE);
-    }
-
-    #[test]
-    fn a_loopback_server_is_no_control_for_a_remote_one() {
-        let servers = ["127.0.0.53:53", "10.0.0.1:53", "10.0.0.2:53"].map(|text| text.parse().unwrap());
-        let roll = Roll::new(servers);
-        roll.heard(0, MS);
-        assert_eq!(roll.sibling(1), None);
-        roll.heard(2, 7 * MS);
-        assert_eq!(roll.sibling(1), Some(Sibling { server: servers[2], took: 7 * MS }));
-        assert_eq!(roll.sibling(2), None, "a server is not its own control");
     }
 }

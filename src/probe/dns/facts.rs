@@ -1,6 +1,7 @@
 //! The facts that the probe reports for one server.
 
-use super::ask::{Asked, Tcp, Word};
+use super::asked::{Asked, Tcp, Word};
+use super::judge::address::{is_bogon, share_network};
 use super::judge::{self, Case};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -112,7 +113,7 @@ pub(super) fn of(asked: &Asked, case: &Case, common: DnsFacts) -> DnsFacts {
     let addresses = judge::addresses(asked);
     let records = judge::records(asked);
     let (silent_types, failed_types) = judge::other_types(asked);
-    let bogons: Vec<IpAddr> = addresses.iter().copied().filter(|address| judge::is_bogon(*address)).collect();
+    let bogons: Vec<IpAddr> = addresses.iter().copied().filter(|address| is_bogon(*address)).collect();
     let other = case.other.as_ref();
     let facts = DnsFacts {
         rcode: answer.map(|answer| answer.rcode.clone()),
@@ -143,7 +144,7 @@ pub(super) fn of(asked: &Asked, case: &Case, common: DnsFacts) -> DnsFacts {
         other_server: other.map(|other| other.server.clone()),
         other_rcode: other.map(|other| other.rcode.clone()),
         other_addresses: other.map(|other| other.addresses.clone()),
-        other_agrees: other.map(|other| judge::share_network(&addresses, &other.addresses)),
+        other_agrees: other.map(|other| share_network(&addresses, &other.addresses)),
         suffix: case.foreign_suffix.clone(),
         ..common
     };

@@ -1,10 +1,15 @@
 //! What the answers of one server mean. Pure: from what was asked and heard to code, certainty and one sentence.
 
-use super::ask::{Asked, Silent, Tcp, Word};
+pub(super) mod address;
+pub(super) mod wording;
+
+use self::address::{is_bogon, is_private, share_network};
+use self::wording::{answer_words, brief, list, milliseconds, refusal_words, silence_words};
+use super::asked::{Asked, Tcp, Word};
 use super::message::Answer;
 use crate::problem::Code;
 use crate::world::Failure;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// An answer is slow from here on: the bound that ChromeOS's network diagnostics use.
@@ -108,28 +113,6 @@ pub(super) fn invented(asked: &Asked) -> &[IpAddr] {
     }
 }
 
-/// An address that no public name should have: this network (RFC 1122), loopback, multicast, reserved (RFC 1112), and
-/// their like in IPv6. Private ranges are none: split-horizon answers are normal.
-pub(super) fn is_bogon(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => is_bogon_v4(address),
-        IpAddr::V6(address) => match address.to_ipv4_mapped() {
-            Some(mapped) => is_bogon_v4(mapped),
-            None => {
-                address == Ipv6Addr::UNSPECIFIED
-                    || address == Ipv6Addr::LOCALHOST
-                    || address.is_multicast()
-                    || address.is_unicast_link_local()
-            }
-        },
-    }
-}
-
-fn is_bogon_v4(address: Ipv4Addr) -> bool {
-    let first = address.octets()[0];
-    first == 0 || first == 127 || first >= 224 || address.is_link_local()
-}
-
 /// The types that stayed silent although the server answers, and those that failed with their code.
 pub(super) fn other_types(asked: &Asked) -> (Vec<String>, Vec<String>) {
     let mut silent = Vec::new();
@@ -177,20 +160,6 @@ fn silence(asked: &Asked, case: &Case) -> Judgement {
         _ => "",
     };
     Judgement::wrong(Code::DnsTimeout, silent.confirmed, format!("{}{tcp}{control}", silence_words(&silent, case)))
-}
-
-/// The sentence of a silence, also while it is only suspected.
-pub(super) fn silence_words(silent: &Silent, case: &Case) -> String {
-    let sibling = silent.sibling.map_or(String::new(), |sibling| {
-        format!(", while {} answered in {}", super::server_text(sibling.server), milliseconds(sibling.took))
-    });
-    format!(
-        "{} did not answer {} queries for {} in {:.1} s{sibling}",
-        case.server,
-        silent.queries,
-        case.name,
-        silent.waited.as_secs_f64()
-    )
 }
 
 /// The code of an explicit word that is not about the name.
@@ -242,33 +211,6 @@ fn refusal(asked: &Asked, word: &Word, case: &Case) -> Judgement {
         }
         None => Judgement::wrong(code, false, words),
     }
-}
-
-fn refusal_words(word: &Word, case: &Case) -> String {
-    let Case { server, name, .. } = case;
-    match word {
-        Word::Answer(answer) => format!("{server} answered the query for {name} with {}", answer.rcode),
-        Word::Garbage(why) => format!("{server} sent {why} to the query for {name}"),
-        Word::Failure(failure) => match failure_words(failure) {
-            Some(words) => format!("{server}: {words}"),
-            None => format!("{server} could not be asked ({failure:?})"),
-        },
-        Word::Silence | Word::Cut => format!("{server} did not answer the query for {name}"),
-    }
-}
-
-/// What the network said, in words for a ticket.
-fn failure_words(failure: &Failure) -> Option<&'static str> {
-    Some(match failure {
-        Failure::Refused => "nothing listens on its DNS port (ICMP port unreachable)",
-        Failure::NetworkUnreachable => "its network is unreachable",
-        Failure::HostUnreachable => "the host is unreachable",
-        Failure::Prohibited => "a filter on the way forbids the query (ICMP prohibited)",
-        Failure::TimeExceeded => "the query's hop limit ran out on the way",
-        Failure::NoSource => "this machine has no source address for it",
-        Failure::LocalDenied => "this machine itself does not let the query out (operation not permitted)",
-        _ => return None,
-    })
 }
 
 fn no_such_name(asked: &Asked, case: &Case) -> Judgement {
@@ -432,262 +374,5 @@ fn differing(asked: &Asked, addresses: &[IpAddr], case: &Case, words: &str) -> O
     Some((Code::DnsAnswerDiffers, false, text))
 }
 
-/// Whether two answers have a network in common, /24 or /48: the usual size of one announcement.
-pub(super) fn share_network(left: &[IpAddr], right: &[IpAddr]) -> bool {
-    left.iter().any(|one| right.iter().any(|other| network(*one) == network(*other)))
-}
-
-fn network(address: IpAddr) -> (bool, [u8; 6]) {
-    let mut bytes = [0; 6];
-    match address {
-        IpAddr::V4(address) => bytes[..3].copy_from_slice(&address.octets()[..3]),
-        IpAddr::V6(address) => bytes.copy_from_slice(&address.octets()[..6]),
-    }
-    (address.is_ipv4(), bytes)
-}
-
-/// RFC 1918, RFC 6598 and RFC 4193.
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => {
-            let [first, second, ..] = address.octets();
-            address.is_private() || first == 100 && (64..128).contains(&second)
-        }
-        IpAddr::V6(address) => address.is_unique_local(),
-    }
-}
-
-fn answer_words(asked: &Asked, addresses: &[IpAddr], case: &Case) -> String {
-    let took = asked.took.map_or(String::new(), |took| format!(" in {}", milliseconds(took)));
-    let what = match (addresses, records(asked).as_slice()) {
-        ([], []) => "without an address".to_owned(),
-        ([], [one]) => format!("with `{one}`"),
-        ([], many) => format!("with {} records", many.len()),
-        (addresses, _) => format!("with {}", list(addresses)),
-    };
-    format!("{} answered {} {what}{took}", case.server, case.name)
-}
-
-fn brief(word: &Word) -> String {
-    match word {
-        Word::Answer(answer) if !answer.addresses.is_empty() => list(&answer.addresses),
-        Word::Answer(answer) => answer.rcode.clone(),
-        _ => "nothing".to_owned(),
-    }
-}
-
-/// At most two addresses, and how many more there are.
-fn list(addresses: &[IpAddr]) -> String {
-    let shown: Vec<String> = addresses.iter().take(2).map(IpAddr::to_string).collect();
-    match addresses.len().saturating_sub(2) {
-        0 => shown.join(" and "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
-}
-
-/// A time for people: whole milliseconds, or tenths where it is short.
-pub(super) fn milliseconds(took: Duration) -> String {
-    let took = took.as_secs_f64() * 1000.0;
-    if took < 10.0 { format!("{took:.1} ms") } else { format!("{took:.0} ms") }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::super::ask::Sibling;
-    use super::*;
-
-    fn answer(rcode: &str, addresses: &[&str]) -> Word {
-        Word::Answer(Answer {
-            rcode: rcode.to_owned(),
-            addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
-            cname: Vec::new(),
-            records: Vec::new(),
-            ttl_s: Some(60),
-            authoritative: false,
-            truncated: false,
-            recursion_available: true,
-        })
-    }
-
-    fn asked(word: Word) -> Asked {
-        Asked {
-            word,
-            second: None,
-            others: vec![("AAAA".to_owned(), answer("NOERROR", &[]))],
-            silent: None,
-            queries: 4,
-            answered: 4,
-            took: Some(Duration::from_millis(12)),
-            quickest: Some(Duration::from_millis(9)),
-            tcp: Tcp::NotAsked,
-            tcp_answer: None,
-            control: None,
-            random: None,
-            without_edns: false,
-        }
-    }
-
-    fn case() -> Case {
-        Case { server: "10.0.0.53".to_owned(), name: "crm.example".to_owned(), ..Case::default() }
-    }
-
-    fn other(rcode: &str, addresses: &[&str]) -> Option<Other> {
-        Some(Other {
-            server: "9.9.9.9".to_owned(),
-            rcode: rcode.to_owned(),
-            addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
-            cname: Vec::new(),
-        })
-    }
-
-    fn code(judgement: &Judgement) -> Option<(Code, bool)> {
-        match &judgement.finding {
-            Finding::Wrong { code, confirmed, .. } => Some((*code, *confirmed)),
-            Finding::Works | Finding::Unknown => None,
-        }
-    }
-
-    #[test]
-    fn answers_mean_what_they_mean() {
-        let good = || answer("NOERROR", &["10.0.0.7"]);
-        type Change = fn(&mut Asked, &mut Case);
-        type Row = (Word, Change, Option<(Code, bool)>);
-        let table: &[Row] = &[
-            (good(), |_, _| {}, None),
-            (good(), |asked, _| asked.quickest = Some(SLOW * 2), Some((Code::DnsSlow, true))),
-            (good(), |asked, _| asked.answered = 3, None),
-            (good(), |asked, _| (asked.queries, asked.answered) = (10, 8), Some((Code::DnsFlapping, false))),
-            (good(), |asked, _| (asked.queries, asked.answered) = (10, 7), Some((Code::DnsFlapping, true))),
-            (good(), |asked, _| asked.others[0].1 = Word::Silence, Some((Code::DnsFlapping, true))),
-            (good(), |asked, _| asked.others[0].1 = answer("SERVFAIL", &[]), None),
-            (good(), |asked, _| asked.tcp = Tcp::Timeout, Some((Code::DnsTcpBlocked, true))),
-            (
-                good(),
-                |asked, _| asked.random = Some(answer("NOERROR", &["203.0.113.9"])),
-                Some((Code::DnsRewritten, true)),
-            ),
-            (good(), |asked, _| asked.random = Some(answer("NXDOMAIN", &[])), None),
-            (good(), |_, case| case.other = other("NOERROR", &["203.0.113.9"]), Some((Code::DnsAnswerDiffers, false))),
-            (good(), |_, case| case.other = other("NOERROR", &["10.0.0.99"]), None),
-            (good(), |_, case| case.other = other("NXDOMAIN", &[]), None),
-            (good(), |_, case| case.foreign_suffix = Some("corp".to_owned()), Some((Code::DnsSearchList, true))),
-            (
-                answer("NOERROR", &["8.8.4.4"]),
-                |_, case| case.other = other("NXDOMAIN", &[]),
-                Some((Code::DnsAnswerDiffers, true)),
-            ),
-            (answer("NOERROR", &["127.0.0.1"]), |_, _| {}, Some((Code::DnsBogon, true))),
-            (answer("NOERROR", &["127.0.1.1"]), |_, case| case.is_own_name = true, None),
-            (answer("NOERROR", &[]), |_, _| {}, Some((Code::DnsNodata, true))),
-            (answer("NOERROR", &[]), |asked, _| asked.others[0].1 = answer("NOERROR", &["2001:db8::1"]), None),
-            (answer("NXDOMAIN", &[]), |_, _| {}, Some((Code::DnsNxdomain, true))),
-            (answer("NXDOMAIN", &[]), |_, case| case.not_for_dns = Some("mDNS"), None),
-            (
-                answer("SERVFAIL", &[]),
-                |asked, _| asked.second = Some(answer("SERVFAIL", &[])),
-                Some((Code::DnsServfail, true)),
-            ),
-            (answer("SERVFAIL", &[]), |asked, _| asked.second = Some(Word::Silence), Some((Code::DnsServfail, false))),
-            (
-                answer("SERVFAIL", &[]),
-                |asked, _| asked.second = Some(answer("NOERROR", &["10.0.0.7"])),
-                Some((Code::DnsFlapping, false)),
-            ),
-            (
-                answer("REFUSED", &[]),
-                |asked, _| asked.second = Some(answer("REFUSED", &[])),
-                Some((Code::DnsRefused, true)),
-            ),
-            (
-                answer("FORMERR", &[]),
-                |asked, _| asked.second = Some(answer("FORMERR", &[])),
-                Some((Code::DnsFormerr, true)),
-            ),
-            (
-                Word::Garbage("an answer with another id".to_owned()),
-                |asked, _| asked.second = Some(Word::Garbage(String::new())),
-                Some((Code::DnsFormerr, true)),
-            ),
-            (
-                Word::Failure(Failure::Refused),
-                |asked, _| asked.second = Some(Word::Failure(Failure::Refused)),
-                Some((Code::DnsPortClosed, true)),
-            ),
-            (
-                Word::Failure(Failure::NetworkUnreachable),
-                |asked, _| asked.second = Some(Word::Failure(Failure::NetworkUnreachable)),
-                Some((Code::DnsUnreachable, true)),
-            ),
-            (
-                Word::Failure(Failure::LocalDenied),
-                |asked, _| asked.second = Some(Word::Failure(Failure::LocalDenied)),
-                Some((Code::HostFilterDrops, true)),
-            ),
-        ];
-        for (index, (word, change, wanted)) in table.iter().enumerate() {
-            let (mut asked, mut case) = (asked(word.clone()), case());
-            change(&mut asked, &mut case);
-            let judgement = judge(&asked, &case);
-            assert_eq!(code(&judgement), *wanted, "row {index}: {judgement:?}");
-            assert_ne!(judgement.finding, Finding::Unknown, "row {index}");
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_judged_is_unknown() {
-        for word in [Word::Cut, Word::Failure(Failure::Other("no buffer space".to_owned()))] {
-            let mut asked = asked(word);
-            asked.second = Some(Word::Silence).filter(|_| asked.word != Word::Cut);
-            assert_eq!(judge(&asked, &case()).finding, Finding::Unknown);
-        }
-    }
-
-    #[test]
-    fn silence_names_counts_time_and_control() {
-        let mut asked = asked(Word::Silence);
-        let sibling = Sibling { server: "10.0.0.2:53".parse().unwrap(), took: Duration::from_millis(12) };
-        asked.silent =
-            Some(Silent { queries: 4, waited: Duration::from_millis(1900), sibling: Some(sibling), confirmed: true });
-        asked.tcp = Tcp::Timeout;
-        let judgement = judge(&asked, &case());
-        assert_eq!(code(&judgement), Some((Code::DnsTimeout, true)));
-        assert_eq!(
-            judgement.summary,
-            "10.0.0.53 did not answer 4 queries for crm.example in 1.9 s, while 10.0.0.2 answered in 12 ms; neither over TCP"
-        );
-    }
-
-    #[test]
-    fn an_invented_address_outranks_its_other_faults() {
-        let mut asked = asked(answer("NOERROR", &["203.0.113.9"]));
-        asked.random = Some(answer("NOERROR", &["203.0.113.9"]));
-        asked.quickest = Some(SLOW * 2);
-        let Finding::Wrong { code, also, .. } = judge(&asked, &case()).finding else { panic!() };
-        assert_eq!((code, also), (Code::DnsRewritten, vec![Code::DnsSlow]));
-    }
-
-    #[test]
-    fn bogons() {
-        let table = [
-            ("0.0.0.0", true),
-            ("127.0.0.1", true),
-            ("240.0.0.1", true),
-            ("255.255.255.255", true),
-            ("224.0.0.1", true),
-            ("169.254.1.1", true),
-            ("::", true),
-            ("::1", true),
-            ("fe80::1", true),
-            ("::ffff:127.0.0.1", true),
-            ("10.0.0.1", false),
-            ("192.168.1.1", false),
-            ("100.64.0.1", false),
-            ("203.0.113.1", false),
-            ("fd00::1", false),
-            ("2001:db8::1", false),
-        ];
-        for (text, wanted) in table {
-            assert_eq!(is_bogon(text.parse().unwrap()), wanted, "{text}");
-        }
-    }
-}
+mod tests;

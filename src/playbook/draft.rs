@@ -1,0 +1,98 @@
+//! A playbook of which each part can be read, with the place of everything that a mistake may be about.
+
+use super::given::PlacedTest;
+use super::mistake::At;
+use super::when::PlacedAtom;
+use super::{Cause, Check, Input, Playbook};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// What only the playbook itself has.
+#[derive(Debug, Default)]
+pub(super) struct Head {
+    pub id: String,
+    pub title: String,
+    pub says: Vec<String>,
+    pub at: At,
+    pub texts: Vec<PlacedText>,
+}
+
+/// A text that templates may stand in.
+#[derive(Debug, Clone)]
+pub(super) struct PlacedText {
+    pub text: String,
+    pub at: At,
+    pub fill: Fill,
+}
+
+/// Whether, and from what, a text is filled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fill {
+    /// From everything.
+    Everything,
+    /// From the settings only, because nothing else is known yet.
+    Settings,
+    /// Not at all: braces in it are a mistake.
+    Never,
+}
+
+/// A check and where its parts stand.
+#[derive(Debug)]
+pub(super) struct DraftCheck {
+    pub check: Check,
+    pub at: At,
+    pub probe: At,
+    pub after: Vec<At>,
+    pub may_affect: Vec<At>,
+    pub control_for: Vec<At>,
+    pub atoms: Vec<PlacedAtom>,
+    /// Name, place of the name, place of the value.
+    pub args: Vec<(String, At, At)>,
+    pub texts: Vec<PlacedText>,
+}
+
+/// A cause and where its parts stand.
+#[derive(Debug)]
+pub(super) struct DraftCause {
+    pub cause: Cause,
+    pub at: At,
+    pub atoms: Vec<PlacedAtom>,
+    pub verify: Option<At>,
+    pub workaround: Vec<At>,
+    pub texts: Vec<PlacedText>,
+}
+
+/// An input and where its parts stand.
+#[derive(Debug)]
+pub(super) struct DraftInput {
+    pub name: String,
+    pub input: Input,
+    pub at: At,
+    pub texts: Vec<PlacedText>,
+}
+
+/// A playbook of which each part can be read, and nothing is known yet about how they fit.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    pub inputs: Vec<DraftInput>,
+    pub checks: Vec<DraftCheck>,
+    pub causes: Vec<DraftCause>,
+    pub tests: Vec<PlacedTest>,
+}
+
+impl Draft {
+    pub(super) fn finish(self, head: Head, name: &str, hasher: Sha256) -> Playbook {
+        let hash = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Playbook {
+            id: head.id,
+            title: head.title,
+            says: head.says,
+            inputs: self.inputs.into_iter().map(|input| (input.name, input.input)).collect::<BTreeMap<_, _>>(),
+            checks: self.checks.into_iter().map(|check| check.check).collect(),
+            causes: self.causes.into_iter().map(|cause| cause.cause).collect(),
+            tests: self.tests.into_iter().map(|test| test.test).collect(),
+            origin: name.to_owned(),
+            hash,
+        }
+    }
+}

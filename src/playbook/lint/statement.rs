@@ -1,0 +1,141 @@
+//! Statements of conditions and tests: whether what they look at exists, and whether it could ever be so.
+
+use super::fact::{FactType, wrong_word};
+use super::{CASE_FACTS, Lint, is_open, properties};
+use crate::diagnosis::evidence::CASE_CHECK;
+use crate::playbook::Check;
+use crate::playbook::condition::{Compare, Test};
+use crate::playbook::mistake::{At, Kind, Mistake, shown};
+use crate::playbook::template::variable;
+use crate::playbook::when::PlacedAtom;
+use crate::probe::Probe;
+use crate::problem::Code;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+impl Lint<'_> {
+    /// A statement about what people said.
+    fn case(&mut self, atom: &PlacedAtom) {
+        let Test::Fact(name, compare) = &atom.atom.test else {
+            let message = format!("`{CASE_CHECK}` is what people said: it has facts only");
+            self.add(Mistake::new(Kind::BadCompare, &atom.test, message));
+            return;
+        };
+        let types = self.case_facts();
+        match types.get(name.as_str()) {
+            Some(kind) => {
+                let fact = FactType { types: vec![(*kind).to_owned()], words: None };
+                if let Some(problem) = fact.mismatch(name, compare) {
+                    self.add(Mistake::new(Kind::BadCompare, &atom.value, problem));
+                }
+            }
+            None => {
+                let message = format!("`{CASE_CHECK}` has no fact `{}`", shown(name));
+                let mistake = Mistake::new(Kind::UnknownFact, &atom.test, message)
+                    .suggest(name, types.keys().map(String::as_str));
+                self.add(mistake);
+            }
+        }
+    }
+
+    pub(super) fn case_facts(&self) -> BTreeMap<String, &'static str> {
+        let inputs = self.draft.inputs.iter().map(|input| (variable(&input.name), "string"));
+        inputs.chain(CASE_FACTS.map(|(name, kind)| (name.to_owned(), kind))).collect()
+    }
+
+    pub(super) fn atoms(&mut self, atoms: &[PlacedAtom]) {
+        for atom in atoms {
+            if atom.atom.check == CASE_CHECK {
+                self.case(atom);
+                continue;
+            }
+            let Some(check) = self.known_check(&atom.atom.check, &atom.check) else { continue };
+            let Some(probe) = self.registry.find(&check.check.probe) else { continue };
+            match &atom.atom.test {
+                Test::Outcome(_) => {}
+                Test::Code(code) => self.code(*code, &check.check, probe, &atom.test),
+                Test::Family(family) => self.family(family, &check.check, probe, &atom.test),
+                Test::Fact(_, compare) if atom.answer => self.answer(&check.check, probe, compare, &atom.test),
+                Test::Fact(name, compare) => {
+                    if self.fact(name, &check.check, probe, &atom.test) {
+                        self.compare(name, compare, probe, &atom.value);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn code(&mut self, code: Code, check: &Check, probe: &Probe, at: &At) {
+        if !probe.codes.contains(&code) {
+            let message =
+                format!("`{}` uses the probe `{}`, which never reports `{}`", check.id, probe.name, code.word());
+            let words: Vec<&str> = probe.codes.iter().map(|code| code.word()).collect();
+            self.add(Mistake::new(Kind::ForeignCode, at, message).suggest(code.word(), words));
+        }
+    }
+
+    fn family(&mut self, family: &str, check: &Check, probe: &Probe, at: &At) {
+        let mut families: Vec<&str> = probe.codes.iter().filter_map(|code| code.word().split('.').next()).collect();
+        families.dedup();
+        if !families.contains(&family) {
+            let message =
+                format!("`{}` uses the probe `{}`, which reports nothing of `{family}.*`", check.id, probe.name);
+            self.add(Mistake::new(Kind::ForeignCode, at, message).suggest(family, families));
+        }
+    }
+
+    fn answer(&mut self, check: &Check, probe: &'static Probe, compare: &Compare, at: &At) {
+        let facts = &self.shape(probe).facts;
+        if !properties(facts).contains(&"answer") && !is_open(facts) {
+            let message = format!("`{}` uses the probe `{}`, which asks nobody", check.id, probe.name);
+            self.add(
+                Mistake::new(Kind::UnknownAnswer, at, message)
+                    .help("only a check with `probe = \"ask\"` has an answer"),
+            );
+            return;
+        }
+        let offered: Vec<&str> = match check.args.get("answers") {
+            Some(Value::Object(answers)) => answers.keys().map(String::as_str).collect(),
+            Some(Value::Array(answers)) => answers.iter().filter_map(Value::as_str).collect(),
+            _ => return,
+        };
+        let Compare::Is(Value::String(answer)) = compare else { return };
+        if !offered.contains(&answer.as_str()) {
+            let message = format!("the question `{}` does not offer the answer `{}`", check.id, shown(answer));
+            self.add(Mistake::new(Kind::UnknownAnswer, at, message).suggest(answer, offered));
+        }
+    }
+
+    /// Whether the fact exists; a mistake where it does not.
+    pub(super) fn fact(&mut self, name: &str, check: &Check, probe: &'static Probe, at: &At) -> bool {
+        let facts = &self.shape(probe).facts;
+        if is_open(facts) {
+            return true;
+        }
+        let names: Vec<String> = properties(facts).into_iter().map(str::to_owned).collect();
+        let known = names.iter().any(|known| known == name);
+        if !known {
+            let message = format!("the probe `{}` of `{}` has no fact `{}`", probe.name, check.id, shown(name));
+            let mut mistake =
+                Mistake::new(Kind::UnknownFact, at, message).suggest(name, names.iter().map(String::as_str));
+            if mistake.help.is_none() {
+                mistake = mistake.help(format!("`firstline explain probe:{}` lists its facts", probe.name));
+            }
+            self.add(mistake);
+        }
+        known
+    }
+
+    fn compare(&mut self, name: &str, compare: &Compare, probe: &'static Probe, at: &At) {
+        let facts = &self.shape(probe).facts;
+        let Some(property) = facts.get("properties").and_then(|all| all.get(name)) else { return };
+        let fact = FactType::of(property, facts);
+        if let Some(problem) = fact.mismatch(name, compare) {
+            let mut mistake = Mistake::new(Kind::BadCompare, at, problem);
+            if let (Some(words), Some(wrong)) = (&fact.words, wrong_word(compare, fact.words.as_deref())) {
+                mistake = mistake.suggest(&wrong, words.iter().map(String::as_str));
+            }
+            self.add(mistake);
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Reads the parts of a playbook one by one: an input, a check, a cause.
+
+use super::Registry;
+use crate::diagnosis::evidence::CASE_CHECK;
+use crate::layer::Layer;
+use crate::observation::Facts;
+use crate::playbook::draft::{DraftCause, DraftCheck, DraftInput, Fill, PlacedText};
+use crate::playbook::mistake::{At, Kind, Mistake, shown};
+use crate::playbook::reader::{Fields, Placed, Reader};
+use crate::playbook::{Cause, Check, Escalate, Input, InputKind, Prior, when};
+use crate::probe::{Cost, Probe};
+use toml::Spanned;
+use toml::de::DeValue;
+
+const COSTS: &[(&str, Cost)] =
+    &[("local", Cost::Local), ("network", Cost::Network), ("slow", Cost::Slow), ("person", Cost::Person)];
+const PRIORS: &[(&str, Prior)] = &[("rare", Prior::Rare), ("occasional", Prior::Occasional), ("common", Prior::Common)];
+const KINDS: &[(&str, InputKind)] = &[
+    ("target", InputKind::Target),
+    ("text", InputKind::Text),
+    ("number", InputKind::Number),
+    ("path", InputKind::Path),
+];
+/// Names that templates use for something else.
+const RESERVED: &[&str] = &[
+    CASE_CHECK,
+    "inputs",
+    "settings",
+    "target",
+    "and",
+    "or",
+    "not",
+    "in",
+    "is",
+    "if",
+    "else",
+    "true",
+    "false",
+    "none",
+    "range",
+    "dict",
+    "namespace",
+    "debug",
+];
+pub(super) fn read_input(
+    reader: &mut Reader<'_>,
+    name: &str,
+    at: &At,
+    value: &Spanned<DeValue<'_>>,
+) -> Option<DraftInput> {
+    let mut fields = reader.table("[inputs.NAME]", name, value)?;
+    let id = Placed { value: name.to_owned(), at: at.clone() };
+    // `target` is the natural name of the input that is the target.
+    let reserved: Vec<&str> = RESERVED.iter().copied().filter(|word| *word != "target").collect();
+    kebab(reader, &Placed { value: name.replace('_', "-"), ..id }, &reserved);
+    let kind = read_kind(reader, &mut fields);
+    let ask = fields.need(reader, "ask", "the question that a person is asked for it");
+    let default = fields.get("default").and_then(|value| read_default(reader, value));
+    fields.deny_rest(reader);
+    let mut texts: Vec<PlacedText> = ask.iter().map(|text| placed(text, Fill::Never)).collect();
+    texts.extend(default.iter().map(|text| placed(text, Fill::Settings)));
+    let input = Input { kind: kind?, ask: ask?.value, default: default.map(|text| text.value) };
+    Some(DraftInput { name: name.to_owned(), input, at: at.clone(), texts })
+}
+
+fn read_kind(reader: &mut Reader<'_>, fields: &mut Fields<'_>) -> Option<InputKind> {
+    if !fields.has("kind") {
+        let help = "one of `target`, `text`, `number`, `path`";
+        reader.add(Mistake::new(Kind::MissingKey, &fields.at, "[inputs.NAME] lacks `kind`").help(help));
+    }
+    fields.word(reader, "kind", KINDS)
+}
+
+fn read_default(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Option<Placed<String>> {
+    match value.get_ref() {
+        DeValue::Integer(_) => {
+            reader.plain_value("default", value).map(|it| Placed { value: it.value.to_string(), at: it.at })
+        }
+        _ => reader.text("default", value),
+    }
+}
+
+pub(super) fn read_check(reader: &mut Reader<'_>, mut fields: Fields<'_>, registry: Registry) -> Option<DraftCheck> {
+    let id = fields.need(reader, "id", "a kebab-case word by which conditions name the check");
+    if let Some(id) = &id {
+        kebab(reader, id, RESERVED);
+    }
+    let probe = fields.need(reader, "probe", "`firstline list probes` shows the kinds of check");
+    let known = probe.as_ref().and_then(|probe| find_probe(reader, probe, registry));
+    let title = fields.text(reader, "title");
+    let layer = fields.layer(reader);
+    let cost = fields.word(reader, "cost", COSTS);
+    let goal = fields.flag(reader, "goal");
+    let after = fields.texts(reader, "after");
+    let may_affect = fields.texts(reader, "may_affect");
+    let control_for = fields.texts(reader, "control_for");
+    let when = fields.get("when").map(|value| when::read(reader, value)).unwrap_or_default();
+    let mut texts: Vec<PlacedText> = title.iter().map(|text| placed(text, Fill::Never)).collect();
+    let mut args = Facts::new();
+    let mut arg_places = Vec::new();
+    for (key, value) in fields.rest() {
+        let name = key.get_ref().to_string();
+        arg_places.push((name.clone(), reader.at(key), reader.at(value)));
+        templates(reader, value, &mut texts);
+        if let Some(json) = reader.json(&name, value) {
+            args.insert(name, json);
+        }
+    }
+    let (id, probe) = (id?, probe?);
+    let (ids, ats) = (|list: &[Placed<String>]| values(list), |list: Vec<Placed<String>>| places(list));
+    let check = Check {
+        id: id.value,
+        probe: probe.value,
+        title: title.map(|text| text.value),
+        layer: layer.or(known.map(|probe| probe.layer)).unwrap_or(Layer::Host),
+        cost: cost.or(known.map(|probe| probe.cost)).unwrap_or(Cost::Network),
+        goal,
+        after: ids(&after),
+        may_affect: ids(&may_affect),
+        control_for: ids(&control_for),
+        when: when.condition,
+        args,
+    };
+    Some(DraftCheck {
+        check,
+        at: id.at,
+        probe: probe.at,
+        after: ats(after),
+        may_affect: ats(may_affect),
+        control_for: ats(control_for),
+        atoms: when.atoms,
+        args: arg_places,
+        texts,
+    })
+}
+
+fn find_probe(reader: &mut Reader<'_>, probe: &Placed<String>, registry: Registry) -> Option<&'static Probe> {
+    let known = registry.find(&probe.value);
+    if known.is_none() {
+        let message = format!("there is no probe `{}`", shown(&probe.value));
+        reader.add(Mistake::new(Kind::UnknownProbe, &probe.at, message).suggest(&probe.value, registry.names()));
+    }
+    known
+}
+
+/// Every text in an argument, however deep.
+fn templates(reader: &Reader<'_>, value: &Spanned<DeValue<'_>>, into: &mut Vec<PlacedText>) {
+    match value.get_ref() {
+        DeValue::String(text) => {
+            into.push(PlacedText { text: text.to_string(), at: reader.at(value), fill: Fill::Everything });
+        }
+        DeValue::Array(items) => items.iter().for_each(|item| templates(reader, item, into)),
+        DeValue::Table(table) => table.values().for_each(|item| templates(reader, item, into)),
+        _ => {}
+    }
+}
+
+fn values(list: &[Placed<String>]) -> Vec<String> {
+    list.iter().map(|item| item.value.clone()).collect()
+}
+
+fn places(list: Vec<Placed<String>>) -> Vec<At> {
+    list.into_iter().map(|item| item.at).collect()
+}
+
+pub(super) fn read_cause(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Option<DraftCause> {
+    let id = fields.need(reader, "id", "a kebab-case word by which tests and packets name the cause");
+    if let Some(id) = &id {
+        // A test says `none` where no cause may be named.
+        kebab(reader, id, &["none"]);
+    }
+    if !fields.has("layer") {
+        let help = "the layer that is to blame, such as `layer = \"dns\"`";
+        reader.add(Mistake::new(Kind::MissingKey, &fields.at, "[[cause]] lacks `layer`").help(help));
+    }
+    let layer = fields.layer(reader);
+    let prior = fields.word(reader, "prior", PRIORS).unwrap_or(Prior::Occasional);
+    let title = fields.need(reader, "title", "the cause in a few words, for the ticket");
+    let plain = fields.need(reader, "plain", "one sentence for the user, in words that need no training");
+    let when = match fields.get("when") {
+        Some(value) => when::read(reader, value),
+        None => {
+            let help = "the list of conditions under which this is the cause";
+            reader.add(Mistake::new(Kind::MissingKey, &fields.at, "[[cause]] lacks `when`").help(help));
+            when::PlacedCondition::default()
+        }
+    };
+    let code = fields.text(reader, "code").and_then(|word| when::code(reader, &word));
+    let culprit = fields.text(reader, "culprit");
+    let technical = fields.text(reader, "technical");
+    let workaround = fields.texts(reader, "workaround");
+    let verify = fields.text(reader, "verify");
+    let degrades = fields.flag(reader, "degrades");
+    let security_stop = fields.flag(reader, "security_stop");
+    let escalate = fields.get("escalate").and_then(|value| reader.table("`escalate`", "escalate", value));
+    let escalate = escalate.and_then(|fields| read_escalate(reader, fields));
+    fields.deny_rest(reader);
+
+    let mut texts: Vec<PlacedText> =
+        title.iter().chain(&plain).chain(&culprit).chain(&technical).chain(&workaround).map(filled).collect();
+    if let Some((_, never)) = &escalate {
+        texts.extend(never.iter().cloned());
+    }
+    let id = id?;
+    let cause = Cause {
+        id: id.value,
+        layer: layer?,
+        prior,
+        title: title?.value,
+        when: when.condition?,
+        code,
+        culprit: culprit.map(|text| text.value),
+        plain: plain?.value,
+        technical: technical.map(|text| text.value),
+        workaround: values(&workaround),
+        verify: verify.as_ref().map(|text| text.value.clone()),
+        escalate: escalate.map(|(escalate, _)| escalate),
+        degrades,
+        security_stop,
+    };
+    let (verify, workaround) = (verify.map(|text| text.at), places(workaround));
+    Some(DraftCause { cause, at: id.at, atoms: when.atoms, verify, workaround, texts })
+}
+
+fn filled(text: &Placed<String>) -> PlacedText {
+    placed(text, Fill::Everything)
+}
+
+fn read_escalate(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Option<(Escalate, Vec<PlacedText>)> {
+    let to = fields.need(reader, "to", "the team or vendor that takes it over");
+    let when = fields.text(reader, "when");
+    fields.deny_rest(reader);
+    let texts = to.iter().chain(&when).map(|text| placed(text, Fill::Never)).collect();
+    let when = when.map(|text| text.value).unwrap_or_default();
+    Some((Escalate { to: to?.value, when }, texts))
+}
+
+pub(super) fn placed(text: &Placed<String>, fill: Fill) -> PlacedText {
+    PlacedText { text: text.value.clone(), at: text.at.clone(), fill }
+}
+
+/// Ids are words that can be typed, and that a template can name with `_` for `-`.
+pub(super) fn kebab(reader: &mut Reader<'_>, id: &Placed<String>, reserved: &[&str]) {
+    let word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    if !id.value.split('-').all(word) || !id.value.starts_with(|first: char| first.is_ascii_lowercase()) {
+        let folded: String =
+            id.value.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let parts: Vec<&str> = folded.split('-').filter(|part| !part.is_empty()).collect();
+        let better = parts.join("-");
+        let mut mistake = Mistake::new(Kind::BadId, &id.at, format!("`{}` is no kebab-case word", shown(&id.value)));
+        if better.starts_with(|first: char| first.is_ascii_lowercase()) {
+            mistake = mistake.help(format!("write `{}`", shown(&better)));
+        }
+        reader.add(mistake);
+    } else if reserved.contains(&id.value.as_str()) {
+        let message = format!("`{}` is a word of the language", id.value);
+        reader.add(Mistake::new(Kind::BadId, &id.at, message).help("choose another id"));
+    }
+}
