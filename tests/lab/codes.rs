@@ -9,7 +9,7 @@ use firstline::problem::{Code, PROBLEMS};
 pub enum Shown {
     /// A world's observations have it.
     Lab,
-    /// A scenario, a playbook's test or a probe's test has it: the file, and why no world can.
+    /// A probe's test or a playbook's has it: the file, and why no world can.
     Fixture(&'static str, &'static str),
     /// It is a matter of devices that no lab has: the file with the recorded state, and which device.
     Hardware(&'static str, &'static str),
@@ -31,17 +31,11 @@ impl std::fmt::Display for Shown {
 const ELSEWHERE: &[(Code, Shown)] = &[
     (Code::LinkErrors, Hardware("src/probe/link.rs", "a cable or port that damages frames; a virtual one does not")),
     (Code::LinkDrops, Hardware("playbooks/one-site-fails.toml", "a receive queue that overflows in an adapter")),
-    (
-        Code::LinkHalfDuplex,
-        Hardware("tests/scenarios/half-duplex.toml", "a port that negotiates; a virtual one has no duplex"),
-    ),
+    (Code::LinkHalfDuplex, Hardware("src/probe/link.rs", "a port that negotiates; a virtual one has no duplex")),
     (Code::LinkSlow, Hardware("src/probe/link.rs", "a port that negotiates a speed")),
-    (Code::LinkWifiWeak, Hardware("tests/scenarios/wifi-weak.toml", "a radio")),
+    (Code::LinkWifiWeak, Hardware("src/probe/link.rs", "a radio")),
     (Code::LinkWifiNotJoined, Hardware("src/probe/link.rs", "a radio")),
-    (
-        Code::RouteAmbiguous,
-        Fixture("tests/scenarios/two-default-routes.toml", "the kernel takes no second route of one metric for IPv4"),
-    ),
+    (Code::RouteAmbiguous, Fixture("src/probe/route.rs", "the kernel takes no second route of one metric for IPv4")),
     (
         Code::RouteReversePath,
         Fixture("src/probe/route.rs", "the counter that convicts is the whole machine's, and not a namespace's"),
@@ -54,16 +48,10 @@ const ELSEWHERE: &[(Code, Shown)] = &[
     (Code::TlsExpiresSoon, Reserved("the days left are a fact of `tls`")),
     (Code::HttpSlow, Reserved("superseded by `http.slow_first_byte`")),
     (Code::HostClockUnknown, Reserved("the offset is measured; no probe reads whether a service keeps it")),
-    (Code::DnsSearchList, Fixture("src/probe/dns/judge.rs", "the playbooks ask for whole names only")),
-    (
-        Code::ProxyConflict,
-        Fixture("tests/scenarios/proxy-settings-conflict.toml", "it takes a desktop session beside the environment"),
-    ),
-    (
-        Code::ProxyPacUnreachable,
-        Fixture("tests/scenarios/pac-file-gone.toml", "it takes a desktop that names a PAC file"),
-    ),
-    (Code::ProxyPacInvalid, Fixture("src/probe/proxy.rs", "it takes a desktop that names a PAC file")),
+    (Code::DnsSearchList, Fixture("src/probe/dns/judge/tests.rs", "the playbooks ask for whole names only")),
+    (Code::ProxyConflict, Fixture("src/probe/proxy/tests.rs", "it takes a desktop session beside the environment")),
+    (Code::ProxyPacUnreachable, Fixture("src/probe/proxy/tests.rs", "it takes a desktop that names a PAC file")),
+    (Code::ProxyPacInvalid, Fixture("src/probe/proxy/tests.rs", "it takes a desktop that names a PAC file")),
     (
         Code::TcpProhibited,
         Fixture("src/probe/tcp.rs", "it is said where the router that forbids cannot be named; the lab's always can"),
@@ -89,19 +77,28 @@ const ELSEWHERE: &[(Code, Shown)] = &[
     ),
     (Code::ProcessRestarting, Fixture("src/probe/service.rs", "it takes a service manager")),
     (Code::ProcessServiceFailed, Fixture("src/probe/service.rs", "it takes a service manager")),
-    (Code::HostMemoryLow, Fixture("src/probe/resource.rs", "worlds share the memory of the machine that they run on")),
+    (
+        Code::HostMemoryLow,
+        Fixture("src/probe/resource/tests.rs", "worlds share the memory of the machine that they run on"),
+    ),
     (
         Code::HostMemoryPressure,
-        Fixture("src/probe/resource.rs", "worlds share the memory of the machine that they run on"),
+        Fixture("src/probe/resource/tests.rs", "worlds share the memory of the machine that they run on"),
     ),
     (
         Code::HostOomKill,
-        Fixture("tests/scenarios/memory-ran-out.toml", "worlds share the memory of the machine that they run on"),
+        Fixture("src/probe/resource/tests.rs", "worlds share the memory of the machine that they run on"),
     ),
-    (Code::HostIoPressure, Fixture("src/probe/resource.rs", "worlds share the disks of the machine that they run on")),
-    (Code::HostRecentBoot, Fixture("src/probe/resource.rs", "worlds share the start of the machine that they run on")),
-    (Code::HostDescriptors, Fixture("src/probe/resource.rs", "the table of open files is the whole machine's")),
-    (Code::HostConntrackFull, Fixture("src/probe/resource.rs", "the size of the table is the whole machine's")),
+    (
+        Code::HostIoPressure,
+        Fixture("src/probe/resource/tests.rs", "worlds share the disks of the machine that they run on"),
+    ),
+    (
+        Code::HostRecentBoot,
+        Fixture("src/probe/resource/tests.rs", "worlds share the start of the machine that they run on"),
+    ),
+    (Code::HostDescriptors, Fixture("src/probe/resource/tests.rs", "the table of open files is the whole machine's")),
+    (Code::HostConntrackFull, Fixture("src/probe/resource/tests.rs", "the size of the table is the whole machine's")),
     (Code::AskFault, Fixture("src/probe/ask.rs", "a person says it")),
     (Code::ExecFailed, Fixture("src/probe/exec.rs", "the playbooks in the binary start no programs")),
 ];

@@ -60,7 +60,6 @@ pub const WORLDS: &[World] = &[
         expect: Expect {
             cause: &["disk-full"],
             decides: "disk",
-            status: "",
             seconds: 10.0,
             innocent: &["link", "ip", "route", "path", "dns"],
             ..fault(&["host"], &["host.disk_full"], Culprit::Contains("/srv/data"))
@@ -77,10 +76,9 @@ pub const WORLDS: &[World] = &[
             // What else the machine does decides whether one program is too much or all together are.
             cause: &["processor-hog", "processors-saturated"],
             decides: "busy",
-            status: "",
             seconds: 10.0,
             innocent: &["link", "ip", "route", "path", "dns"],
-            ..fault(&["process"], &["process.cpu_hog", "host.cpu_busy"], Culprit::Contains("indexer"))
+            ..degraded(&["process"], &["process.cpu_hog", "host.cpu_busy"], Culprit::Contains("indexer"))
         },
         alone: true,
         ..WORLD

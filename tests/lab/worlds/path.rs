@@ -217,10 +217,9 @@ pub const WORLDS: &[World] = &[
         expect: Expect {
             cause: &["loss-on-the-way"],
             decides: "path-quality",
-            status: "",
             innocent: &["link", "ip", "route", "tls", "http"],
             seconds: 25.0,
-            ..fault(&["path"], &["path.loss"], Culprit::NotCompared)
+            ..degraded(&["path"], &["path.loss"], Culprit::NotCompared)
         },
         ..WORLD
     },

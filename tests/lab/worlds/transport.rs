@@ -81,10 +81,10 @@ pub const WORLDS: &[World] = &[
                 .or_else(|_| eyes.fails("198.51.100.10:443", ConnectionReset))
         },
         expect: Expect {
-            cause: &["port-reset"],
-            decides: "tls",
+            // A reset right after the handshake of TCP may come before or after the first words of the client.
+            cause: &["port-reset", "tls-cut"],
             innocent: &["link", "ip", "route", "dns", "path"],
-            ..fault(&["transport"], &["tcp.reset"], Culprit::OneOf(&[WEB, "www.example.test"]))
+            ..fault(&["transport", "tls"], &["tcp.reset", "tls.reset"], Culprit::OneOf(&[WEB, "www.example.test"]))
         },
         ..WORLD
     },
