@@ -7,13 +7,14 @@ use firstline::diagnosis::suspects::{Reach, standing};
 use firstline::diagnosis::verdict::Status;
 use firstline::layer::Layer;
 use firstline::observation::{Certainty, Observation, Outcome, Via};
-use firstline::packet::Case;
+use firstline::packet::{Case, Packet};
 use firstline::playbook::condition::{Atom, Over, Test};
-use firstline::playbook::{Cause, Check, Condition, Playbook, Prior};
+use firstline::playbook::{Cause, Check, Condition, Playbook, Prior, builtin};
 use firstline::probe::Cost;
-use firstline::problem::Code;
+use firstline::problem::{Class, Code};
 use proptest::prelude::*;
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 /// A problem that a success above it disproves, seen without waiting.
 const BROKEN: Code = Code::TcpRefused;
@@ -111,12 +112,54 @@ fn a_single_fault_is_found_in_about_log2_checks() {
     for size in [1, 2, 3, 7, 13, 30, 100, 1000] {
         let playbook = stack(size);
         let bound = (size as f64).log2().ceil() as usize + 2;
-        for fault in [0, size / 3, size / 2, size - 1] {
+        // Every place in small stacks, the ends and the middle of large ones.
+        let step = if size <= 30 { 1 } else { size };
+        for fault in (0..size).step_by(step).chain([size / 3, size / 2, size - 1]) {
             let (checks, left) = search(&playbook, &world(size, fault));
             assert!(checks <= bound, "{size} levels, fault at {fault}: {checks} checks, bound {bound}");
             assert_eq!(left, [fault], "{size} levels");
         }
     }
+}
+
+/// A packet that somebody kept, and its playbook.
+static STORED: LazyLock<(Playbook, Packet)> = LazyLock::new(|| {
+    let stored = std::fs::read_to_string("tests/packets/v1/stale-vpn-resolver.json").unwrap();
+    let packet: Packet = serde_json::from_str(&stored).unwrap();
+    (builtin::playbook(&packet.playbook.id).unwrap().unwrap(), packet)
+});
+
+fn not_seen(level: usize) -> Observation {
+    let mut unknown = seen(&format!("level-{level}"), Outcome::Unknown);
+    unknown.reason = Some("needs root".to_owned());
+    unknown
+}
+
+/// The same conditions about a silence instead of a refusal, which would prove what lies beneath it.
+fn about_silence(condition: &mut Condition) {
+    match condition {
+        Condition::All(parts) | Condition::Any(parts) | Condition::None(parts) => {
+            parts.iter_mut().for_each(about_silence);
+        }
+        Condition::Atom(atom) => atom.test = Test::Code(Code::TcpTimeout),
+    }
+}
+
+/// What a stack with one fault looks like, and the same in another order.
+fn shuffled() -> impl Strategy<Value = (usize, Vec<Observation>, Vec<Observation>)> {
+    (2usize..12, 0usize..12).prop_flat_map(|(size, fault)| {
+        let before = world(size, fault % size);
+        (Just(size), Just(before.clone()), Just(before).prop_shuffle())
+    })
+}
+
+/// Some of the elements that a measurement can use, of two of each kind.
+fn via() -> impl Strategy<Value = Via> {
+    let one_of = |words: [&'static str; 2]| prop::option::of(prop::sample::select(words.map(str::to_owned).to_vec()));
+    let interface = one_of(["eth0", "wlan0"]);
+    let gateway = one_of(["192.0.2.1", "192.0.2.254"]);
+    let peer = one_of(["198.51.100.10:443", "198.51.100.11:443"]);
+    (interface, gateway, peer).prop_map(|(interface, gateway, peer)| Via { interface, gateway, peer, ..Via::default() })
 }
 
 proptest! {
@@ -129,17 +172,23 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_observations_does_not_matter(size in 2usize..12, fault in 0usize..12, seed in any::<u64>()) {
+    fn the_order_of_observations_does_not_matter((size, before, after) in shuffled()) {
         let playbook = stack(size);
-        let mut observations = world(size, fault % size);
-        let before = judge(&playbook, &observations, &Case::default());
-        let mut state = seed;
-        observations.sort_by_key(|observation| {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(observation.id.len() as u64 + 1442695040888963407);
-            state
-        });
-        let after = judge(&playbook, &observations, &Case::default());
+        let before = judge(&playbook, &before, &Case::default());
+        let after = judge(&playbook, &after, &Case::default());
         prop_assert_eq!(before.verdict, after.verdict);
+    }
+
+    #[test]
+    fn a_stored_packet_gives_the_same_verdict_in_any_order(order in Just((0..64).collect::<Vec<usize>>()).prop_shuffle()) {
+        let (playbook, packet) = &*STORED;
+        let mut mixed = packet.observations.clone();
+        mixed.sort_by_key(|seen| order[packet.observations.iter().position(|other| other.id == seen.id).unwrap() % 64]);
+        let words = |seen: &[Observation]| {
+            let judgement = judge(playbook, seen, &packet.case);
+            serde_json::to_string(&(judgement.verdict, judgement.next)).unwrap()
+        };
+        prop_assert_eq!(words(&packet.observations), words(&mixed));
     }
 
     #[test]
@@ -155,6 +204,61 @@ proptest! {
         prop_assert_eq!(verdict.cause, Some(format!("broken-{fault}")));
         let hidden = format!("level-{hidden}");
         prop_assert!(verdict.not_tested.iter().any(|untested| untested.check == hidden), "it is not named");
+    }
+
+    #[test]
+    fn unknowns_anywhere_but_at_the_fault_leave_the_blame(size in 3usize..12, fault in 0usize..12, hidden in any::<u16>()) {
+        let fault = fault % size;
+        let playbook = stack(size);
+        let mut observations = world(size, fault);
+        let hides = |level: &usize| *level != fault && hidden & (1 << level) != 0;
+        for level in (0..size).filter(hides) {
+            observations[level] = not_seen(level);
+        }
+        let verdict = judge(&playbook, &observations, &Case::default()).verdict;
+        prop_assert_eq!(verdict.cause, Some(format!("broken-{fault}")));
+        prop_assert_eq!(verdict.not_tested.len(), (0..size).filter(hides).count());
+    }
+
+    #[test]
+    fn an_unknown_in_the_place_of_the_fault_widens(size in 3usize..12, fault in 0usize..12) {
+        // The level above shows the failure, so that it is blamed, but it is not alone any more.
+        let fault = fault % (size - 1);
+        let mut playbook = stack(size);
+        for (level, check) in playbook.checks.iter_mut().enumerate() {
+            check.layer = if level == fault { Layer::Route } else { Layer::Transport };
+        }
+        playbook.causes[fault].layer = Layer::Route;
+        playbook.causes.iter_mut().for_each(|cause| about_silence(&mut cause.when));
+        let mut observations = world(size, fault);
+        observations.iter_mut().filter(|seen| seen.code.is_some()).for_each(|seen| seen.code = Some(Code::TcpTimeout));
+        observations[fault] = not_seen(fault);
+        let verdict = judge(&playbook, &observations, &Case::default()).verdict;
+        prop_assert_eq!(verdict.layer, None);
+        prop_assert_eq!(verdict.certainty, Certainty::Suspected);
+        prop_assert!(verdict.layers.contains(&Layer::Route), "{:?}", verdict.layers);
+    }
+
+    #[test]
+    fn a_success_clears_what_it_used_and_nothing_else(
+        used in via(),
+        broken in via(),
+        code in prop::sample::select(vec![Code::RouteGatewaySilent, Code::PathLoss, Code::TlsExpired]),
+    ) {
+        let mut playbook = Playbook { id: "path".to_owned(), ..Playbook::default() };
+        let mut lower = check("lower", &[]);
+        lower.layer = Layer::Route;
+        let mut upper = check("upper", &["lower".to_owned()]);
+        upper.goal = true;
+        playbook.checks = vec![lower, upper];
+        let mut problem = Observation::new("echo", Layer::Route, "lower", None, Outcome::Problem, "broken".to_owned());
+        problem.code = Some(code);
+        problem.via = broken.clone();
+        let success = seen("upper", Outcome::Ok).via(used.clone());
+        let evidence = Evidence::new(&playbook, [&problem, &success], None);
+        let cleared = evidence.disproof(0).is_some();
+        let may_be = code.problem().class == Class::Reachability && broken.is_within(&used);
+        prop_assert_eq!(cleared, may_be, "{:?} by {:?}", broken, used);
     }
 
     #[test]

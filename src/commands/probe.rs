@@ -69,7 +69,7 @@ fn look(context: &Context, probe: &'static Probe, args: Facts, deadline: Duratio
     } else {
         Rc::new(Nobody)
     };
-    let world = World { machine: Rc::new(LocalMachine::default()), network: Rc::new(RealNetwork), person };
+    let world = World { machine: Rc::new(LocalMachine::default()), network: Rc::new(RealNetwork::default()), person };
     let looked = block_on(async {
         let mut args = args;
         resolve(&world, &mut args).await;

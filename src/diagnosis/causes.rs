@@ -4,7 +4,8 @@ use super::evaluate::{Truth, evaluate};
 use super::evidence::Evidence;
 use crate::observation::Observation;
 use crate::playbook::Cause;
-use crate::playbook::condition::{Atom, Condition};
+use crate::playbook::condition::{Atom, Condition, Test};
+use crate::problem::Code;
 use std::collections::{BTreeSet, HashMap};
 
 /// A cause that holds, with the observations that it explains.
@@ -151,7 +152,17 @@ pub fn problem_checks<'a>(condition: &'a Condition, into: &mut Vec<&'a str>) {
     each_problem(condition, &mut |atom| into.push(&atom.check));
 }
 
-fn states_problem_of(condition: &Condition, observation: &Observation) -> bool {
+/// The problem codes that a condition wants to be seen.
+pub(super) fn stated_codes(condition: &Condition, into: &mut Vec<Code>) {
+    each_problem(condition, &mut |atom| {
+        if let Test::Code(code) = atom.test {
+            into.push(code);
+        }
+    });
+}
+
+/// Whether a condition wants a problem to be seen that this observation shows.
+pub(super) fn states_problem_of(condition: &Condition, observation: &Observation) -> bool {
     let mut states = false;
     each_problem(condition, &mut |atom| {
         states |= atom.check == observation.check && atom.test.holds(observation) == Some(true);
@@ -171,6 +182,6 @@ fn each_problem<'a>(condition: &'a Condition, visit: &mut dyn FnMut(&'a Atom)) {
 
 fn states_problem(atom: &Atom) -> bool {
     use crate::observation::Outcome;
-    use crate::playbook::condition::{Over, Test};
+    use crate::playbook::condition::Over;
     atom.over != Over::None && matches!(atom.test, Test::Code(_) | Test::Family(_) | Test::Outcome(Outcome::Problem))
 }

@@ -5,9 +5,9 @@ use super::causes::{Holding, holding, is_tie, ranked};
 use super::evidence::{CASE_CHECK, Evidence};
 use super::frontier::{Goal, frontier, goal, is_felt};
 use super::ladder::{findings, not_tested, notes, ruled_out};
+use super::remaining::remaining_layers;
 use super::verdict::*;
 use super::words::fill;
-use crate::layer::Layer;
 use crate::observation::{Certainty, Observation, Outcome, Skip};
 use crate::packet::Case;
 use crate::playbook::{Escalate, Playbook};
@@ -344,29 +344,6 @@ fn certainty(blame: &Blame<'_>, evidence: &Evidence<'_>) -> Certainty {
     let seen = primary.certainty.unwrap_or(Certainty::Suspected);
     let silent = primary.code.is_none_or(|code| code.problem().basis == Basis::Silence);
     if silent && !evidence.has_witness(blame.primary) { Certainty::Suspected } else { seen }
-}
-
-/// Rule 5: beneath a silence, what could not be looked at may be to blame as well.
-fn remaining_layers(blame: &Blame<'_>, evidence: &Evidence<'_>) -> Vec<Layer> {
-    let primary = evidence.observations[blame.primary];
-    let own = blame.holding.as_ref().map_or(primary.layer, |holding| holding.cause.layer);
-    let mut layers = BTreeSet::from([own]);
-    layers.extend(blame.rivals.iter().map(|rival| rival.cause.layer));
-    let silent = primary.code.is_some_and(|code| code.problem().basis == Basis::Silence);
-    if silent && !evidence.has_witness(blame.primary) {
-        for check in &evidence.playbook.checks {
-            let unknown = evidence.graph.is_beneath(&check.id, &primary.check)
-                && !evidence.works(&check.id)
-                && evidence
-                    .of_check(&check.id)
-                    .iter()
-                    .any(|&index| evidence.observations[index].outcome == Outcome::Unknown);
-            if unknown {
-                layers.insert(check.layer);
-            }
-        }
-    }
-    layers.into_iter().collect()
 }
 
 /// What a person would call the thing: the probe's own word where it has one, else what the check looked at.

@@ -53,7 +53,7 @@ fn struck_by_place(cause: &Cause, proven: &Set, blocked: &Set, graph: &Graph) ->
 }
 
 /// Whether every problem that the cause names is one that a success above it would disprove.
-fn reachability_only(cause: &Cause) -> bool {
+pub(super) fn reachability_only(cause: &Cause) -> bool {
     fn walk(condition: &crate::playbook::Condition) -> bool {
         use crate::playbook::Condition;
         use crate::playbook::condition::Test;

@@ -109,6 +109,8 @@ impl Test {
     /// Whether this observation states it; none where it says nothing about it.
     pub fn holds(&self, observation: &Observation) -> Option<bool> {
         match self {
+            // What could not be looked at neither works nor fails.
+            Test::Outcome(Outcome::Ok | Outcome::Problem) if observation.outcome == Outcome::Unknown => None,
             Test::Outcome(outcome) => Some(observation.outcome == *outcome),
             _ if matches!(observation.outcome, Outcome::Unknown | Outcome::Skipped) => None,
             Test::Code(code) => Some(observation.has(*code)),

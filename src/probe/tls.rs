@@ -175,6 +175,7 @@ async fn one(look: &Look<'_>, params: &Params, trust: &Arc<Trust>, peer: SocketA
         clock_offset_ms: params.clock_offset_ms.map(|offset| offset.round() as i64),
         round_trip: dialled.connection.took,
         until: look.deadline,
+        asks: false,
     };
     let shaken = shake(dialled.connection.stream, &again(network, peer), &wish, &suspect).await;
     let Shaken { facts: tls, chain_text, result } = shaken;

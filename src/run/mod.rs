@@ -12,13 +12,14 @@ use crate::playbook::Check;
 use crate::probe::{Cost, Look};
 use crate::request::Request;
 use crate::world::World;
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{LocalBoxFuture, maybe_done};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use state::State;
+use state::{State, changes};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -93,9 +94,12 @@ pub async fn execute(
 ) -> Packet {
     let (sender, mut emitted) = mpsc::unbounded_channel::<Observation>();
     let mut state = State::new(request, world, watcher).await;
+    // Read beside the checks, because at the end everything else would wait for it.
+    let mut changes = pin!(maybe_done(changes(world)));
+    let _ = changes.as_mut().now_or_never();
     let mut running: FuturesUnordered<LocalBoxFuture<'_, Finished>> = FuturesUnordered::new();
     let end = state.began + request.deadline.saturating_sub(CLOSING_TIME);
-    let mut interrupt = std::pin::pin!(interrupt);
+    let mut interrupt = pin!(interrupt);
     let ending = loop {
         // What is ready at the same time is judged together.
         while let Some(Some((check, observations))) = running.next().now_or_never() {
@@ -137,7 +141,8 @@ pub async fn execute(
     drop(running);
     state.observe_all(&mut emitted);
     state.reconsider();
-    state.close(ending).await
+    changes.as_mut().await;
+    state.close(ending, changes.take_output().unwrap_or_default()).await
 }
 
 /// One check, bounded by its budget and by the end of the run.

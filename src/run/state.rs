@@ -13,7 +13,7 @@ use crate::packet::{Host, Packet, PlaybookRef, Run, SCHEMA, Tool};
 use crate::probe::Cost;
 use crate::problem::Basis;
 use crate::request::{Mode, Request};
-use crate::sys::{Account, Change};
+use crate::sys::{Account, Change, local_zone};
 use crate::world::World;
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
@@ -29,7 +29,7 @@ const STATE_STANDS: Duration = Duration::from_secs(1);
 /// How far back changes are collected, in days: what second line asks for (ecosystem.md F.3).
 const CHANGE_DAYS: u32 = 14;
 
-/// How long collecting the changes may take at the end.
+/// How long collecting the changes may take.
 const CHANGES_WAIT: Duration = Duration::from_millis(400);
 
 /// How long a run whose goal works waits for what is not on the goal's way: a time server that is away, a measurement.
@@ -70,7 +70,7 @@ impl<'a> State<'a> {
             world,
             watcher,
             began,
-            started_at: jiff::Zoned::now(),
+            started_at: jiff::Timestamp::now().to_zoned(local_zone()),
             account,
             seen: Board::default(),
             started: HashSet::new(),
@@ -369,7 +369,7 @@ impl<'a> State<'a> {
     }
 
     /// Ends the run: says what was not looked at, judges once more, and puts the packet together.
-    pub(super) async fn close(mut self, ending: Ending) -> Packet {
+    pub(super) async fn close(mut self, ending: Ending, changes: Vec<Change>) -> Packet {
         let why = match ending {
             Ending::Settled | Ending::Complete => "the verdict was settled before it ended",
             Ending::Deadline => "the deadline came first",
@@ -459,7 +459,7 @@ impl<'a> State<'a> {
             observations,
             verdict,
             board: self.board,
-            changes: changes(self.world).await,
+            changes,
             next: judgement.next,
         }
     }
@@ -485,7 +485,7 @@ async fn host(world: &World) -> Host {
     }
 }
 
-async fn changes(world: &World) -> Vec<Change> {
+pub(super) async fn changes(world: &World) -> Vec<Change> {
     match tokio::time::timeout(CHANGES_WAIT, world.machine.changes(CHANGE_DAYS)).await {
         Ok(Ok(changes)) => changes,
         _ => Vec::new(),

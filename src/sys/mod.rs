@@ -1,6 +1,7 @@
 //! Facts about this machine, and the only folder with `cfg(target_os)`. A system implements what it can of `Machine`;
 //! what it does not is answered with "unsupported here", never with a guess.
 
+mod flight;
 mod host;
 mod icmp;
 mod network;
@@ -21,6 +22,7 @@ mod windows;
 #[cfg(target_os = "windows")]
 pub use windows::*;
 
+pub use flight::Flight;
 pub use host::*;
 pub use icmp::*;
 pub use network::*;

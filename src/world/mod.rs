@@ -12,6 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 
 /// Everything that a probe may touch.
 #[derive(Clone)]
@@ -349,6 +350,13 @@ pub trait Network {
 
     /// The name as programs look it up (getaddrinfo, in a child that can be killed), in the order that programs try.
     async fn lookup(&self, name: &str, wait: Duration) -> Result<Vec<IpAddr>, LookupFailure>;
+
+    /// The same for a check beside others that want the same name, and how long it took: one lookup may serve all.
+    async fn shared_lookup(&self, name: &str, wait: Duration) -> Result<(Vec<IpAddr>, Duration), LookupFailure> {
+        let start = Instant::now();
+        let addresses = self.lookup(name, wait).await?;
+        Ok((addresses, start.elapsed()))
+    }
 }
 
 /// Why programs get no address.

@@ -7,7 +7,7 @@ use crate::network::{self, Lab};
 use crate::proof::Eyes;
 use crate::scene::{Certificate, Scene, Speaks};
 use crate::world::World;
-use crate::{machine, reference, servers, worlds};
+use crate::{machine, promises, reference, servers, worlds};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -105,7 +105,7 @@ fn judge(world: &World, standing: &Standing) -> Report {
     if !outcome.stderr.is_empty() {
         differences.push(format!("standard error should be empty: {}", excerpt(&outcome.stderr)));
     }
-    differences.extend(replay(&outcome.stdout));
+    differences.extend(promises::broken(&outcome.stdout));
     let report = match differences.is_empty() {
         true if world.known_wrong.is_empty() => prove(world, standing, seconds),
         true => Report::failed("it is right by now: take `known_wrong` away", seconds),
@@ -139,24 +139,6 @@ fn codes(packet: &Value) -> BTreeSet<String> {
     let own = observations.iter().map(|observation| &observation["code"]);
     let more = observations.iter().filter_map(|observation| observation["also"].as_array()).flatten();
     own.chain(more).chain([&packet["verdict"]["code"]]).filter_map(|code| code.as_str().map(str::to_owned)).collect()
-}
-
-/// A packet judged again must be the same packet, byte for byte. What is wrong with that; nothing where it is.
-fn replay(packet: &str) -> Option<String> {
-    const STORED: &str = "/tmp/packet.json";
-    if let Err(error) = std::fs::write(STORED, packet) {
-        return Some(format!("replay: the packet cannot be stored ({error})"));
-    }
-    let again = match machine::command("/run/lab/firstline", &["replay", STORED, "--format", "json"]).output() {
-        Ok(output) => String::from_utf8_lossy(&output.stdout).into_owned(),
-        Err(error) => return Some(format!("replay: {error}")),
-    };
-    if again == packet {
-        return None;
-    }
-    let pairs = packet.lines().zip(again.lines());
-    let (before, after) = pairs.into_iter().find(|(before, after)| before != after).unwrap_or(("its end", "its end"));
-    Some(format!("replay: `{}` became `{}`", excerpt(before.trim()), excerpt(after.trim())))
 }
 
 /// Runs the reference script and tells what it said.

@@ -42,6 +42,8 @@ mod namespace;
 #[cfg(target_os = "linux")]
 mod network;
 #[cfg(target_os = "linux")]
+mod promises;
+#[cfg(target_os = "linux")]
 mod proof;
 #[cfg(target_os = "linux")]
 mod publish;

@@ -1,7 +1,7 @@
 //! `--accuracy` and `--under-load`: run worlds, compare with the committed results, write results and page.
 
 use crate::harness::{End, Mode, Report, run_with, workers};
-use crate::measure::{Measured, Noise};
+use crate::measure::Measured;
 use crate::reference;
 use crate::results::{Conditions, Results};
 use crate::world::World;
@@ -56,16 +56,11 @@ pub fn in_turn(chosen: &[World], mode: Mode) -> Vec<(&'static str, Report)> {
 /// Runs the chosen worlds so many times while every processor is busy, and publishes how often a verdict changed.
 pub fn under_load(chosen: Vec<World>, rounds: u32) -> Result<ExitCode, String> {
     let mut results = Results::read()?;
-    let unknown: Vec<&str> =
-        chosen.iter().map(|world| world.name).filter(|name| !results.worlds.contains_key(*name)).collect();
-    if !unknown.is_empty() {
-        return Err(format!("publish these first with --accuracy: {}", unknown.join(" ")));
-    }
     for world in &chosen {
-        if let Some(published) = results.worlds.get_mut(world.name) {
-            published.under_load = Some(Noise::default());
-        }
+        let published = results.worlds.get_mut(world.name);
+        published.ok_or(format!("`{}` is not published yet: first --accuracy", world.name))?.under_load = None;
     }
+    results.write()?;
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
@@ -78,10 +73,10 @@ pub fn under_load(chosen: Vec<World>, rounds: u32) -> Result<ExitCode, String> {
         }
         let written = (1..=rounds).try_for_each(|round| {
             println!("round {round} of {rounds}");
-            for (name, report) in in_turn(&chosen, Mode::Judge) {
-                note(&mut results, name, &report);
-            }
-            // After each round, so that a run that is cut short is not lost.
+            let ends = in_turn(&chosen, Mode::Judge);
+            // Read and written for each round, so that a run that is cut short is not lost.
+            let mut results = Results::read()?;
+            ends.iter().for_each(|(name, report)| note(&mut results, name, report));
             results.write()
         });
         stop.store(true, Ordering::Relaxed);

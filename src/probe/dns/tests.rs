@@ -100,7 +100,7 @@ async fn look(args: Value) -> Outcome {
 }
 
 async fn look_on(machine: FakeMachine, args: Value) -> Outcome {
-    let world = testing::world(machine, RealNetwork);
+    let world = testing::world(machine, RealNetwork::default());
     let seen = testing::look(&PROBE, &world, args, Duration::from_secs(20)).await;
     let took = seen.took;
     let (last, emitted) = seen.both();

@@ -328,7 +328,7 @@ impl Walk<'_> {
         let host = host_of(url);
         let port = url.port_or_known_default().unwrap_or(443);
         let (clock_offset_ms, until) = (self.params.clock_offset_ms.map(|offset| offset.round() as i64), self.until);
-        let wish = Wish { host: &host, alpn: &["http/1.1"], trust, clock_offset_ms, round_trip, until };
+        let wish = Wish { host: &host, alpn: &["http/1.1"], trust, clock_offset_ms, round_trip, until, asks: true };
         let network = self.look.world.network.as_ref();
         let direct = again(network, peer);
         let open = || match used {

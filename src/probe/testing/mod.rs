@@ -72,7 +72,7 @@ pub fn world(machine: impl Machine + 'static, network: impl Network + 'static) -
 
 /// Looks at this machine, with nobody to ask.
 pub async fn look_at(probe: &'static Probe, machine: impl Machine + 'static, args: Value) -> Vec<Observation> {
-    look(probe, &world(machine, RealNetwork), args, LONG).await.last
+    look(probe, &world(machine, RealNetwork::default()), args, LONG).await.last
 }
 
 /// Looks with this person at the terminal.
@@ -82,6 +82,6 @@ pub async fn look_with(
     person: impl Person + 'static,
     args: Value,
 ) -> Vec<Observation> {
-    let world = World { person: Rc::new(person), ..world(machine, RealNetwork) };
+    let world = World { person: Rc::new(person), ..world(machine, RealNetwork::default()) };
     look(probe, &world, args, LONG).await.last
 }

@@ -150,7 +150,8 @@ async fn secure(
 ) -> Result<Box<dyn Stream>, Trouble> {
     let trust = Trust::of_this_machine().await;
     let round_trip = dialled.connection.took;
-    let wish = Wish { host: &proxy.host, alpn: &[], trust: &trust, clock_offset_ms: None, round_trip, until };
+    let wish =
+        Wish { host: &proxy.host, alpn: &[], trust: &trust, clock_offset_ms: None, round_trip, until, asks: true };
     let address = dialled.address;
     shake(dialled.connection.stream, &again(network, address), &wish, suspect).await.result
 }

@@ -2,13 +2,14 @@
 //! trust stores are asked, and what is no TLS, too old, silent or cut is told apart by a second look.
 
 use super::certificate::{self, Certificate, Link};
+use super::hold::Hold;
 use super::legacy;
 use super::tap::{Ear, Tap};
 use super::trust::{Trust, Verdict};
 use super::{Trouble, milliseconds, printable, said};
 use crate::problem::Code;
 use crate::world::{Failure, Stream};
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{FutureExt, LocalBoxFuture};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_name;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -55,6 +56,8 @@ pub struct Wish<'a> {
     /// How long the connection took to stand.
     pub round_trip: Duration,
     pub until: Instant,
+    /// Whether a request follows at once, so that the end of the handshake can go out with it.
+    pub asks: bool,
 }
 
 /// What is known of a handshake and the certificates.
@@ -150,7 +153,7 @@ fn not_tls(facts: &mut TlsFacts, host: &str, first: &[u8]) -> Trouble {
 
 /// One attempt that has ended.
 struct Attempt {
-    result: io::Result<TlsStream<Tap>>,
+    result: io::Result<TlsStream<Hold>>,
     ear: Ear,
     presented: Option<Presented>,
     took: Duration,
@@ -248,11 +251,35 @@ async fn attempt(stream: Box<dyn Stream>, wish: &Wish<'_>, name: &ServerName<'st
     let (tap, ear) = Tap::on(stream);
     let recorder = Arc::new(Recorder { trust: Arc::clone(wish.trust), presented: Mutex::new(None) });
     let result = match config(wish, &recorder) {
-        Ok(config) => TlsConnector::from(Arc::new(config)).connect(name.clone(), tap).await,
+        Ok(config) => handshake(config, Hold::on(tap), name, wish.asks).await,
         Err(error) => Err(io::Error::other(error)),
     };
     let presented = recorder.presented.lock().map(|mut kept| kept.take()).unwrap_or_default();
     Attempt { result, ear, presented, took: start.elapsed() }
+}
+
+async fn handshake(
+    config: ClientConfig,
+    hold: Hold,
+    name: &ServerName<'static>,
+    asks: bool,
+) -> io::Result<TlsStream<Hold>> {
+    match TlsConnector::from(Arc::new(config)).connect(name.clone(), hold).into_fallible().await {
+        Ok(mut stream) => {
+            let hold = stream.get_mut().0;
+            if asks {
+                hold.go_on();
+            } else {
+                hold.release().await?;
+            }
+            Ok(stream)
+        }
+        Err((error, mut hold)) => {
+            // The alert that tells the other side why; where it no longer listens, that changes nothing.
+            let _ = hold.release().now_or_never();
+            Err(error)
+        }
+    }
 }
 
 fn config(wish: &Wish<'_>, recorder: &Arc<Recorder>) -> Result<ClientConfig, rustls::Error> {
@@ -380,7 +407,7 @@ fn describe(facts: &mut TlsFacts, presented: &Presented, chain: &[Certificate], 
     facts.interception = (only_here && surprising).then(|| leaf.link.issuer.clone());
 }
 
-fn agreed(facts: &mut TlsFacts, stream: &TlsStream<Tap>) {
+fn agreed(facts: &mut TlsFacts, stream: &TlsStream<Hold>) {
     let session = stream.get_ref().1;
     facts.version = session.protocol_version().map(|version| legacy::version_name(u16::from(version)));
     facts.cipher = session.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite()));

@@ -10,6 +10,7 @@ pub mod cookie;
 pub mod dial;
 pub mod exchange;
 pub mod handshake;
+pub mod hold;
 pub mod legacy;
 pub mod name;
 pub mod script;

@@ -26,10 +26,9 @@ pub async fn addresses(
     let wait = LOOKUP_WAIT.min(until.saturating_duration_since(start));
     // The lookup keeps its own time; the second bound is for one that does not.
     let grace = wait + Duration::from_millis(200);
-    match tokio::time::timeout(grace, network.lookup(host, wait)).await {
-        Ok(Ok(addresses)) if addresses.is_empty() => Err(LookupFailure::NotFound),
-        Ok(Ok(addresses)) => Ok((addresses, start.elapsed())),
-        Ok(Err(failure)) => Err(failure),
+    match tokio::time::timeout(grace, network.shared_lookup(host, wait)).await {
+        Ok(Ok((addresses, _))) if addresses.is_empty() => Err(LookupFailure::NotFound),
+        Ok(answer) => answer,
         Err(_) => Err(LookupFailure::Timeout),
     }
 }

@@ -8,6 +8,7 @@ use super::handshake::{Wish, shake};
 use super::trust::Trust;
 use super::{Trouble, bounded, host_of, name, shown};
 use crate::problem::Code;
+use crate::sys;
 use crate::world::World;
 use hyper::Method;
 use proxy_watch::pac::{PacPolicy, PacScript, evaluate};
@@ -76,7 +77,7 @@ async fn fetch(world: &World, url: &Url, until: Instant) -> Result<String, Strin
     if url.scheme() == "https" {
         let trust = Trust::of_this_machine().await;
         let round_trip = dialled.connection.took;
-        let wish = Wish { host: &host, alpn: &[], trust: &trust, clock_offset_ms: None, round_trip, until };
+        let wish = Wish { host: &host, alpn: &[], trust: &trust, clock_offset_ms: None, round_trip, until, asks: true };
         let open = again(network, dialled.address);
         stream = shake(stream, &open, &wish, &|_| {}).await.result.map_err(|trouble| trouble.summary)?;
     }
@@ -99,7 +100,7 @@ async fn run(world: &World, url: &Url, text: String, target: &Url, lookups: bool
         .with_timeout(Some(EVALUATION_WAIT))
         .with_dns_resolution(lookups)
         .with_internal_addresses(lookups)
-        .with_local_utc_offset(jiff::Zoned::now().offset().seconds());
+        .with_local_utc_offset(jiff::Timestamp::now().to_zoned(sys::local_zone()).offset().seconds());
     // Scripts send laptops past the proxy by their own address, so they must see the true one.
     if let Ok(address) = source_address(world).await {
         policy = policy.with_my_ip_address(address);

@@ -1,8 +1,9 @@
 //! The two trust stores: this machine's own, which is what programs feel, and the public one, which tells a
 //! certificate that only this machine trusts (a company's own authority, or an inspection product) from one that
-//! everybody trusts. Both are built once and only where a handshake needs them: reading the system's bundle costs
-//! milliseconds.
+//! everybody trusts. Both are built once and only where a handshake needs them. The system's store is read in two steps,
+//! because a bundle is one file and the folder beside it hundreds.
 
+use crate::sys;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
@@ -62,15 +63,32 @@ pub type Verdict = Result<(), Reason>;
 #[derive(Debug)]
 pub struct Trust {
     provider: Arc<CryptoProvider>,
-    system: Result<Arc<dyn ServerCertVerifier>, String>,
-    public: OnceLock<Public>,
+    /// The part of the system's store that one file holds. What it accepts, the whole store accepts.
+    bundle: Option<Arc<WebPkiServerVerifier>>,
+    /// The whole store of the system, read once something is not accepted by the bundle.
+    system: OnceLock<Result<Arc<dyn ServerCertVerifier>, String>>,
+    public: Roots,
 }
 
+/// Roots, and who believes in them.
 #[derive(Debug)]
-struct Public {
+struct Roots {
+    store: Arc<RootCertStore>,
     verifier: Option<Arc<WebPkiServerVerifier>>,
-    /// Subjects of the roots, as the store keeps them: without the outer header.
-    subjects: Vec<Vec<u8>>,
+}
+
+impl Roots {
+    fn new(provider: &Arc<CryptoProvider>, store: RootCertStore) -> Roots {
+        let store = Arc::new(store);
+        let builder = WebPkiServerVerifier::builder_with_provider(Arc::clone(&store), Arc::clone(provider));
+        Roots { verifier: builder.build().ok(), store }
+    }
+
+    fn of(provider: &Arc<CryptoProvider>, certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Roots {
+        let mut store = RootCertStore::empty();
+        store.add_parsable_certificates(certificates);
+        Roots::new(provider, store)
+    }
 }
 
 impl Trust {
@@ -78,38 +96,39 @@ impl Trust {
     pub async fn of_this_machine() -> Arc<Trust> {
         static TRUST: OnceCell<Arc<Trust>> = OnceCell::const_new();
         let read = || async {
-            let read = tokio::task::spawn_blocking(Trust::read).await;
-            Arc::new(read.unwrap_or_else(|error| Trust::with_system(Err(error.to_string()))))
+            let bundle = tokio::task::spawn_blocking(sys::bundled_roots).await;
+            Arc::new(Trust::with_bundle(bundle.ok().flatten()))
         };
         Arc::clone(TRUST.get_or_init(read).await)
     }
 
-    fn read() -> Trust {
+    fn with_bundle(bundle: Option<Vec<CertificateDer<'static>>>) -> Trust {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let system = rustls_platform_verifier::Verifier::new(Arc::clone(&provider))
-            .map(|verifier| Arc::new(verifier) as Arc<dyn ServerCertVerifier>)
-            .map_err(|error| super::bounded(&error.to_string()));
-        let trust = Trust { provider, system, public: OnceLock::new() };
-        trust.public();
-        trust
-    }
-
-    fn with_system(system: Result<Arc<dyn ServerCertVerifier>, String>) -> Trust {
-        Trust { provider: Arc::new(rustls::crypto::ring::default_provider()), system, public: OnceLock::new() }
+        let public = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        Trust {
+            bundle: bundle.and_then(|roots| Roots::of(&provider, roots).verifier),
+            public: Roots::new(&provider, public),
+            system: OnceLock::new(),
+            provider,
+        }
     }
 
     /// Stores that hold these roots.
     #[cfg(test)]
     pub fn in_roots(system: &[CertificateDer<'static>], public: &[CertificateDer<'static>]) -> Arc<Trust> {
-        let trust = Trust::with_system(Err("empty".to_owned()));
-        let own = verifier(&trust.provider, system.iter().cloned()).verifier;
+        let trust = Trust::with_bundle(None);
+        let own = Roots::of(&trust.provider, system.iter().cloned()).verifier;
         let system = own.map(|verifier| verifier as Arc<dyn ServerCertVerifier>).ok_or_else(|| "empty".to_owned());
-        let known = OnceLock::from(verifier(&trust.provider, public.iter().cloned()));
-        Arc::new(Trust { system, public: known, ..trust })
+        let public = Roots::of(&trust.provider, public.iter().cloned());
+        Arc::new(Trust { system: OnceLock::from(system), public, ..trust })
     }
 
-    fn public(&self) -> &Public {
-        self.public.get_or_init(|| verifier(&self.provider, webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned()))
+    fn system(&self) -> &Result<Arc<dyn ServerCertVerifier>, String> {
+        self.system.get_or_init(|| {
+            rustls_platform_verifier::Verifier::new(Arc::clone(&self.provider))
+                .map(|verifier| Arc::new(verifier) as Arc<dyn ServerCertVerifier>)
+                .map_err(|error| super::bounded(&error.to_string()))
+        })
     }
 
     /// The cryptography that both use.
@@ -119,7 +138,10 @@ impl Trust {
 
     /// What this machine's own store says of a chain, leaf first.
     pub fn system_verdict(&self, chain: &[CertificateDer<'_>], name: &ServerName<'_>) -> Verdict {
-        match &self.system {
+        if self.bundle.as_ref().is_some_and(|bundle| verdict(bundle.as_ref(), chain, name).is_ok()) {
+            return Ok(());
+        }
+        match self.system() {
             Ok(verifier) => verdict(verifier.as_ref(), chain, name),
             Err(why) => Err(Reason::NoStore(why.clone())),
         }
@@ -127,7 +149,7 @@ impl Trust {
 
     /// What the public roots say of it.
     pub fn public_verdict(&self, chain: &[CertificateDer<'_>], name: &ServerName<'_>) -> Verdict {
-        match &self.public().verifier {
+        match &self.public.verifier {
             Some(verifier) => verdict(verifier.as_ref(), chain, name),
             None => Err(Reason::UnknownIssuer),
         }
@@ -135,16 +157,10 @@ impl Trust {
 
     /// Whether a distinguished name (DER, with its header) is that of a public root.
     pub fn is_public_root(&self, name: &[u8]) -> bool {
-        self.public().subjects.iter().any(|subject| name.ends_with(subject) && name.len() - subject.len() <= 4)
+        // The store keeps subjects without the outer header, which is at most four bytes here.
+        let is_named = |subject: &[u8]| name.ends_with(subject) && name.len() - subject.len() <= 4;
+        self.public.store.roots.iter().any(|root| is_named(&root.subject))
     }
-}
-
-fn verifier(provider: &Arc<CryptoProvider>, roots: impl Iterator<Item = CertificateDer<'static>>) -> Public {
-    let mut store = RootCertStore::empty();
-    store.add_parsable_certificates(roots);
-    let subjects = store.roots.iter().map(|root| root.subject.as_ref().to_vec()).collect();
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(provider)).build().ok();
-    Public { verifier, subjects }
 }
 
 fn verdict(verifier: &dyn ServerCertVerifier, chain: &[CertificateDer<'_>], name: &ServerName<'_>) -> Verdict {

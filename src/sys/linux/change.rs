@@ -4,7 +4,6 @@ use super::bounded::off_thread;
 use crate::layer::Layer;
 use crate::sys::parse::change::{condensed, dpkg, pacman};
 use crate::sys::*;
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
@@ -82,7 +81,7 @@ fn read(days: u32) -> Vec<Change> {
 }
 
 fn packages(since: Timestamp) -> Vec<Change> {
-    let zone = TimeZone::system();
+    let zone = local_zone();
     let mut changes = Vec::new();
     // The rotated file holds what came before the first of the month.
     for file in ["/var/log/dpkg.log.1", "/var/log/dpkg.log"] {

@@ -5,7 +5,6 @@ use super::bounded::{off_thread, refused};
 use super::command;
 use crate::sys::parse::log;
 use crate::sys::*;
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
@@ -56,7 +55,7 @@ async fn journal(minutes: u32) -> Known<Vec<LogLine>> {
 fn files_and_ring(minutes: u32) -> Known<Vec<LogLine>> {
     let now = Timestamp::now();
     let since = now.saturating_sub(SignedDuration::from_mins(i64::from(minutes))).unwrap_or(now).to_string();
-    let zone = TimeZone::system();
+    let zone = local_zone();
     let mut lines = Vec::new();
     let mut errors = Vec::new();
     let mut read = false;

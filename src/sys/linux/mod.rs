@@ -24,17 +24,20 @@ mod runtime;
 mod service;
 mod setting;
 mod socket;
+mod trust;
 mod tunnel;
 
 pub use error_queue::{
     HOST_DOWN, MESSAGE_TOO_LARGE, bind_to_interface, complaint_about_connection, complaint_heard, forbid_fragments,
     hear_errors, interface_index, is_in_progress, link_mtu_towards, send_datagram,
 };
-pub use runtime::{interrupted, make_private_folder, system_state_folder};
+pub use runtime::{interrupted, local_zone, make_private_folder, system_state_folder};
+pub use trust::bundled_roots;
 
 use super::*;
 use async_trait::async_trait;
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// What echo requests need, where the system refuses them.
@@ -44,13 +47,15 @@ pub const RIGHT_TO_ECHO: &str =
 /// This machine.
 #[derive(Debug, Default)]
 pub struct LocalMachine {
-    netlink: netlink::Netlink,
+    netlink: Rc<netlink::Netlink>,
+    links: Flight<Known<Vec<Link>>>,
 }
 
 #[async_trait(?Send)]
 impl Machine for LocalMachine {
     async fn links(&self) -> Known<Vec<Link>> {
-        link::links(&self.netlink).await
+        let netlink = Rc::clone(&self.netlink);
+        self.links.join(|| async move { link::links(&netlink).await }).await
     }
 
     async fn addresses(&self) -> Known<Vec<Address>> {

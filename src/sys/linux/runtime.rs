@@ -1,6 +1,7 @@
-//! What this program itself needs of the system: a private folder, where state lives without a home, and the signals
-//! that ask it to end.
+//! What this program itself needs of the system: a private folder, where state lives without a home, the local time,
+//! and the signals that ask it to end.
 
+use jiff::tz::TimeZone;
 use nix::sys::stat::Mode;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,13 @@ pub fn make_private_folder(path: &Path) -> io::Result<()> {
 /// Where services keep state, for a run without a home folder.
 pub fn system_state_folder() -> Option<PathBuf> {
     Some(PathBuf::from("/var/lib"))
+}
+
+/// The time zone of this machine. Its rules are in one file; to name it, the library would list the whole database.
+pub fn local_zone() -> TimeZone {
+    let chosen = std::env::var_os("TZ").is_some();
+    let file = || TimeZone::tzif("", &std::fs::read("/etc/localtime").ok()?).ok();
+    if chosen { None } else { file() }.unwrap_or_else(TimeZone::system)
 }
 
 /// Waits until somebody asks the program to end: Ctrl-C, the terminal going away, or a remote agent's SIGTERM.

@@ -7,6 +7,9 @@ use jiff::{Timestamp, civil};
 /// Names of the severities 0 to 7 (RFC 5424 section 6.2.1).
 const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
 
+/// The least grave severity that is looked at: `warning`.
+const WARNING: u8 = 4;
+
 /// Longest text that is kept of a line.
 const MOST_CHARACTERS: usize = 1000;
 
@@ -69,17 +72,20 @@ fn message(value: &serde_json::Value) -> Option<String> {
 }
 
 /// One record of `/dev/kmsg`: `priority,sequence,microseconds,flags;text` (Documentation/ABI/testing/dev-kmsg), with
-/// `start` the time at which the kernel's clock was zero.
+/// `start` the time at which the kernel's clock was zero. Less than a warning gives nothing: the ring holds thousands.
 pub fn kernel(record: &str, start: Timestamp) -> Option<LogLine> {
     let (prefix, text) = record.split_once(';')?;
     let mut fields = prefix.split(',');
-    let priority: u32 = fields.next()?.parse().ok()?;
+    let severity = (fields.next()?.parse::<u32>().ok()? & 7) as u8;
+    if severity > WARNING {
+        return None;
+    }
     let since_us: i64 = fields.nth(1)?.parse().ok()?;
     let time = Timestamp::from_microsecond(start.as_microsecond().checked_add(since_us)?).ok()?;
     Some(LogLine {
         time: time.to_string(),
         source: "kernel".to_owned(),
-        level: level((priority & 7) as u8).to_owned(),
+        level: level(severity).to_owned(),
         // Further lines hold the device's properties.
         text: bounded(text.lines().next().unwrap_or_default()),
     })
@@ -89,6 +95,8 @@ pub fn kernel(record: &str, start: Timestamp) -> Option<LogLine> {
 /// year) or with an ISO 8601 stamp. The severity is not in such files: it is judged by the words, and lines without any
 /// of them give nothing.
 pub fn syslog(line: &str, now: Timestamp, zone: &TimeZone) -> Option<LogLine> {
+    // Most lines end here, before their stamp is read.
+    guessed_level(line)?;
     let (time, rest) = iso_stamp(line).or_else(|| classic_stamp(line, now, zone))?;
     let (_host, rest) = rest.trim_start().split_once(' ')?;
     let (tag, text) = rest.split_once(": ").unwrap_or(("", rest));
@@ -169,7 +177,8 @@ mod tests {
             .expect("a record");
         assert_eq!((line.level.as_str(), line.text.as_str()), ("err", "EXT4-fs error (device sda1): bad block"));
         assert_eq!(line.time, "2026-01-01T00:01:01.5Z");
-        assert_eq!(kernel("30,1,2,-;systemd", start).map(|line| line.level), Some("info".to_owned()));
+        assert_eq!(kernel("28,1,2,-;systemd", start).map(|line| line.level), Some("warning".to_owned()));
+        assert!(kernel("30,1,2,-;systemd", start).is_none(), "info");
         for broken in ["", "x", "3;x", "3,1,y,-;x", "a,b,c;d"] {
             assert!(kernel(broken, start).is_none(), "{broken}");
         }

@@ -29,6 +29,16 @@ pub fn system_state_folder() -> Option<std::path::PathBuf> {
     None
 }
 
+/// No file holds the certificates that this system trusts: its own verifier is asked.
+pub fn bundled_roots() -> Option<Vec<rustls::pki_types::CertificateDer<'static>>> {
+    None
+}
+
+/// The time zone of this machine.
+pub fn local_zone() -> jiff::tz::TimeZone {
+    jiff::tz::TimeZone::system()
+}
+
 /// Waits until somebody asks the program to end.
 pub async fn interrupted() {
     let _ = tokio::signal::ctrl_c().await;

@@ -1,14 +1,17 @@
 //! Names as programs look them up: the system's getaddrinfo, in a child process, because the call cannot be bounded
 //! and a thread that is stuck in it cannot be ended. The child is this program with a hidden argument.
 
-use crate::sys;
+use crate::sys::{self, Flight};
 use crate::world::LookupFailure;
 use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType, getaddrinfo};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::Command;
+use tokio::time::{Instant, timeout};
 
 /// The hidden first argument of the child.
 const ARGUMENT: &str = "__lookup";
@@ -17,28 +20,63 @@ const END: &str = "end";
 /// Before the word of an error.
 const ERROR: &str = "error: ";
 
+/// How long an answer serves whoever else asks for the name: programs that ask within the same second get the same
+/// from every cache on the way.
+const FRESH: Duration = Duration::from_secs(1);
+
+type Looked = Result<(Vec<IpAddr>, Duration), LookupFailure>;
+
+/// The lookups of a run: a child is dear, so that checks which want the same name at the same time share one. Failures
+/// are not kept, because whoever asks again wants a second try.
+#[derive(Debug, Default)]
+pub(super) struct Lookups {
+    under_way: RefCell<HashMap<String, Flight<Looked>>>,
+    answers: RefCell<HashMap<String, (Instant, Vec<IpAddr>, Duration)>>,
+}
+
+impl Lookups {
+    pub(super) async fn share(&self, name: &str, wait: Duration) -> Looked {
+        if let Some((at, addresses, took)) = self.answers.borrow().get(name)
+            && at.elapsed() < FRESH
+        {
+            return Ok((addresses.clone(), *took));
+        }
+        let asked = name.to_owned();
+        let lookup = self.under_way.borrow_mut().entry(name.to_owned()).or_default().join(|| async move {
+            let start = Instant::now();
+            unbounded(&asked).await.map(|addresses| (addresses, start.elapsed()))
+        });
+        let (addresses, took) = timeout(wait, lookup).await.unwrap_or(Err(LookupFailure::Timeout))?;
+        self.answers.borrow_mut().insert(name.to_owned(), (Instant::now(), addresses.clone(), took));
+        Ok((addresses, took))
+    }
+}
+
 pub(super) async fn lookup(name: &str, wait: Duration) -> Result<Vec<IpAddr>, LookupFailure> {
+    // Dropping the lookup at the timeout ends the child.
+    timeout(wait, unbounded(name)).await.unwrap_or(Err(LookupFailure::Timeout))
+}
+
+async fn unbounded(name: &str) -> Result<Vec<IpAddr>, LookupFailure> {
     if !sys::HAS_NAME_SERVICE {
         let why = "this static binary has no access to the system's name service";
         return Err(LookupFailure::Unsupported(why.to_owned()));
     }
     let program = std::env::current_exe().map_err(|error| LookupFailure::Unsupported(error.to_string()))?;
-    ask(&program, name, wait).await
+    ask(&program, name).await
 }
 
-async fn ask(program: &Path, name: &str, wait: Duration) -> Result<Vec<IpAddr>, LookupFailure> {
+async fn ask(program: &Path, name: &str) -> Result<Vec<IpAddr>, LookupFailure> {
     let child = Command::new(program)
         .args([ARGUMENT, name])
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .stdout(Stdio::piped())
-        // Dropping the future at the timeout ends the child.
         .kill_on_drop(true)
         .output();
-    match tokio::time::timeout(wait, child).await {
-        Err(_) => Err(LookupFailure::Timeout),
-        Ok(Err(error)) => Err(LookupFailure::Unsupported(format!("the child process cannot be started: {error}"))),
-        Ok(Ok(output)) => read(&String::from_utf8_lossy(&output.stdout)),
+    match child.await {
+        Err(error) => Err(LookupFailure::Unsupported(format!("the child process cannot be started: {error}"))),
+        Ok(output) => read(&String::from_utf8_lossy(&output.stdout)),
     }
 }
 
@@ -128,8 +166,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_child_that_does_not_answer_is_no_answer() {
-        let missing = ask(Path::new("does/not/exist"), "localhost", Duration::from_secs(1)).await;
+    async fn a_child_that_cannot_be_started_is_no_answer() {
+        let missing = ask(Path::new("does/not/exist"), "localhost").await;
         assert!(matches!(missing, Err(LookupFailure::Unsupported(_))));
     }
 }

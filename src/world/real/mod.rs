@@ -16,7 +16,9 @@ use std::time::Duration;
 
 /// This machine's sockets.
 #[derive(Debug, Default)]
-pub struct RealNetwork;
+pub struct RealNetwork {
+    lookups: lookup::Lookups,
+}
 
 #[async_trait(?Send)]
 impl Network for RealNetwork {
@@ -61,6 +63,10 @@ impl Network for RealNetwork {
 
     async fn lookup(&self, name: &str, wait: Duration) -> Result<Vec<IpAddr>, LookupFailure> {
         lookup::lookup(name, wait).await
+    }
+
+    async fn shared_lookup(&self, name: &str, wait: Duration) -> Result<(Vec<IpAddr>, Duration), LookupFailure> {
+        self.lookups.share(name, wait).await
     }
 }
 

@@ -1,0 +1,65 @@
+//! Rule 5: an unknown widens a verdict and never moves it. What could not be looked at may be to blame as well, and then
+//! no single layer is.
+
+use super::causes::{stated_codes, states_problem_of};
+use super::evaluate::{Truth, evaluate};
+use super::evidence::{Evidence, proves_way};
+use super::judge::Blame;
+use super::suspects::{reachability_only, standing};
+use crate::layer::Layer;
+use crate::observation::Outcome;
+use crate::playbook::Cause;
+use crate::problem::Basis;
+use std::collections::BTreeSet;
+
+/// The layers that remain: the blamed one, and those that only what was not seen would rule out.
+pub(super) fn remaining_layers(blame: &Blame<'_>, evidence: &Evidence<'_>) -> Vec<Layer> {
+    let primary = evidence.observations[blame.primary];
+    let own = blame.holding.as_ref().map_or(primary.layer, |holding| holding.cause.layer);
+    let mut layers = BTreeSet::from([own]);
+    layers.extend(blame.rivals.iter().map(|rival| rival.cause.layer));
+    let silent = primary.code.is_some_and(|code| code.problem().basis == Basis::Silence);
+    if silent && !evidence.has_witness(blame.primary) {
+        let unseen = evidence.playbook.checks.iter().filter(|check| is_unseen(&check.id, evidence));
+        layers.extend(
+            unseen.filter(|check| evidence.graph.is_beneath(&check.id, &primary.check)).map(|check| check.layer),
+        );
+    }
+    let open = standing(evidence).into_iter().map(|index| &evidence.playbook.causes[index]);
+    layers.extend(open.filter(|cause| could_take_over(cause, blame, evidence)).map(|cause| cause.layer));
+    layers.into_iter().collect()
+}
+
+/// Whether a check on the goal's trail was tried and could say nothing. What could spoil the goal without being on its
+/// way stays out: it explains a failure only where a cause or a substitution links the two (rule 2).
+fn is_unseen(check: &str, evidence: &Evidence<'_>) -> bool {
+    let seen = evidence.of_check(check);
+    evidence.on_trail(check)
+        && !seen.is_empty()
+        && seen.iter().all(|&index| evidence.observations[index].outcome == Outcome::Unknown)
+}
+
+/// Whether a cause would explain what is blamed, or what lies beneath it, if an unseen check had shown what it states.
+fn could_take_over(cause: &Cause, blame: &Blame<'_>, evidence: &Evidence<'_>) -> bool {
+    let primary = evidence.observations[blame.primary];
+    if evaluate(&cause.when, evidence) != Truth::Maybe {
+        return false;
+    }
+    let mut mentioned = Vec::new();
+    cause.when.checks(&mut mentioned);
+    // What stands on the blamed check fails with it, whatever it would have shown.
+    let unseen = || {
+        let above = |check: &str| evidence.graph.is_beneath(&primary.check, check);
+        mentioned.iter().filter(move |check| is_unseen(check, evidence) && !above(check))
+    };
+    let answered = proves_way(primary) && reachability_only(cause) && !states_answer(cause);
+    let beneath = unseen().any(|check| evidence.graph.is_beneath(check, &primary.check));
+    !answered && unseen().next().is_some() && (beneath || states_problem_of(&cause.when, primary))
+}
+
+/// Whether a cause states an answer of the far end, which the same answer higher up does not disprove.
+fn states_answer(cause: &Cause) -> bool {
+    let mut codes = Vec::new();
+    stated_codes(&cause.when, &mut codes);
+    codes.into_iter().any(|code| code.problem().proves_path)
+}
