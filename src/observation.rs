@@ -9,6 +9,9 @@ use serde_json::{Map, Value};
 /// The facts of an observation: typed by each probe (see its facts schema), stored as JSON.
 pub type Facts = Map<String, Value>;
 
+/// How the summary of an observation begins that is unknown; reports drop it where the word stands beside it.
+pub const COULD_NOT_BE_CHECKED: &str = "could not be checked: ";
+
 /// The four words that a check can end with. "Not checked" is never "no".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -192,6 +195,10 @@ pub struct Observation {
     pub attached: Vec<Evidence>,
 }
 
+/// Characters of a subject that are kept: a name of the greatest length (253, RFC 1035 section 2.3.4) with scheme and
+/// port. Subjects may come from settings that strangers wrote.
+const SUBJECT_LIMIT: usize = 300;
+
 impl Observation {
     /// An observation with nothing in it yet. Times and context are filled in by the run.
     pub fn new(
@@ -202,7 +209,8 @@ impl Observation {
         outcome: Outcome,
         summary: String,
     ) -> Self {
-        let id = match subject {
+        let subject: Option<String> = subject.map(|subject| subject.chars().take(SUBJECT_LIMIT).collect());
+        let id = match &subject {
             Some(subject) => format!("{probe}.{check}[{subject}]"),
             None => format!("{probe}.{check}"),
         };
@@ -210,7 +218,7 @@ impl Observation {
             id,
             check: check.to_owned(),
             probe: probe.to_owned(),
-            subject: subject.map(str::to_owned),
+            subject,
             layer,
             outcome,
             code: None,

@@ -129,6 +129,7 @@ problems! {
     DnsLookupSlow "dns.lookup_slow" Dns Quality Answer false "programs wait long for the name";
 
     ProxyBadSetting "proxy.bad_setting" Proxy Integrity State false "a proxy setting is not usable";
+    ProxyDiffersForUser "proxy.differs_for_user" Proxy Quality State false "the logged-on person's programs use another proxy than this account";
     ProxyConflict "proxy.conflict" Proxy Integrity State false "proxy settings contradict each other";
     ProxyNameUnresolved "proxy.name_unresolved" Proxy Reachability Answer false "the proxy's name does not resolve";
     ProxyTimeout "proxy.timeout" Proxy Reachability Silence false "the proxy does not answer";
@@ -153,6 +154,7 @@ problems! {
     TcpNoAddress "tcp.no_source" Transport Reachability State false "no source address can be used for the target";
     TcpSomeDead "tcp.some_dead" Transport Quality Silence true "one of the target's addresses does not answer";
     TcpFlapping "tcp.flapping" Transport Quality Silence true "only some of the connections succeed";
+    TcpAcceptsAll "tcp.accepts_all" Transport Integrity Answer false "something accepts every connection in the target's place";
     TcpSlow "tcp.slow" Transport Quality Answer true "connecting takes long";
     UdpClosed "udp.closed" Transport Reachability Answer true "nothing listens on the UDP port";
     UdpSilent "udp.silent" Transport Reachability Silence false "the UDP port does not answer";
@@ -214,6 +216,7 @@ problems! {
     HostOomKill "host.oom_kill" Host Quality State false "the kernel killed a program because memory ran out";
     HostCpuBusy "host.cpu_busy" Host Quality State false "the processors are saturated";
     HostIoPressure "host.io_pressure" Host Quality State false "programs wait for the disk";
+    HostSaysOffline "host.says_offline" Host Quality State false "the system tells programs that there is no internet";
     HostRecentBoot "host.recent_boot" Host Quality State false "the machine started only a short time ago";
     HostClockOff "host.clock_off" Host Integrity Answer false "the clock is wrong";
     HostClockUnknown "host.clock_unsynchronised" Host Quality State false "the clock is not synchronised";
@@ -226,6 +229,32 @@ problems! {
     AskFault "ask.fault" Host Integrity Answer false "a person reports it";
     ExecFailed "exec.failed" Host Integrity Answer false "the command reports a fault";
     CaseNotReproduced "case.not_reproduced" Host Quality State false "the complaint does not show now";
+}
+
+/// How many codes there are in these groups.
+pub const fn count(groups: &[&[Code]]) -> usize {
+    let (mut total, mut group) = (0, 0);
+    while group < groups.len() {
+        total += groups[group].len();
+        group += 1;
+    }
+    total
+}
+
+/// These groups as one list, so that each step of a way names its codes once and the probes that take it need not.
+pub const fn joined<const COUNT: usize>(groups: &[&[Code]]) -> [Code; COUNT] {
+    let mut all = [groups[0][0]; COUNT];
+    let (mut filled, mut group) = (0, 0);
+    while group < groups.len() {
+        let mut index = 0;
+        while index < groups[group].len() {
+            all[filled] = groups[group][index];
+            filled += 1;
+            index += 1;
+        }
+        group += 1;
+    }
+    all
 }
 
 impl Code {

@@ -68,7 +68,7 @@ impl Request {
                 Some(value) => value,
                 None => missing(&playbook, name, input, &settings, ask)?,
             };
-            let value = match read_input(name, input, value)? {
+            let value = match read_input(name, input, value, is_said)? {
                 Value::Target(read) => {
                     let text = read.text.clone();
                     if is_said {
@@ -109,7 +109,8 @@ impl<'a> Said<'a> {
     fn sort(playbook: &Playbook, what: &'a What) -> Self {
         let named = what.playbook == playbook.id || std::path::Path::new(&what.playbook).exists();
         let mut words: Vec<&str> = if named { Vec::new() } else { vec![&what.playbook] };
-        let sentence = |text: &str| text.trim().contains(' ') && Target::parse(text).is_err();
+        let address = |text: &str| text.split_whitespace().next().is_some_and(|word| word.contains("://"));
+        let sentence = |text: &str| text.trim().contains(' ') && !address(text);
         let target = what.target.as_deref().filter(|text| !sentence(text));
         if target.is_none() {
             words.extend(what.target.as_deref());
@@ -176,10 +177,10 @@ enum Value {
     Text(String),
 }
 
-fn read_input(name: &str, input: &Input, value: String) -> Result<Value> {
+fn read_input(name: &str, input: &Input, value: String, is_said: bool) -> Result<Value> {
     match input.kind {
-        // A default that is empty means "none".
-        InputKind::Target if value.is_empty() => Ok(Value::Text(value)),
+        // A default that is empty means "none"; who says nothing means nothing.
+        InputKind::Target if value.is_empty() && !is_said => Ok(Value::Text(value)),
         InputKind::Target => Target::parse(&value).map(Value::Target).map_err(|error| {
             Error::usage(error.to_string())
                 .hint("a target is a URL (https://crm.example), a host (crm.example) or host:port (10.0.0.7:3389)")
@@ -269,6 +270,8 @@ mod tests {
         let cases = [
             (playbook(), what("one-site-fails", None, &[]), none.clone(), "needs `target`: Which address fails?"),
             (playbook(), what("one-site-fails", Some("gopher://x"), &[]), none.clone(), "`gopher` is not a scheme"),
+            (playbook(), what("one-site-fails", Some("ht!tp://x y"), &[]), none.clone(), "`ht!tp` is not a scheme"),
+            (playbook(), what("one-site-fails", Some(" "), &[]), none.clone(), "an empty text is no target"),
             (playbook(), given.clone(), set("targt"), "did you mean `target`?"),
             (playbook(), given.clone(), answer, "asks no question `mood`"),
             (plain, what("this-machine", Some("crm.test"), &[]), none, "takes no target"),

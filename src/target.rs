@@ -73,6 +73,10 @@ const SCHEMES: &[(&str, u16, bool, bool)] = &[
     ("postgres", 5432, false, false),
 ];
 
+/// Protocols in which the server speaks first: on their own port one is expected although nobody named it, because a
+/// port that accepts and says nothing is no service. `tcp://host:22` asks for the port alone.
+const GREETERS: &[&str] = &["ssh", "smtp", "submission", "imap", "pop3", "ftp", "mysql"];
+
 /// Port of a bare host: what people mean by "the site" today.
 const BARE_HOST_PORT: u16 = 443;
 
@@ -118,23 +122,32 @@ impl Target {
         if let Ok(address) = text.trim_matches(['[', ']']).parse::<std::net::IpAddr>() {
             return Ok(Self::host_target(text, address.to_string(), true, None));
         }
+        if let Some((scheme, _)) = text.split_once(":/")
+            && SCHEMES.iter().any(|(name, ..)| scheme.eq_ignore_ascii_case(name))
+        {
+            // Taken as host and path it would accuse a host of that name.
+            return Err(TargetError::Unreadable { text: shown(text), why: format!("`{scheme}:` needs two slashes") });
+        }
         let parsed = parse_url(text, &format!("http://{text}"))?;
         let (host, is_address) = host_of(text, &parsed)?;
-        if parsed.path() != "/" || parsed.query().is_some() {
+        if parsed.path() != "/" || parsed.query().is_some() || parsed.fragment().is_some() {
             // People paste `intranet/wiki` for a page: treat it as the page it is in a browser.
             return Self::parse(&format!("https://{text}"));
         }
         match explicit_port(text) {
+            Some(0) => Err(TargetError::Unreadable { text: shown(text), why: "port 0 is none".to_owned() }),
             Some(port) => {
                 let mut target = Self::host_target(text, host, is_address, Some(port));
-                target.scheme = "tcp".to_owned();
+                let greeter = SCHEMES.iter().find(|(name, own, ..)| *own == port && GREETERS.contains(name));
+                target.scheme = greeter.map_or("tcp", |(name, ..)| name).to_owned();
                 Ok(target)
             }
             None => Ok(Self::host_target(text, host, is_address, None)),
         }
     }
 
-    /// A host alone is a web site, as in a browser's address bar; with a port it is that TCP port.
+    /// A host alone is a web site, as in a browser's address bar; with a port it is that TCP port, and what is spoken
+    /// there where the port is well known for a service that speaks first.
     fn host_target(text: &str, host: String, is_address: bool, port: Option<u16>) -> Target {
         let port_is_default = port.is_none();
         let port = port.unwrap_or(BARE_HOST_PORT);
@@ -167,7 +180,13 @@ fn parse_url(text: &str, url: &str) -> Result<Url, TargetError> {
 
 fn host_of(text: &str, url: &Url) -> Result<(String, bool), TargetError> {
     match url.host() {
-        Some(Host::Domain(name)) if !name.is_empty() => Ok((name.trim_end_matches('.').to_owned(), false)),
+        Some(Host::Domain(name)) => {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            if name.split('.').any(str::is_empty) {
+                return Err(TargetError::NoHost { text: shown(text) });
+            }
+            Ok((name.to_owned(), false))
+        }
         Some(Host::Ipv4(address)) => Ok((address.to_string(), true)),
         Some(Host::Ipv6(address)) => Ok((address.to_string(), true)),
         _ => Err(TargetError::NoHost { text: shown(text) }),
@@ -206,7 +225,14 @@ mod tests {
             ("http://a.test:443/", "http", "a.test", 443, false),
             ("crm.example.test", "", "crm.example.test", 443, true),
             ("10.0.0.7:3389", "tcp", "10.0.0.7", 3389, false),
-            ("[2001:db8::1]:22", "tcp", "2001:db8::1", 22, false),
+            ("[2001:db8::1]:22", "ssh", "2001:db8::1", 22, false),
+            ("tcp://10.0.0.7:22", "tcp", "10.0.0.7", 22, false),
+            ("mail.test:25", "smtp", "mail.test", 25, false),
+            ("mail.test:587", "submission", "mail.test", 587, false),
+            ("mail.test:143", "imap", "mail.test", 143, false),
+            ("mail.test:110", "pop3", "mail.test", 110, false),
+            ("files.test:21", "ftp", "files.test", 21, false),
+            ("files.test:53", "tcp", "files.test", 53, false),
             ("2001:db8::1", "", "2001:db8::1", 443, true),
             ("udp://10.0.0.7:514", "udp", "10.0.0.7", 514, false),
             ("rdp://desk", "rdp", "desk", 3389, false),
@@ -233,7 +259,19 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong() {
-        for text in ["", "   ", "gopher://x", "http://", "tcp://host", "host:99999", "a b c", "http://[::1"] {
+        for text in [
+            "",
+            "   ",
+            "gopher://x",
+            "http://",
+            "tcp://host",
+            "host:99999",
+            "a b c",
+            "http://[::1",
+            "..",
+            "host:0",
+            "https:/a.test",
+        ] {
             assert!(Target::parse(text).is_err(), "{text}");
         }
     }

@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::layer::Layer;
 use crate::playbook::condition::Test;
 use crate::playbook::{Cause, Condition, Playbook};
-use crate::probe::{PROBES, Probe};
+use crate::probe::{Contacts, PROBES, Probe};
 use crate::problem::{Basis, Class, Code, PROBLEMS};
 use crate::report::{Page, Paint};
 use serde_json::Value;
@@ -110,6 +110,7 @@ fn probe_page(page: &mut Page, probe: &Probe) {
     page.gap();
     page.labelled("Layer", [probe.layer.name()]);
     page.labelled("Cost", [cost(probe.cost)]);
+    page.labelled("Connects to", [contacts(probe.contacts).as_str()]);
     field_table(page, "Parameters", &fields(&(probe.params)()));
     field_table(page, "Facts", &fields(&(probe.facts)()));
     page.gap();
@@ -117,6 +118,21 @@ fn probe_page(page: &mut Page, probe: &Probe) {
     let rows: Vec<([&str; 3], Paint)> =
         probe.codes.iter().map(|code| (["", code.word(), code.problem().title], Paint::Plain)).collect();
     page.table(&rows);
+}
+
+/// Whom a probe opens connections to, in words.
+pub(super) fn contacts(contacts: Contacts) -> String {
+    let named = contacts.named.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let others = match (contacts.others, contacts.unless) {
+        (Some(others), Some(parameter)) => Some(format!("{others} (unless `{parameter}` is given)")),
+        (others, _) => others.map(str::to_owned),
+    };
+    match (named.is_empty(), others) {
+        (true, None) => "nobody".to_owned(),
+        (true, Some(others)) => others,
+        (false, None) => format!("what it is given as {named}"),
+        (false, Some(others)) => format!("what it is given as {named}, and {others}"),
+    }
 }
 
 /// A text with templates, for people: `{{ link.interface }}` reads `<interface>`.

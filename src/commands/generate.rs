@@ -104,7 +104,14 @@ fn probes_page() -> String {
     let mut out = format!("# Probes\n\n{GENERATED}\n");
     for probe in PROBES {
         let _ = write!(out, "\n## {}\n\n{}.\n\n", probe.name, cell(probe.summary));
-        let _ = write!(out, "Layer {}; cost: {}.\n\n{}\n", probe.layer, explain::cost(probe.cost), prose(probe.about));
+        let _ = write!(
+            out,
+            "Layer {}; cost: {}; connects to {}.\n\n{}\n",
+            probe.layer,
+            explain::cost(probe.cost),
+            explain::contacts(probe.contacts),
+            prose(probe.about)
+        );
         fields_table(&mut out, "Parameter", &fields(&(probe.params)()));
         fields_table(&mut out, "Fact", &fields(&(probe.facts)()));
         if !probe.codes.is_empty() {

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::playbook::template::{Scope, text, variable};
 use crate::playbook::{Check, Playbook};
-use crate::probe::Cost;
+use crate::probe::{self, Cost};
 use crate::report::{Page, Paint};
 use crate::request::Request;
 use crate::run::arguments::{references, scope};
@@ -14,23 +14,6 @@ use crate::run::plan::waits_for;
 use crate::settings::Settings;
 use serde::Serialize;
 use serde_json::Value;
-
-/// Parameters that name whom a check talks to, or what it asks them for; the rest are numbers and choices.
-const NAMING: [&str; 13] = [
-    "url",
-    "target",
-    "host",
-    "port",
-    "address",
-    "addresses",
-    "server",
-    "servers",
-    "compare",
-    "proxy",
-    "to",
-    "name",
-    "control_name",
-];
 
 /// One check as it is planned.
 #[derive(Debug, Serialize)]
@@ -98,12 +81,10 @@ fn planned(check: &Check, request: &Request, scope: &Scope) -> Planned {
 
 /// Connections by name, or by class where the names are known only to this machine.
 fn connects(check: &Check, playbook: &Playbook, scope: &Scope) -> Vec<String> {
-    if !matches!(check.cost, Cost::Network | Cost::Slow) {
-        return Vec::new();
-    }
+    let Some(contacts) = probe::find(&check.probe).map(|probe| probe.contacts) else { return Vec::new() };
     let found_by = references(check, playbook);
     let mut connects = Vec::new();
-    for (name, value) in check.args.iter().filter(|(name, _)| NAMING.contains(&name.as_str())) {
+    for (name, value) in contacts.named.iter().filter_map(|name| check.args.get_key_value(*name)) {
         visit(value, &mut |argument| {
             let source = found_by.iter().find(|other| argument.contains(&variable(other)));
             let shown = match source {
@@ -115,9 +96,8 @@ fn connects(check: &Check, playbook: &Playbook, scope: &Scope) -> Vec<String> {
             }
         });
     }
-    // Servers that are named take the place of the configured ones.
-    let all_named = check.args.keys().any(|name| name.starts_with("server"));
-    connects.extend(class(&check.probe).filter(|_| !all_named).map(str::to_owned));
+    let replaced = contacts.unless.is_some_and(|parameter| check.args.contains_key(parameter));
+    connects.extend(contacts.others.filter(|_| !replaced).map(str::to_owned));
     connects
 }
 
@@ -128,19 +108,6 @@ fn visit(value: &Value, see: &mut dyn FnMut(&str)) {
         Value::Object(map) => map.values().for_each(|item| visit(item, see)),
         _ => {}
     }
-}
-
-/// Whom a probe talks to beside what its arguments name.
-fn class(probe: &str) -> Option<&'static str> {
-    Some(match probe {
-        "dns" => "the configured resolvers",
-        "lookup" => "whom the system's own name service asks",
-        "proxy" => "the configured proxies and the PAC file",
-        "http" | "portal" => "its proxy, and where it redirects to",
-        "trace" | "mtu" => "the hops on the way",
-        "clock" => "the configured time servers",
-        _ => return None,
-    })
 }
 
 fn render(page: &mut Page, request: &Request, planned: &[Planned]) {

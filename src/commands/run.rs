@@ -200,7 +200,11 @@ fn deliver(context: &Context, ran: Ran, flags: &RunFlags) -> Result<Exit> {
     if context.format() != "text" {
         packet.run.warnings.iter().for_each(|warning| context.warn(warning));
     }
-    context.print(&text)?;
+    // Where nobody could read the report, the packet still has it.
+    context.print(&text).map_err(|error| {
+        let packet = packet.run.packet_path.as_ref();
+        error.maybe_hint(packet.map(|path| format!("the report is in the packet, {path}")))
+    })?;
     Ok(packet.verdict.status.into())
 }
 

@@ -51,8 +51,8 @@ fn finding(layer: Layer, seen: &[usize], verdict: &Verdict, evidence: &Evidence<
         (FindingStatus::Problem, verdict.summary.clone())
     } else if let Some(also) = beside {
         (FindingStatus::Problem, also.summary.clone())
-    } else if let Some(open) = only_read(seen, verdict, evidence) {
-        (FindingStatus::Unknown, open.summary.clone())
+    } else if let Some(open) = only_read(layer, seen, verdict, evidence) {
+        open
     } else if let Some(ok) = said(Outcome::Ok) {
         let fine = fine_checks(seen, evidence);
         // One file system of twelve says nothing about the host; the names of what was looked at do.
@@ -76,27 +76,49 @@ fn finding(layer: Layer, seen: &[usize], verdict: &Verdict, evidence: &Evidence<
     Finding { layer, status, summary }
 }
 
-/// Where a fault kept a layer from being tried, good settings do not rule it out: the observation that says so.
-fn only_read<'a>(seen: &[usize], verdict: &Verdict, evidence: &Evidence<'a>) -> Option<&'a Observation> {
+/// Where a fault kept a layer from being tried, good settings do not rule it out: what its rung says instead.
+fn only_read(
+    layer: Layer,
+    seen: &[usize],
+    verdict: &Verdict,
+    evidence: &Evidence<'_>,
+) -> Option<(FindingStatus, String)> {
     if !matches!(verdict.status, Status::Fault | Status::Undecided) {
         return None;
     }
-    let seen = || seen.iter().map(|&index| evidence.observations[index]);
+    let observed = |index: usize| evidence.observations[index];
     let tried = |observation: &Observation| {
         find(&observation.probe).is_none_or(|probe| probe.cost != Cost::Local) && speaks_for_layer(observation)
     };
-    let read = seen().any(|observation| observation.outcome == Outcome::Ok);
-    if !read || seen().any(|observation| observation.outcome == Outcome::Ok && tried(observation)) {
+    let good = || seen.iter().map(|&index| observed(index)).filter(|observation| observation.outcome == Outcome::Ok);
+    if good().next().is_none() || good().any(tried) {
         return None;
     }
-    seen().filter(|observation| tried(observation) && evidence.on_trail(&observation.check)).find(|observation| {
-        observation.outcome == Outcome::Unknown || matches!(observation.skip, Some(Skip::Because(_)))
-    })
+    let on_trail = |index: &usize| tried(observed(*index)) && evidence.on_trail(&observed(*index).check);
+    let told = seen.iter().copied().filter(on_trail).find_map(|index| {
+        let observation = observed(index);
+        let status = match observation.outcome {
+            Outcome::Unknown => FindingStatus::Unknown,
+            Outcome::Skipped if matches!(observation.skip, Some(Skip::Because(_))) => FindingStatus::Unknown,
+            // A consequence of the fault.
+            Outcome::Problem if evidence.stands(index) => FindingStatus::Skipped,
+            _ => return None,
+        };
+        Some((status, observation.summary.clone()))
+    });
+    let could_be_tried = || {
+        let mut checks = evidence.playbook.checks.iter().filter(|check| check.layer == layer);
+        checks.any(|check| matches!(check.cost, Cost::Network | Cost::Slow) && evidence.on_trail(&check.id))
+    };
+    told.or_else(|| could_be_tried().then(|| (FindingStatus::Skipped, "only its settings were read".to_owned())))
 }
 
 /// Whether an observation speaks for its layer as a whole. A gateway that answers says nothing of what lies beyond it,
-/// and this machine's own address nothing of the way.
+/// this machine's own address nothing of the way, and a port that is closed as it must be nothing of the target's.
 fn speaks_for_layer(observation: &Observation) -> bool {
+    if observation.probe == crate::probe::closed::PROBE.name {
+        return false;
+    }
     let fact = |name: &str| observation.facts.get(name).and_then(|value| value.as_str());
     let gateway = fact("role") == Some("gateway");
     let own = fact("address").and_then(|text| text.parse::<std::net::IpAddr>().ok()).is_some_and(|ip| ip.is_loopback());

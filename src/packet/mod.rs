@@ -87,6 +87,24 @@ pub struct Host {
     pub kernel: String,
     pub architecture: String,
     pub uptime_s: u64,
+    /// The container that the run was made in, by what made it: its addresses, routes and names are the container's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// Whether the run saw another network than the machine's first process does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own_network: Option<bool>,
+}
+
+impl Host {
+    /// Where the run looked from, if that is not the machine itself: a container, another network namespace.
+    pub fn seen_from(&self) -> Option<String> {
+        const WHOSE: &str = "addresses, routes and names are those in there, not the machine's around it";
+        match (&self.container, self.own_network) {
+            (Some(container), _) => Some(format!("inside a container ({container}): {WHOSE}")),
+            (None, Some(true)) => Some(format!("inside a network namespace of its own: {WHOSE}")),
+            (None, _) => None,
+        }
+    }
 }
 
 /// What people said.

@@ -1,7 +1,7 @@
 //! A small set of probes for the tests of this folder: their messages must not change when a real probe gains a fact.
 
 use crate::layer::Layer;
-use crate::probe::{Cost, Probe, accepts, schema_of};
+use crate::probe::{Contacts, Cost, Probe, accepts, schema_of};
 use crate::problem::Code;
 use futures_util::FutureExt;
 use futures_util::future::ready;
@@ -20,6 +20,7 @@ macro_rules! sample {
             cost: Cost::$cost,
             summary: $word,
             about: $word,
+            contacts: Contacts::NONE,
             codes: &[$(Code::$code),*],
             params: schema_of::<$params>,
             facts: schema_of::<$facts>,

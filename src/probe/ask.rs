@@ -1,7 +1,7 @@
 //! A question to the person, where only a person can know.
 
 use super::argument::{optional, words};
-use super::{Cost, Look, Probe, accepts, schema_of};
+use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Outcome, Skip};
 use crate::problem::Code;
@@ -20,6 +20,7 @@ pub const PROBE: Probe = Probe {
     summary: "asks the person something that this machine cannot know",
     about: "Shows the question and the possible answers on a terminal and waits. Without a terminal nobody is asked and \
 the answer is `unknown`; `--answer CHECK=VALUE` answers beforehand. Conditions compare the fact `answer`.",
+    contacts: Contacts::NONE,
     codes: &[Code::AskFault],
     params: schema_of::<Params>,
     facts: schema_of::<AskFacts>,

@@ -4,7 +4,7 @@
 use super::argument::{self, Addresses};
 use super::attempt::{CONFIRMED, SPACING, SUSPECTED};
 use super::tcp::round;
-use super::{Cost, Look, Probe, accepts, schema_of};
+use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Certainty, Observation};
 use crate::problem::Code;
@@ -28,6 +28,7 @@ pub const PROBE: Probe = Probe {
         net.ipv4.ping_group_range allows it, else the raw one, which needs CAP_NET_RAW; may it use neither, the answer \
         is unknown. A gateway or target that drops pings is no fault by itself. Sources: RFC 792, RFC 4443, RFC 1122 \
         section 3.2.2.6.",
+    contacts: Contacts::named(&["address", "addresses"]),
     codes: &[
         Code::RouteGatewaySilent,
         Code::PathEchoSilent,

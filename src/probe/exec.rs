@@ -2,7 +2,7 @@
 
 use super::argument::{optional, words};
 use super::secret::mask;
-use super::{Cost, Look, Probe, accepts, schema_of};
+use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
@@ -21,6 +21,7 @@ pub const PROBE: Probe = Probe {
     about: "Starts the program with exactly these arguments: no shell, C locale, no standard input. It is killed with \
 everything that it started when its time is up. Whether a playbook may do this at all is decided before the run. Output \
 is stored with passwords, tokens and keys hidden.",
+    contacts: Contacts::named(&["command"]).and("whom that command talks to"),
     codes: &[Code::ExecFailed],
     params: schema_of::<Params>,
     facts: schema_of::<ExecFacts>,

@@ -1,7 +1,7 @@
 //! Does a rule of the local packet filter drop it? Walks the chains as the kernel would, for a new connection and for
 //! the answers to it. A rule that is not wholly understood blames nobody: it is listed as possible.
 
-use super::{Cost, Look, Probe, accepts, schema_of};
+use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
@@ -17,8 +17,10 @@ pub const PROBE: Probe = Probe {
     cost: Cost::Local,
     summary: "whether a rule of the local packet filter drops the traffic",
     about: "Reads the rules of nftables (or iptables) and follows a new connection to each address through the output \
-            chains, and its answers through the input chains: rules, sets, jumps and policies. Needs root to read the \
+            chains, and its answers through the input chains: rules, sets, jumps and policies; rules that send it to \
+            another place are named. Needs root to read the \
             rules. Rules with matches that it does not understand are listed as possible and blame nobody.",
+    contacts: Contacts::NONE,
     codes: &[Code::HostFilterDrops],
     params: schema_of::<Params>,
     facts: schema_of::<FilterFacts>,
@@ -74,6 +76,8 @@ pub struct FilterFacts {
     pub verdict: Option<String>,
     /// Packets that the rule has counted.
     pub packets: Option<u64>,
+    /// The rule that sends new connections to another place than their target, such as a local security agent.
+    pub redirected_by: Option<String>,
     /// Rules that may drop it: they have matches that are not understood, or are for another user.
     pub possible_rules: Vec<String>,
 }
@@ -149,6 +153,8 @@ fn judge(look: &Look<'_>, rules: &[FilterRule], packet: &Packet) -> Observation 
         peer: (!packet.is_dns).then(|| subject.clone()),
         ..Via::default()
     };
+    let out = Walk { rules, packet, possible: Vec::new() };
+    facts.redirected_by = out.redirecting().map(|rule| format!("{} in {}", rule.text, rule.chain));
     let answer = Packet { is_answer: true, ..packet.clone() };
     let mut possible = Vec::new();
     for (direction, hooks, packet) in [("out", OUT, packet), ("answers", BACK, &answer)] {
@@ -205,6 +211,16 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
+    /// The rule on the way out that gives a new connection another target. It blames nobody by itself: transparent
+    /// proxies work like this too. Chains that are only jumped to are left out, because a jump may not be taken.
+    fn redirecting(&self) -> Option<&'a FilterRule> {
+        self.rules.iter().find(|rule| {
+            rule.hook.as_deref() == Some("output")
+                && matches!(rule.verdict.as_str(), "redirect" | "dnat" | "tproxy")
+                && self.meets(rule) != Match::No
+        })
+    }
+
     /// The first rule that drops the packet for certain, in any base chain of these hooks: an `accept` ends only its own
     /// base chain.
     fn hooks(&mut self, hooks: &[&str]) -> Option<&'a FilterRule> {
@@ -383,6 +399,30 @@ mod tests {
         assert_eq!((&hit.facts["direction"], &hit.facts["verdict"]), (&json!("out"), &json!("drop")));
         assert_eq!(seen(rules.clone(), web("9.9.9.9")).await.code, None);
         assert_eq!(seen(rules, json!({ "addresses": ["10.99.0.9"], "port": 80 })).await.code, None);
+    }
+
+    #[tokio::test]
+    async fn a_rule_that_leads_connections_elsewhere_is_named_and_blames_nobody() {
+        let rule = |hook: &str, verdict: &str, destination: &str| FilterRule {
+            chain: "ip agent output".to_owned(),
+            hook: Some(hook.to_owned()),
+            text: format!("tcp {verdict} to :9999"),
+            verdict: verdict.to_owned(),
+            destination: destination.parse().ok(),
+            ..FilterRule::default()
+        };
+        let cases = [
+            (rule("output", "redirect", "0.0.0.0/0"), true),
+            (rule("output", "dnat", "203.0.113.0/24"), true),
+            (rule("output", "redirect", "10.0.0.0/8"), false),
+            (rule("prerouting", "redirect", "0.0.0.0/0"), false),
+            (rule("output", "masquerade", "0.0.0.0/0"), false),
+        ];
+        for (rule, named) in cases {
+            let words = format!("{rule:?}");
+            let seen = seen(vec![rule], web("203.0.113.5")).await;
+            assert_eq!((seen.outcome, seen.facts.contains_key("redirected_by")), (Outcome::Ok, named), "{words}");
+        }
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use super::argument::{self, Addresses};
 use super::attempt::{self, Attempts};
 use super::tcp::counted;
 use super::way::{milliseconds, printable};
-use super::{Cost, Look, Probe, accepts, schema_of};
+use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Certainty, Observation};
 use crate::problem::Code;
@@ -30,6 +30,7 @@ pub const PROBE: Probe = Probe {
         protocol begins: SSH and SFTP, SMTP and submission, FTP, IMAP, POP3, MySQL. Other services do not greet first \
         and are not contacted. Needs no rights. Sources: RFC 4253 section 4.2, RFC 5321 section 3.1, RFC 959 section \
         5.4, RFC 9051 section 7.1, RFC 1939 section 4, the MySQL client/server protocol (HandshakeV10).",
+    contacts: Contacts::named(&["addresses", "port"]),
     codes: &[Code::AppNoGreeting, Code::AppWrongProtocol, Code::AppRefused],
     params: schema_of::<Params>,
     facts: schema_of::<GreetingFacts>,
@@ -77,6 +78,8 @@ pub struct GreetingFacts {
     first_bytes: Option<String>,
     /// How it ended where nothing came: `timeout`, `closed` or `reset`.
     error: Option<&'static str>,
+    /// Whether encryption begins later in this protocol (STARTTLS or its like), so that it was not looked at.
+    tls_later: bool,
     /// Connections that were tried.
     attempts: u32,
     /// Milliseconds from the first connection's start to the greeting, or to the end of waiting.
@@ -156,6 +159,12 @@ enum Spoken {
 impl Protocol {
     fn of(scheme: &str) -> Option<&'static Protocol> {
         PROTOCOLS.iter().chain([&MYSQL]).find(|protocol| protocol.schemes.contains(&scheme))
+    }
+
+    /// Whether encryption begins only after the greeting, where it does (RFC 3207, 2595, 4217): all but SSH, which has
+    /// its own from the next message on.
+    fn encrypts_later(&self) -> bool {
+        self.name != "SSH"
     }
 
     fn is_mysql(&self) -> bool {
@@ -354,6 +363,7 @@ fn facts(
         port: to.port(),
         expected: protocol.name,
         error: failure.map(Failure::word),
+        tls_later: protocol.encrypts_later(),
         attempts,
         took_ms: milliseconds(took),
         ..GreetingFacts::default()

@@ -5,11 +5,11 @@ use self::walk::Walk;
 use super::argument::{self, Addresses};
 use super::way::cookie::Jar;
 use super::way::trust::Trust;
-use super::way::{self, bounded, milliseconds, shown};
-use super::{Cost, Look, Probe, accepts, schema_of};
+use super::way::{self, bounded, connect, dial, handshake, milliseconds, name, script, shown};
+use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
-use crate::problem::Code;
+use crate::problem::{Code, count, joined};
 use hyper::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,19 +27,14 @@ const BODY_LIMIT_BYTES: u64 = 1 << 20;
 /// The waits inside end this much before the deadline, so that what is known is handed over in time.
 const MARGIN: Duration = Duration::from_millis(20);
 
-/// A page, as a program gets it.
-pub const PROBE: Probe = Probe {
-    name: "http",
-    layer: Layer::Http,
-    cost: Cost::Network,
-    summary: "a page as a program gets it: lookup, connect, proxy, TLS, first byte, body, redirects",
-    about: "Looks the name up as programs do, connects to its addresses with happy eyeballs (remembering those that \
-failed), goes through the proxy that programs use here, shakes hands, asks with HTTP/1.1 and reads the answer up to a \
-limit, walking at most ten redirects with their cookies. Each phase has its own clock and bound; the observation has \
-the code, and so the layer, of the phase that failed. A server error is asked for twice. A first byte after two \
-seconds and a body that stalls are problems; other slowness is only measured. Sends GET (or HEAD) and no credentials; \
-query strings and credentials are never kept. Needs no rights. Sources: RFC 9110, RFC 9112, RFC 8305, RFC 9111.",
-    codes: &[
+/// What it can report: what each step of the way can end in, and what it sees itself.
+const CODES: &[&[Code]] = &[
+    name::CODES,
+    dial::CODES,
+    script::CODES,
+    connect::CODES,
+    handshake::CODES,
+    &[
         Code::HttpAuthRequired,
         Code::HttpForbidden,
         Code::HttpNotFound,
@@ -53,44 +48,24 @@ query strings and credentials are never kept. Needs no rights. Sources: RFC 9110
         Code::HttpBodyStalled,
         Code::HttpCut,
         Code::HttpNotHttp,
-        Code::DnsLookupFailed,
-        Code::DnsLookupTimeout,
-        Code::TcpRefused,
-        Code::TcpTimeout,
-        Code::TcpReset,
-        Code::TcpHostUnreachable,
-        Code::TcpNetUnreachable,
-        Code::TcpProhibited,
-        Code::TcpLocalDenied,
-        Code::TcpNoAddress,
-        Code::ProxyBadSetting,
-        Code::ProxyNameUnresolved,
-        Code::ProxyTimeout,
-        Code::ProxyRefused,
-        Code::ProxyReset,
-        Code::ProxyUnreachable,
-        Code::ProxyNoAnswer,
-        Code::ProxyAuthRequired,
-        Code::ProxyDenied,
-        Code::ProxyUpstream,
-        Code::ProxyNotAProxy,
-        Code::ProxyPacUnreachable,
-        Code::ProxyPacInvalid,
-        Code::TlsExpired,
-        Code::TlsNotYetValid,
-        Code::TlsName,
-        Code::TlsUnknownIssuer,
-        Code::TlsSelfSigned,
-        Code::TlsMissingIntermediate,
-        Code::TlsIntercepted,
-        Code::TlsRevoked,
-        Code::TlsInvalid,
-        Code::TlsOldProtocol,
-        Code::TlsNotTls,
-        Code::TlsAlert,
-        Code::TlsTimeout,
-        Code::TlsReset,
     ],
+];
+
+/// A page, as a program gets it.
+pub const PROBE: Probe = Probe {
+    name: "http",
+    layer: Layer::Http,
+    cost: Cost::Network,
+    summary: "a page as a program gets it: lookup, connect, proxy, TLS, first byte, body, redirects",
+    about: "Looks the name up as programs do, connects to its addresses with happy eyeballs (remembering those that \
+failed), goes through the proxy that programs use here, shakes hands, asks with HTTP/1.1 and reads the answer up to a \
+limit, walking at most ten redirects with their cookies. Each phase has its own clock and bound; the observation has \
+the code, and so the layer, of the phase that failed. A server error is asked for twice. A first byte after two \
+seconds and a body that stalls are problems; other slowness is only measured. Sends GET (or HEAD) and no credentials; \
+query strings and credentials are never kept. Needs no rights. Sources: RFC 9110, RFC 9112, RFC 8305, RFC 9111.",
+    contacts: Contacts::named(&["url", "proxy", "addresses", "fallback_addresses"])
+        .and("its proxy, and where it redirects to"),
+    codes: &joined::<{ count(CODES) }>(CODES),
     params: schema_of::<Params>,
     facts: schema_of::<Facts>,
     accepts: accepts::<Params>,

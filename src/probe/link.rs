@@ -1,7 +1,7 @@
 //! Interfaces: carrier, administrative state, errors, radio. One observation for each interface that could carry the
 //! user's traffic; others are neutral facts.
 
-use super::{Cost, Look, Probe, accepts, schema_of};
+use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
@@ -21,6 +21,7 @@ pub const PROBE: Probe = Probe {
             signal, half duplex, errors, a carrier that comes and goes. An interface that is down while another one is \
             up, and that holds no address, is simply not in use. Bridges of containers, tunnels and the loopback are \
             never judged here. Sends nothing and needs no rights.",
+    contacts: Contacts::NONE,
     codes: &[
         Code::LinkNone,
         Code::LinkNoCarrier,

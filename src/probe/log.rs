@@ -3,7 +3,7 @@
 use super::argument::{optional, words};
 use super::exec::file_name;
 use super::secret::mask;
-use super::{Cost, Look, Probe, accepts, schema_of};
+use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
@@ -22,6 +22,7 @@ pub const PROBE: Probe = Probe {
 syslog files and the kernel ring. Lines that hold one of the wanted words are stored, with passwords, tokens and keys \
 hidden; an error among them is a finding. Reading other users' lines needs root or membership in a group such as \
 `systemd-journal` or `adm`.",
+    contacts: Contacts::NONE,
     codes: &[Code::HostLogErrors],
     params: schema_of::<Params>,
     facts: schema_of::<LogFacts>,

@@ -2,7 +2,7 @@
 //! in the order that programs then try. It differs from asking the servers directly by design, and showing both is the
 //! point: a library that asks several servers hides a dead first one, and a wrong hosts line hides the servers.
 
-use super::{Cost, Look, Probe, accepts, schema_of};
+use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
@@ -37,6 +37,7 @@ pub const PROBE: Probe = Probe {
     about: "Calls the system's own name lookup (getaddrinfo) in a child process that can be killed, so hosts file, \
         nsswitch, caches, search list and all configured servers take part as they do for programs. Sends whatever the \
         system sends. Needs no rights. A static binary without the system's name service answers `unknown`.",
+    contacts: Contacts::named(&["name"]).and("whom the system's own name service asks"),
     codes: &[Code::DnsLookupFailed, Code::DnsLookupTimeout, Code::DnsLookupSlow],
     params: schema_of::<Params>,
     facts: schema_of::<LookupFacts>,

@@ -9,6 +9,7 @@ pub mod argument;
 pub mod ask;
 pub mod attempt;
 pub mod clock;
+pub mod closed;
 pub mod disk;
 pub mod dns;
 pub mod echo;
@@ -22,6 +23,8 @@ pub mod log;
 pub mod lookup;
 pub mod mtu;
 pub mod neighbour;
+pub mod online;
+pub mod person;
 pub mod portal;
 pub mod process;
 pub mod proxy;
@@ -41,7 +44,7 @@ pub mod vpn;
 mod way;
 
 use crate::layer::Layer;
-use crate::observation::{Facts, Observation, Outcome, Skip};
+use crate::observation::{COULD_NOT_BE_CHECKED, Facts, Observation, Outcome, Skip};
 use crate::problem::Code;
 use crate::world::World;
 use futures_util::future::LocalBoxFuture;
@@ -78,6 +81,37 @@ impl Cost {
     }
 }
 
+/// Whom a probe opens connections to.
+#[derive(Debug, Clone, Copy)]
+pub struct Contacts {
+    /// The parameters that name whom it talks to, or what it asks them for.
+    pub named: &'static [&'static str],
+    /// Who comes on top of them, as people would say it.
+    pub others: Option<&'static str>,
+    /// The parameter that, where it is given, takes the place of `others`.
+    pub unless: Option<&'static str>,
+}
+
+impl Contacts {
+    /// It stays on this machine.
+    pub const NONE: Contacts = Contacts::named(&[]);
+
+    /// Those whom these parameters name.
+    pub const fn named(named: &'static [&'static str]) -> Self {
+        Contacts { named, others: None, unless: None }
+    }
+
+    /// And these on top.
+    pub const fn and(self, others: &'static str) -> Self {
+        Contacts { others: Some(others), ..self }
+    }
+
+    /// And these on top, unless that parameter takes their place.
+    pub const fn and_unless(self, parameter: &'static str, others: &'static str) -> Self {
+        Contacts { others: Some(others), unless: Some(parameter), ..self }
+    }
+}
+
 /// A kind of check that the binary knows.
 pub struct Probe {
     /// One lower-case word, such as `dns`.
@@ -90,6 +124,8 @@ pub struct Probe {
     pub summary: &'static str,
     /// What it does on the wire or on the machine, which rights it wants, and its sources. Text for `explain`.
     pub about: &'static str,
+    /// Whom it opens connections to, for `firstline plan`.
+    pub contacts: Contacts,
     /// The problem codes that it can report.
     pub codes: &'static [Code],
     /// JSON Schema of its parameters (a struct with doc comments that denies unknown fields).
@@ -165,7 +201,7 @@ impl Look<'_> {
             self.check,
             subject,
             Outcome::Unknown,
-            format!("could not be checked: {why}"),
+            format!("{COULD_NOT_BE_CHECKED}{why}"),
         );
         observation.reason = Some(why.to_owned());
         observation
@@ -195,6 +231,7 @@ pub const PROBES: &[&Probe] = &[
     &vpn::PROBE,
     &filter::PROBE,
     &resolver::PROBE,
+    &online::PROBE,
     // names
     &dns::PROBE,
     &hosts::PROBE,
@@ -211,10 +248,12 @@ pub const PROBES: &[&Probe] = &[
     &mtu::PROBE,
     &trace::PROBE,
     &tcp::PROBE,
+    &closed::PROBE,
     &udp::PROBE,
     &clock::PROBE,
     // what is spoken
     &proxy::PROBE,
+    &person::PROBE,
     &tls::PROBE,
     &http::PROBE,
     &portal::PROBE,
@@ -227,4 +266,23 @@ pub const PROBES: &[&Probe] = &[
 /// The probe with this name.
 pub fn find(name: &str) -> Option<&'static Probe> {
     PROBES.iter().find(|probe| probe.name == name).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `firstline plan` promises to name every connection; `ask` and what only reads this machine open none.
+    #[test]
+    fn who_opens_connections_says_to_whom() {
+        for probe in PROBES {
+            let Contacts { named, others, unless } = probe.contacts;
+            let silent = named.is_empty() && others.is_none();
+            assert_eq!(silent, matches!(probe.cost, Cost::Local | Cost::Person), "{}", probe.name);
+            let params = (probe.params)().to_value();
+            for name in named.iter().chain(&unless) {
+                assert!(params["properties"].get(name).is_some(), "{} has no parameter `{name}`", probe.name);
+            }
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //! pings and work (features.md, pitfall 1).
 
 use super::link::is_running;
-use super::{Cost, Look, Probe, accepts, schema_of};
+use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Outcome, Skip, Via};
 use crate::problem::Code;
@@ -26,6 +26,7 @@ pub const PROBE: Probe = Probe {
             apart, so a dead gateway is suspected after 1.0 s and certain after 3.1 s. An old entry is verified in \
             the same way, by an echo request, and by ARP where CAP_NET_RAW allows, because the kernel itself would \
             take 8 s. Any answer proves the neighbour; silence to pings proves nothing.",
+    contacts: Contacts::named(&["address", "targets"]).and_unless("address", "the gateways, on the local network"),
     codes: &[Code::RouteGatewayDead, Code::RouteNeighbourDead],
     params: schema_of::<Params>,
     facts: schema_of::<NeighbourFacts>,
@@ -387,8 +388,10 @@ impl Watch<'_> {
         };
         let asked = if self.one.address.is_ipv4() { "ARP" } else { "neighbour discovery" };
         let words = format!(
-            "the {role} {} did not answer {asked} on {} for {} ms ({})",
-            facts.address, facts.interface, facts.waited_ms, facts.state
+            "the {role} {} did not answer {asked} on {} for {:.1} s",
+            facts.address,
+            facts.interface,
+            facts.waited_ms as f64 / 1000.0
         );
         self.look.problem(Some(&self.subject), code, words).facts(&facts).via(self.via())
     }
@@ -408,8 +411,9 @@ impl Watch<'_> {
             End::Proven(by, mac) => {
                 facts.proven_by = Some(by.to_owned());
                 facts.mac = mac.or(facts.mac);
-                let mac = facts.mac.as_deref().map_or(String::new(), |mac| format!(" as {mac}"));
-                let words = format!("{} is there on {}{mac} ({})", facts.address, facts.interface, facts.state);
+                let mac = facts.mac.as_deref().map_or(String::new(), |mac| format!(" ({mac})"));
+                let role = if self.one.is_gateway { "the gateway" } else { "the neighbour" };
+                let words = format!("{role} {} is there on {}{mac}", facts.address, facts.interface);
                 self.look.ok(Some(&self.subject), words).facts(&facts).via(self.via())
             }
             End::Dead => self.dead(facts),

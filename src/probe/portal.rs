@@ -4,7 +4,7 @@ use super::argument;
 use super::way::dial::dial;
 use super::way::exchange::{self, BodyEnd, Session};
 use super::way::{self, bounded, host_of, milliseconds, name, printable, shown};
-use super::{Cost, Look, Probe, accepts, schema_of};
+use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
@@ -33,6 +33,7 @@ not be told from a broken certificate. A redirect to another host, another text,
 portal. A redirect to the same host over HTTPS, an empty 200 where 204 was expected, and errors of the page's own \
 server are no portal and leave the question open, as does no connection at all, which other checks explain. Needs no \
 rights. Sources: RFC 8952, RFC 6585 section 6.",
+    contacts: Contacts::named(&["url"]),
     codes: &[Code::PathCaptivePortal],
     params: schema_of::<Params>,
     facts: schema_of::<Facts>,

@@ -4,10 +4,10 @@ use super::way::choice::{self, Choice, Used};
 use super::way::connect::{self, Answer, Proxy, Reach};
 use super::way::exchange::{self, Session};
 use super::way::{self, Trouble, bounded, host_of, milliseconds, script, shown};
-use super::{Cost, Look, Probe, accepts, schema_of};
+use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
-use crate::problem::Code;
+use crate::problem::{Code, count, joined};
 use crate::sys::ProxySettings;
 use crate::world::Stream;
 use futures_util::future::join_all;
@@ -24,6 +24,9 @@ const PROXY_LIMIT: usize = 8;
 /// Settings and addresses that are listed in facts.
 const LIST_LIMIT: usize = 20;
 
+/// What it can report: what each step of the way can end in, and what it sees itself.
+const CODES: &[&[Code]] = &[script::CODES, connect::CODES, &[Code::ProxyConflict]];
+
 /// Which proxy is used, and whether it works.
 pub const PROBE: Probe = Probe {
     name: "proxy",
@@ -37,22 +40,8 @@ for an http one, a method offer and a connection for SOCKS. Credentials are neve
 answers 407 with the schemes that it takes; that is a finding where programs have none either. With no proxy the \
 check is ok and says `direct`. Whether a direct connection works is another check. Needs no rights; sees the settings \
 of the account that runs it. Sources: RFC 9110 section 9.3.6, RFC 9112 section 3.2, RFC 1928.",
-    codes: &[
-        Code::ProxyBadSetting,
-        Code::ProxyConflict,
-        Code::ProxyNameUnresolved,
-        Code::ProxyTimeout,
-        Code::ProxyRefused,
-        Code::ProxyReset,
-        Code::ProxyUnreachable,
-        Code::ProxyNoAnswer,
-        Code::ProxyAuthRequired,
-        Code::ProxyDenied,
-        Code::ProxyUpstream,
-        Code::ProxyNotAProxy,
-        Code::ProxyPacUnreachable,
-        Code::ProxyPacInvalid,
-    ],
+    contacts: Contacts::named(&["url", "settings"]).and_unless("settings", "the configured proxies and the PAC file"),
+    codes: &joined::<{ count(CODES) }>(CODES),
     params: schema_of::<Params>,
     facts: schema_of::<Facts>,
     accepts: accepts::<Params>,
@@ -164,8 +153,24 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
     join_all(roads.iter().take(PROXY_LIMIT).map(|road| walk(look, &target, road, &settings, &common))).await
 }
 
+/// Whether this choice of somebody else's programs takes them to the target.
+pub(super) async fn tried(look: &Look<'_>, target: &Url, choice: Choice) -> Result<(), Trouble> {
+    // What is suspected on the way is the other check's to show.
+    let quiet = Look { emit: &|_| {}, args: look.args.clone(), ..*look };
+    let road = road(&quiet, &Params::default(), target, choice).await;
+    match (road.trouble, &road.used) {
+        (Some(trouble), _) => Err(trouble),
+        (None, Used::Proxy(proxy)) => {
+            let mut facts = Facts { used: road.used.shown(), ..Facts::default() };
+            through(&quiet, target, proxy, &mut facts, &mut Via::default()).await.map(drop)
+        }
+        // Other checks try the direct way.
+        (None, _) => Ok(()),
+    }
+}
+
 /// A host is a target too: programs connect to it as to a page.
-fn target(text: &str) -> Result<Url, String> {
+pub(super) fn target(text: &str) -> Result<Url, String> {
     let text = text.trim();
     if text.is_empty() {
         return Err("no target was given".to_owned());
@@ -185,8 +190,14 @@ fn differ(choices: &[Choice]) -> bool {
 fn common_facts(settings: &ProxySettings, target: &Url) -> Facts {
     Facts {
         target: shown(target),
-        case_conflict: choice::case_conflict(settings).map(|(one, other)| format!("{one}, but {other}")),
-        settings: settings.settings.iter().take(LIST_LIMIT).map(choice::describe).collect(),
+        case_conflict: choice::case_conflict(settings)
+            .map(|(one, other)| format!("{}, but {}", bounded(&one), bounded(&other))),
+        settings: settings
+            .settings
+            .iter()
+            .take(LIST_LIMIT)
+            .map(|setting| bounded(&choice::describe(setting)))
+            .collect(),
         unread: settings.unread.iter().take(LIST_LIMIT).map(|source| bounded(source)).collect(),
         ..Facts::default()
     }

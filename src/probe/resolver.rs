@@ -3,7 +3,7 @@
 
 use super::link::bounded;
 use super::vpn::{is_tunnel_up, prefixes_of};
-use super::{Cost, Look, Probe, accepts, schema_of};
+use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
@@ -21,12 +21,16 @@ pub const PROBE: Probe = Probe {
     about: "Reads resolv.conf line by line (glibc uses the good lines of a bad file), the `hosts:` line of nsswitch.conf \
             and, behind the stub of systemd-resolved, its servers per link. For each server it asks the kernel which \
             interface leads there. Asks no server, and needs no rights.",
+    contacts: Contacts::NONE,
     codes: &[Code::DnsNoResolver, Code::DnsBadConfig, Code::DnsNotInNsswitch, Code::VpnResolverLeftBehind],
     params: schema_of::<Params>,
     facts: schema_of::<ResolverFacts>,
     accepts: accepts::<Params>,
     run: |look| Box::pin(run(look)),
 };
+
+/// Mistakes of the configuration in the summary; the facts have more of them.
+const MISTAKES_SHOWN: usize = 3;
 
 /// Words in the comments of resolv.conf that name a VPN client as its writer.
 const VPN_WRITERS: &[&str] = &[
@@ -162,7 +166,7 @@ fn general(look: &Look<'_>, config: &ResolverConfig) -> Observation {
     let asks_dns =
         config.nsswitch.is_empty() || config.nsswitch.iter().any(|source| source == "dns" || source == "resolve");
     let observation = if lost_servers > 0 || (config.servers.is_empty() && !config.garbage.is_empty()) {
-        let words = format!("the resolver configuration cannot be used as it is: {}", facts.garbage.join("; "));
+        let words = format!("the resolver configuration cannot be used as it is: {}", mistakes(&facts.garbage));
         let also = config.servers.is_empty().then_some(Code::DnsNoResolver);
         look.problem(None, Code::DnsBadConfig, words).also(also)
     } else if config.servers.is_empty() {
@@ -301,6 +305,18 @@ fn private_block(address: IpAddr) -> Option<u8> {
         IpAddr::V4(v4) => v4.octets()[0],
         IpAddr::V6(_) => 6,
     })
+}
+
+/// The first mistakes, those that lose a server before others, and how many more there are.
+fn mistakes(garbage: &[String]) -> String {
+    let mut lines: Vec<&str> = garbage.iter().map(String::as_str).collect();
+    lines.sort_by_key(|line| !line.contains("`nameserver"));
+    let more = lines.len().saturating_sub(MISTAKES_SHOWN);
+    lines.truncate(MISTAKES_SHOWN);
+    match more {
+        0 => lines.join("; "),
+        more => format!("{}; and {more} more", lines.join("; ")),
+    }
 }
 
 #[cfg(test)]

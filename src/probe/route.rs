@@ -1,7 +1,7 @@
 //! Routes: the default ones, and the kernel's own choice for the addresses that matter.
 
 use super::link::is_running;
-use super::{Cost, Look, Probe, accepts, schema_of};
+use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
@@ -19,6 +19,7 @@ pub const PROBE: Probe = Probe {
     about: "Without `addresses` it reads the default routes of both families. With `addresses` it asks the kernel which \
             route each of them takes (RTM_GETROUTE, so policy rules count), and names the route or rule that rejects \
             one. Sends nothing and needs no rights.",
+    contacts: Contacts::NONE,
     codes: &[
         Code::RouteNone,
         Code::RouteNoDefault,
@@ -79,6 +80,9 @@ pub struct RouteFacts {
     pub defaults: Vec<String>,
     /// Whether several default routes share the lowest metric.
     pub ambiguous: Option<bool>,
+    /// Whether several gateways share the lowest metric, on purpose (multipath) or by accident: which of them a
+    /// connection takes is luck.
+    pub shared: Option<bool>,
     /// The route or policy rule that rejects the address, in the words of ip(8).
     pub rejected_by: Option<String>,
 }
@@ -136,7 +140,7 @@ async fn to(look: &Look<'_>, address: IpAddr, links: &[Link]) -> Observation {
         interface: route.interface.clone(),
         family: Some(facts.family.clone()),
         source: facts.source.clone(),
-        gateway: facts.gateway.clone(),
+        gateway: facts.gateway.clone().filter(|_| !route.multipath),
         ..Via::default()
     };
     let rejected_by = match route.kind.as_str() {
@@ -217,6 +221,13 @@ async fn reverse_path(look: &Look<'_>, address: IpAddr, route: &Route, links: &[
          answers ({dropped} packets so far)"
     );
     strict.then_some((words, dropped > 0))
+}
+
+/// Whether routes of the lowest metric name more than one gateway. They come with the best first.
+fn shared(routes: &[&Route]) -> bool {
+    let best = |route: &&&Route| route.metric.unwrap_or(0) == routes[0].metric.unwrap_or(0);
+    let gateways: Vec<_> = routes.iter().take_while(best).filter_map(|route| route.gateway).collect();
+    gateways.iter().any(|gateway| *gateway != gateways[0])
 }
 
 fn family(ipv6: bool) -> &'static str {
@@ -314,12 +325,14 @@ impl Defaults {
             interface_carrier: link.and_then(|link| link.carrier),
             defaults: routes.iter().map(|route| words(route).replacen("default ", "", 1)).collect(),
             ambiguous: (!routes.is_empty()).then_some(ambiguous),
+            shared: (!routes.is_empty()).then_some(shared(&routes)),
             ..RouteFacts::default()
         };
         let via = Via {
             interface: facts.interface.clone(),
             family: Some(name.to_owned()),
-            gateway: facts.gateway.clone(),
+            // One of several is named by luck, and the others are no less on the way.
+            gateway: facts.gateway.clone().filter(|_| facts.shared != Some(true)),
             ..Via::default()
         };
         let observation = match best {
@@ -392,6 +405,23 @@ mod tests {
         let hop = |gateway| Route { multipath: true, ..route("default", Some(gateway), "eth0", None) };
         let told = Told { routes: vec![hop("10.0.0.1"), hop("10.0.0.2")], ..Told::default() };
         assert_eq!(seen(told, json!({})).await[0].code, None);
+    }
+
+    #[tokio::test]
+    async fn of_gateways_side_by_side_none_is_the_one() {
+        let hop = |gateway| Route { multipath: true, ..route("default", Some(gateway), "eth0", None) };
+        let with = |gateway, metric| route("default", Some(gateway), "eth0", Some(metric));
+        for (routes, shared) in [
+            (vec![hop("10.0.0.1"), hop("10.0.0.2")], true),
+            (vec![with("10.0.0.1", 100), with("10.0.0.2", 100)], true),
+            (vec![with("10.0.0.1", 100), with("10.0.0.2", 600)], false),
+            (vec![with("10.0.0.1", 100)], false),
+        ] {
+            let words = format!("{routes:?}");
+            let seen = &seen(Told { routes, ..Told::default() }, json!({})).await[0];
+            assert_eq!(seen.facts["shared"], shared, "{words}");
+            assert_eq!(seen.via.gateway.is_none(), shared, "{words}");
+        }
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::argument::{optional, words};
 use super::process::program::{DESCRIPTORS_PERCENT, descriptors_percent, detail, is_stopped, label, same_name};
-use super::{Cost, Look, Probe, accepts, schema_of};
+use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
@@ -23,6 +23,7 @@ pub const PROBE: Probe = Probe {
 that holds the port; no packet is sent. An IPv6 socket that is not marked IPv6-only counts for IPv4 too. A queue of \
 waiting connections that is full twice in a row means that the program does not accept. Processes of other users are \
 seen by root only.",
+    contacts: Contacts::NONE,
     codes: &[
         Code::ProcessNotListening,
         Code::ProcessLoopbackOnly,

@@ -2,7 +2,8 @@
 
 use super::argument::{self, Addresses};
 use super::attempt::{self, Attempts};
-use super::{Cost, Look, Probe, accepts, schema_of};
+use super::way;
+use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Certainty, Observation, Outcome, Skip};
 use crate::problem::Code;
@@ -27,6 +28,7 @@ pub const PROBE: Probe = Probe {
         refusal is confirmed by a second attempt at once. Where a connection is refused or unreachable, one more \
         connection and one UDP datagram ask who says so (Linux). Needs no rights. Sources: RFC 9293, RFC 8305, RFC \
         5461, RFC 6298 section 2.1.",
+    contacts: Contacts::named(&["host", "addresses", "port"]),
     codes: &[
         Code::TcpRefused,
         Code::TcpTimeout,
@@ -254,10 +256,10 @@ async fn conclude(
         _ => String::new(),
     };
     let summary = format!(
-        "{subject}{named} {}{said} ({} in {:.1} s)",
+        "{subject}{named} {}{said} ({} in {})",
         predicate(&failure),
         counted(attempts.made, "attempt"),
-        attempts.took.as_secs_f64()
+        way::said(attempts.took)
     );
     let mut observation = look.problem(Some(&subject), code, summary).facts(&facts).via(via);
     if !attempts.certain {

@@ -2,13 +2,13 @@
 
 use super::argument::{self, Addresses};
 use super::way::dial::{self, dial};
-use super::way::handshake::{Shaken, TlsFacts, Wish, shake};
+use super::way::handshake::{self, Shaken, TlsFacts, Wish, shake};
 use super::way::trust::Trust;
 use super::way::{self, Trouble, connect::again, milliseconds, name};
-use super::{Cost, Look, Probe, accepts, schema_of};
+use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
-use crate::problem::Code;
+use crate::problem::{Code, count, joined};
 use futures_util::stream::{self, StreamExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,9 @@ const CONCURRENT: usize = 8;
 
 /// Addresses that are looked at.
 const ADDRESS_LIMIT: usize = 16;
+
+/// What it can report: what each step of the way can end in.
+const CODES: &[&[Code]] = &[name::CODES, dial::CODES, handshake::CODES];
 
 /// TLS with each address of a server.
 pub const PROBE: Probe = Probe {
@@ -37,32 +40,8 @@ is suspected after a second (or ten round trips), and confirmed by a second conn
 told from a private authority by the marks of a public certificate (issuer address, transparency timestamps, policy). \
 Revocation is not looked up on Linux. Nothing is sent after the handshake. Needs no rights. \
 Sources: RFC 8446, RFC 5246 appendix E, RFC 5280, RFC 6066, RFC 9525.",
-    codes: &[
-        Code::TlsExpired,
-        Code::TlsNotYetValid,
-        Code::TlsName,
-        Code::TlsUnknownIssuer,
-        Code::TlsSelfSigned,
-        Code::TlsMissingIntermediate,
-        Code::TlsIntercepted,
-        Code::TlsRevoked,
-        Code::TlsInvalid,
-        Code::TlsOldProtocol,
-        Code::TlsNotTls,
-        Code::TlsAlert,
-        Code::TlsTimeout,
-        Code::TlsReset,
-        Code::TcpRefused,
-        Code::TcpTimeout,
-        Code::TcpReset,
-        Code::TcpHostUnreachable,
-        Code::TcpNetUnreachable,
-        Code::TcpProhibited,
-        Code::TcpLocalDenied,
-        Code::TcpNoAddress,
-        Code::DnsLookupFailed,
-        Code::DnsLookupTimeout,
-    ],
+    contacts: Contacts::named(&["host", "port", "addresses"]),
+    codes: &joined::<{ count(CODES) }>(CODES),
     params: schema_of::<Params>,
     facts: schema_of::<Facts>,
     accepts: accepts::<Params>,

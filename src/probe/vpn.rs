@@ -2,7 +2,7 @@
 //! fault, up or down.
 
 use super::link::{bounded, carries_traffic, is_running};
-use super::{Cost, Look, Probe, accepts, route, schema_of};
+use super::{Contacts, Cost, Look, Probe, accepts, route, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
@@ -22,6 +22,7 @@ pub const PROBE: Probe = Probe {
             counters. A tunnel that is down while routes or resolvers still belong to it, one that sends and has never \
             received, and a local subnet that hides one behind the tunnel are problems. IPsec without a device is not \
             seen. Sends nothing; the process that holds a device is seen with root only.",
+    contacts: Contacts::NONE,
     codes: &[Code::VpnDown, Code::VpnNoHandshake, Code::VpnRouteLeftBehind, Code::VpnOverlap],
     params: schema_of::<Params>,
     facts: schema_of::<VpnFacts>,

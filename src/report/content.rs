@@ -3,7 +3,7 @@
 
 use crate::diagnosis::verdict::{Finding, FindingStatus, NotTested, RuledOut, Status};
 use crate::layer::Layer;
-use crate::observation::{Certainty, Observation, Outcome};
+use crate::observation::{COULD_NOT_BE_CHECKED, Certainty, Observation, Outcome};
 use crate::packet::Packet;
 use crate::ui::shorten;
 
@@ -15,7 +15,7 @@ const NAMES_AT_A_TIME: usize = 6;
 const PROOFS_AT_A_TIME: usize = 2;
 /// The ladder is for the eye; the whole sentence stands elsewhere.
 const LONGEST_REASON: usize = 160;
-/// Halvings shown on the board.
+/// Halvings shown on the board; it fits on a line of 80 columns.
 const BOARD_STEPS: usize = 8;
 /// Changes shown beside the verdict.
 const CHANGES_AT_A_TIME: usize = 3;
@@ -38,17 +38,23 @@ pub struct Content {
     pub summary: String,
     pub plain: String,
     pub culprit: Option<String>,
+    /// The container or network namespace that the run looked from.
+    pub seen_from: Option<String>,
     /// Ticket, symptom and target, where somebody gave them.
     pub case: Vec<String>,
-    /// `34 -> 12 -> 3 -> 1 (16 of 31 checks in 2.9 s)`.
+    /// `34 -> 12 -> 3 -> 1`; nobody asks how the suspects fell where nothing is wrong.
     pub board: String,
-    pub board_label: &'static str,
+    /// `16 of 31 in 2.9 s`.
+    pub checks: String,
     /// Why the run is not complete.
     pub cut_short: Option<String>,
     pub ladder: Vec<Rung>,
     pub suspects: Vec<String>,
     pub because: Vec<String>,
+    /// The layers that are ruled out, each with the observations that do it.
     pub ruled_out: Vec<String>,
+    /// The same layers by name only: the ladder says why.
+    pub cleared: String,
     pub not_tested: Vec<String>,
     pub notes: Vec<String>,
     pub also: Vec<String>,
@@ -75,12 +81,14 @@ impl Content {
             culprit: verdict.culprit.clone().filter(|culprit| !verdict.summary.contains(culprit.as_str())),
             case: case(packet),
             board: board(packet),
-            board_label: if verdict.status == Status::Healthy { "Checks" } else { "Suspects" },
+            checks: checks(packet),
             cut_short: cut_short(packet),
+            seen_from: packet.host.seen_from(),
             ladder: ladder(packet),
             suspects: suspects(packet),
             because: because(packet),
             ruled_out: if verdict.status == Status::Healthy { Vec::new() } else { ruled_out(&verdict.ruled_out) },
+            cleared: if verdict.status == Status::Healthy { String::new() } else { cleared(&verdict.ruled_out) },
             not_tested: not_tested(&verdict.not_tested),
             notes: verdict.notes.clone(),
             also,
@@ -156,13 +164,18 @@ fn board(packet: &Packet) -> String {
         words.push("...".to_owned());
         words.extend(tail);
     }
+    match packet.verdict.status {
+        Status::Healthy => String::new(),
+        _ => words.join(" -> "),
+    }
+}
+
+fn checks(packet: &Packet) -> String {
     let run = &packet.run;
-    let checks = format!("{} of {} checks in {}", run.checks_used, run.checks_available, seconds(run.took_ms));
-    // Where nothing is wrong, nobody asks how the suspects fell.
-    match (words.is_empty() || packet.verdict.status == Status::Healthy, run.suspected_ms) {
-        (true, _) => checks,
-        (false, None) => format!("{} ({checks})", words.join(" -> ")),
-        (false, Some(first)) => format!("{} ({checks}, first suspected after {})", words.join(" -> "), seconds(first)),
+    let checks = format!("{} of {} in {}", run.checks_used, run.checks_available, seconds(run.took_ms));
+    match run.suspected_ms.filter(|_| packet.verdict.status != Status::Healthy) {
+        Some(first) => format!("{checks}, first suspected after {}", seconds(first)),
+        None => checks,
     }
 }
 
@@ -194,11 +207,20 @@ fn ladder(packet: &Packet) -> Vec<Rung> {
             layer: finding.layer,
             status: finding.status,
             word: rung_word(finding, packet),
-            reason: shorten(&finding.summary, LONGEST_REASON).into_owned(),
+            reason: reason(finding, packet),
         })
         .collect();
     rungs.sort_by_key(|rung| rung.layer);
     rungs
+}
+
+/// Why a rung has its word, short enough to be taken in at a glance. What is blamed is told above the ladder and below
+/// it, so its rung only has the title.
+fn reason(finding: &Finding, packet: &Packet) -> String {
+    let verdict = &packet.verdict;
+    let blamed = finding.status == FindingStatus::Problem && verdict.layer == Some(finding.layer);
+    let text = if blamed { &verdict.title } else { &finding.summary };
+    shorten(text.strip_prefix(COULD_NOT_BE_CHECKED).unwrap_or(text), LONGEST_REASON).into_owned()
 }
 
 /// The word of a rung: what the verdict blames stands out from what merely stands beside it, and what was seen and is
@@ -251,6 +273,10 @@ fn because(packet: &Packet) -> Vec<String> {
     packet.verdict.because.iter().map(said).collect()
 }
 
+fn cleared(ruled_out: &[RuledOut]) -> String {
+    names(ruled_out.iter().map(|ruled| ruled.layer.name()), Layer::ALL.len())
+}
+
 /// Layers that the same observations clear stand together.
 fn ruled_out(ruled_out: &[RuledOut]) -> Vec<String> {
     let mut groups: Vec<(Vec<&str>, &[String])> = Vec::new();
@@ -288,7 +314,19 @@ fn changes(packet: &Packet) -> Vec<String> {
     let blamed = packet.verdict.layer;
     let mut changes: Vec<_> = packet.changes.iter().collect();
     changes.sort_by_key(|change| !(blamed.is_some() && change.layer == blamed));
-    changes.into_iter().take(CHANGES_AT_A_TIME).map(|change| format!("{} {}", change.time, change.what)).collect()
+    changes
+        .into_iter()
+        .take(CHANGES_AT_A_TIME)
+        .map(|change| format!("{} {}", moment(&change.time), change.what))
+        .collect()
+}
+
+/// `2026-11-22T03:24:56Z` as people read it: to the minute, which is all that a comparison with a complaint needs.
+fn moment(time: &str) -> String {
+    match (time.split_once('T'), time.ends_with('Z')) {
+        (Some((day, clock)), true) => format!("{day} {} UTC", clock.get(..5).unwrap_or(clock)),
+        _ => time.to_owned(),
+    }
 }
 
 fn then(packet: &Packet) -> Vec<String> {

@@ -44,8 +44,10 @@ fn head(out: &mut String, content: &Content) {
     let rows = [
         ("For the user", Some(content.plain.clone()).filter(|text| !text.is_empty())),
         ("Culprit", content.culprit.clone()),
-        (content.board_label, Some(content.board.clone())),
+        ("Suspects", Some(content.board.clone()).filter(|text| !text.is_empty())),
+        ("Checks", Some(content.checks.clone())),
         ("Cut short", content.cut_short.clone()),
+        ("Seen from", content.seen_from.clone()),
         ("Case", (!content.case.is_empty()).then(|| content.case.join(", "))),
     ];
     for (label, text) in rows {

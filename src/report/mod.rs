@@ -110,6 +110,19 @@ mod tests {
     }
 
     #[test]
+    fn a_run_in_a_container_says_so() {
+        let mut packet = fault();
+        packet.host.container = Some("docker".to_owned());
+        for format in FORMATS.iter().filter(|format| format.name != "json") {
+            let text = (format.render)(&packet, &Style::plain(200));
+            assert!(text.contains("inside a container (docker)"), "{}: {text}", format.name);
+            assert!(!(format.render)(&fault(), &Style::plain(200)).contains("inside a"), "{}", format.name);
+        }
+        packet.host = crate::packet::Host { own_network: Some(true), ..fault().host };
+        assert!(packet.host.seen_from().is_some_and(|place| place.contains("namespace")));
+    }
+
+    #[test]
     fn json_is_one_document_that_reads_back() {
         let text = render("json", &fault(), &Style::plain(80));
         assert_eq!(serde_json::from_str::<Packet>(&text).unwrap(), fault());

@@ -50,7 +50,7 @@ fn render(packet: &Packet, content: &Content) -> String {
     let ladder =
         content.ladder.iter().map(|rung| format!("{} {}", rung.layer, rung.word)).collect::<Vec<_>>().join(", ");
     page.labelled("Ladder", (!ladder.is_empty()).then_some(ladder.as_str()));
-    text::reasons(&mut page, content);
+    text::reasons(&mut page, content, true);
     text::what_to_do(&mut page, content);
     page.gap();
     for line in machine(packet) {

@@ -12,7 +12,7 @@ pub(super) fn render(packet: &Packet, style: &Style) -> String {
     let mut page = Page::new(style);
     head(&mut page, &content);
     ladder(&mut page, &content);
-    reasons(&mut page, &content);
+    reasons(&mut page, &content, style.verbose);
     if style.verbose {
         observations(&mut page, packet);
     }
@@ -35,8 +35,10 @@ pub(super) fn head(page: &mut Page, content: &Content) {
     let lines = [
         ("For the user", single(&content.plain)),
         ("Culprit", content.culprit.as_deref()),
-        (content.board_label, single(&content.board)),
+        ("Suspects", single(&content.board)),
+        ("Checks", single(&content.checks)),
         ("Cut short", content.cut_short.as_deref()),
+        ("Seen from", content.seen_from.as_deref()),
     ];
     for (label, text) in lines {
         page.labelled(label, text);
@@ -71,12 +73,15 @@ fn rung_paint(rung: &Rung) -> Paint {
     }
 }
 
-pub(super) fn reasons(page: &mut Page, content: &Content) {
+/// Why, what else, and what is open. Which observations rule a layer out is for whoever takes the case over (`proofs`):
+/// at the machine the ladder says it in words.
+pub(super) fn reasons(page: &mut Page, content: &Content, proofs: bool) {
     page.gap();
+    let cleared: Vec<String> = single(&content.cleared).map(str::to_owned).into_iter().collect();
     let sections = [
         ("Because", &content.because),
         ("Still open", &content.suspects),
-        ("Ruled out", &content.ruled_out),
+        ("Ruled out", if proofs { &content.ruled_out } else { &cleared }),
         ("Not tested", &content.not_tested),
         ("Notes", &content.notes),
         ("Also", &content.also),

@@ -205,7 +205,7 @@ impl<'a> State<'a> {
         let started = self.start_times.get(&observation.check).copied().unwrap_or(self.began);
         observation.started_ms = (started - self.began).as_millis() as u64;
         observation.took_ms = started.elapsed().as_millis() as u64;
-        observation.context = Context { user: self.account.name.clone(), elevated: self.account.elevated };
+        self.say_whose_view(&mut observation);
         self.record(observation);
         self.unjudged = true;
     }
@@ -227,10 +227,17 @@ impl<'a> State<'a> {
         for mut observation in observations {
             observation.started_ms = (started - self.began).as_millis() as u64;
             observation.took_ms = started.elapsed().as_millis() as u64;
-            observation.context = Context { user: self.account.name.clone(), elevated: self.account.elevated };
+            self.say_whose_view(&mut observation);
             self.record(observation);
         }
         self.unjudged = true;
+    }
+
+    /// It is this account's view, unless the probe looked with somebody else's eyes.
+    fn say_whose_view(&self, observation: &mut Observation) {
+        if observation.context.user.is_empty() {
+            observation.context = Context { user: self.account.name.clone(), elevated: self.account.elevated };
+        }
     }
 
     fn record(&mut self, observation: Observation) {
@@ -482,6 +489,8 @@ async fn host(world: &World) -> Host {
         kernel: identity.kernel,
         architecture: identity.architecture,
         uptime_s: identity.uptime_s,
+        container: identity.container,
+        own_network: identity.own_network,
     }
 }
 

@@ -24,6 +24,11 @@ pub struct Identity {
     pub kernel: String,
     pub architecture: String,
     pub uptime_s: u64,
+    /// The container that this program runs in, by what made it: `docker`, `podman`, `kubernetes`, `lxc` ...; none
+    /// where nothing shows one.
+    pub container: Option<String>,
+    /// Whether this program sees another network than the first process does; none where rights hide that.
+    pub own_network: Option<bool>,
 }
 
 /// One process. Command lines are not read, because they carry secrets.

@@ -102,8 +102,13 @@ unsupported! {
     fn resolvers(&self) -> ResolverConfig;
     /// Entries of the hosts file.
     fn hosts(&self) -> Vec<HostsEntry>;
+    /// What network services announce to programs about the internet; empty where none does.
+    fn online_flags(&self) -> Vec<OnlineFlag>;
     /// Every proxy setting with its source, and what could not be read.
     fn proxies(&self) -> ProxySettings;
+    /// Proxy settings of the people who are logged on, beside the account of this run; empty for an ordinary account,
+    /// which may not look into others'.
+    fn proxies_of_people(&self) -> Vec<PersonProxies>;
     /// Kernel settings that change how packets are treated, by name (`net.ipv4.conf.all.rp_filter`).
     fn kernel_setting(&self, name: &str) -> String;
     /// A counter of the kernel's network code, by table and name (`TcpExt.IPReversePathFilter`).

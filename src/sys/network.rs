@@ -283,3 +283,25 @@ pub struct ProxySettings {
     /// Sources that could not be read, and why.
     pub unread: Vec<String>,
 }
+
+/// What a network service announces to programs about the internet: its word, which may be wrong.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OnlineFlag {
+    /// `NetworkManager`, `systemd-networkd`.
+    pub source: String,
+    /// The service's own word: `full`, `limited`, `portal`, `none`, `online`, `partial`, `offline`, `unknown`.
+    pub state: String,
+    /// Whether programs read it as online; none where the service does not know.
+    pub online: Option<bool>,
+}
+
+/// The proxy settings of somebody who is logged on.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PersonProxies {
+    /// The account's name.
+    pub user: String,
+    pub uid: u32,
+    pub proxies: ProxySettings,
+}

@@ -50,9 +50,11 @@
 //! other-machine = "only here"              # what the person says, by check
 //! ```
 
+mod far_end;
 mod machine;
 mod names;
 mod network;
+mod table;
 
 use super::{Answer, Failure, Person, Question, World};
 use crate::sys;
@@ -79,7 +81,9 @@ struct Scenario {
     filter_rules: Option<Vec<sys::FilterRule>>,
     resolvers: Option<sys::ResolverConfig>,
     hosts: Option<Vec<sys::HostsEntry>>,
+    online_flags: Option<Vec<sys::OnlineFlag>>,
     proxies: Option<sys::ProxySettings>,
+    proxies_of_people: Option<Vec<sys::PersonProxies>>,
     kernel_settings: Option<BTreeMap<String, String>>,
     account: Option<sys::Account>,
     identity: Option<sys::Identity>,

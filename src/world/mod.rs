@@ -64,7 +64,8 @@ impl Person for Nobody {
 
 impl World {
     /// What a packet to `target` uses: interface, family, source and gateway, as the kernel says. What it does not
-    /// say stays empty, because an element that was not seen must not be proven.
+    /// say stays empty, because an element that was not seen must not be proven: of several gateways side by side, which
+    /// of them this packet takes.
     pub async fn via(&self, target: IpAddr) -> Via {
         let family = Some(if target.is_ipv4() { "ipv4" } else { "ipv6" }.to_owned());
         match self.machine.route_to(target).await {
@@ -72,7 +73,7 @@ impl World {
                 interface: route.interface,
                 family,
                 source: route.source.map(|address| address.to_string()),
-                gateway: route.gateway.map(|address| address.to_string()),
+                gateway: route.gateway.filter(|_| !route.multipath).map(|address| address.to_string()),
                 ..Via::default()
             },
             Err(_) => Via { family, ..Via::default() },

@@ -1,6 +1,8 @@
 //! The program from outside: what it prints, where, and how it exits. One binary, so that it links once.
 
+mod bare;
 mod generated;
+mod hostile;
 mod packets;
 mod run;
 mod usage;
@@ -35,6 +37,22 @@ impl Call {
             .env("PATH", "/usr/bin:/bin");
         command.stdin(Stdio::null()).current_dir(env!("CARGO_MANIFEST_DIR"));
         Call { command, home }
+    }
+
+    /// The same, started by `starter` with its own arguments first, such as `unshare`.
+    pub fn behind(starter: &[&str], arguments: &[&str]) -> Self {
+        let whole: Vec<&str> = starter[1..]
+            .iter()
+            .copied()
+            .chain([env!("CARGO_BIN_EXE_firstline")])
+            .chain(arguments.iter().copied())
+            .collect();
+        let mut call = Call::new(&[]);
+        let mut command = Command::new(starter[0]);
+        command.args(whole).env_clear().env("HOME", call.home.path()).env("TMPDIR", call.home.path());
+        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").stdin(Stdio::null());
+        call.command = command;
+        call
     }
 
     pub fn env(mut self, name: &str, value: &str) -> Self {

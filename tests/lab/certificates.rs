@@ -12,7 +12,8 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-const DAY: u64 = 86_400;
+const HOUR: u64 = 3_600;
+const DAY: u64 = 24 * HOUR;
 
 /// Names that the web server's certificate is good for.
 const NAMES: [&str; 10] = [
@@ -75,24 +76,8 @@ impl Certificates {
 
     /// A server that shows this certificate.
     pub fn server(&self, kind: Certificate) -> Arc<ServerConfig> {
-        let key = KeyPair::generate().expect("the ring provider makes keys");
-        let params = self.leaf(kind);
-        let signed = |authority: &Authority| {
-            params.signed_by(&key, &authority.issuer).expect("the leaf's parameters are well-formed")
-        };
-        let chain: Vec<CertificateDer<'static>> = match kind {
-            Certificate::SelfSigned => {
-                vec![params.self_signed(&key).expect("the leaf's parameters are well-formed").into()]
-            }
-            Certificate::MissingIntermediate => vec![signed(&self.issuing).into()],
-            Certificate::UnknownAuthority => {
-                vec![signed(&self.stranger).into(), self.stranger.certificate.der().clone()]
-            }
-            Certificate::Intercepted | Certificate::InterceptedTrusted => {
-                vec![signed(&self.appliance).into(), self.appliance.certificate.der().clone()]
-            }
-            _ => vec![signed(&self.issuing).into(), self.issuing.certificate.der().clone()],
-        };
+        let (chain, key) = self.chain(kind);
+        let chain = chain.iter().map(|certificate| certificate.der().clone()).collect();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
@@ -101,6 +86,30 @@ impl Certificates {
             .with_single_cert(chain, key)
             .expect("key and certificate belong together");
         Arc::new(config)
+    }
+
+    /// The same for other programs: the chain and the key as PEM texts.
+    pub fn files(&self, kind: Certificate) -> (String, String) {
+        let (chain, key) = self.chain(kind);
+        (chain.iter().map(Signed::pem).collect(), key.serialize_pem())
+    }
+
+    /// What a server of this kind sends, the leaf first, and the leaf's key.
+    fn chain(&self, kind: Certificate) -> (Vec<Signed>, KeyPair) {
+        let key = KeyPair::generate().expect("the ring provider makes keys");
+        let params = self.leaf(kind);
+        let signed = |authority: &Authority| {
+            params.signed_by(&key, &authority.issuer).expect("the leaf's parameters are well-formed")
+        };
+        let with = |authority: &Authority| vec![signed(authority), authority.certificate.clone()];
+        let chain = match kind {
+            Certificate::SelfSigned => vec![params.self_signed(&key).expect("the leaf's parameters are well-formed")],
+            Certificate::MissingIntermediate => vec![signed(&self.issuing)],
+            Certificate::UnknownAuthority => with(&self.stranger),
+            Certificate::Intercepted | Certificate::InterceptedTrusted => with(&self.appliance),
+            _ => with(&self.issuing),
+        };
+        (chain, key)
     }
 
     fn leaf(&self, kind: Certificate) -> CertificateParams {
@@ -117,6 +126,7 @@ impl Certificates {
         let (from, until) = match kind {
             Certificate::Expired => (self.now - 60 * DAY, self.now - 3 * DAY),
             Certificate::NotYetValid => (self.now + 3 * DAY, self.now + 60 * DAY),
+            Certificate::Fresh => (self.now - HOUR, self.now + 60 * DAY),
             _ => (self.now - 30 * DAY, self.now + 60 * DAY),
         };
         params.not_before = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(from);

@@ -3,7 +3,7 @@
 use crate::measure::{Measured, Reference};
 use crate::results::{self, Results};
 use crate::world::World;
-use crate::{census, codes, inside, machine, namespace, publish, worlds};
+use crate::{census, codes, daemon, inside, machine, namespace, publish, worlds};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, VecDeque};
 use std::io::Read;
@@ -150,7 +150,8 @@ impl Options {
 pub fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
-        // The three inner stages: a program on a client, the step into namespaces, process 1 of a world.
+        // The inner stages: a real server, a program on a client, the step into namespaces, process 1 of a world.
+        Some("--daemon") => return finish(daemon::become_daemon(&arguments[1..])),
         Some("--helper") => return finish(machine::help(&arguments[1..])),
         Some("--world") => return enter(&arguments[1..]),
         Some("--codes") => {

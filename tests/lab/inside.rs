@@ -7,7 +7,7 @@ use crate::network::{self, Lab};
 use crate::proof::Eyes;
 use crate::scene::{Certificate, Scene, Speaks};
 use crate::world::World;
-use crate::{machine, promises, reference, servers, worlds};
+use crate::{daemon, machine, promises, reference, servers, worlds};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -58,12 +58,14 @@ fn build(world: &World) -> Result<Standing, Report> {
     machine::furnish(&under_test).map_err(Report::skipped)?;
     let mut scene = Scene::healthy();
     (world.fault)(&mut scene);
+    daemon::installed(&scene).map_err(Report::skipped)?;
     let lab = network::build(&mut scene).map_err(Report::skipped)?;
     let certificates = Certificates::new(scene.clock_ahead_s);
     machine::write_files(&scene, &certificates.bundle(&shown(&scene))).map_err(broken)?;
     machine::can_filter(&scene.client).map_err(Report::skipped)?;
     machine::filter(&scene.client).map_err(broken)?;
     servers::start(&lab, &mut scene, &certificates).map_err(broken)?;
+    daemon::start(&lab, &mut scene, &certificates).map_err(broken)?;
     machine::start_programs(&scene.client).map_err(broken)?;
     lab.cut(&scene).map_err(broken)?;
     Ok(Standing { scene, lab, certificates, built_s: began.elapsed().as_secs_f64() })

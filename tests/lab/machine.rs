@@ -112,6 +112,11 @@ pub fn write_files(scene: &Scene, bundle: &str) -> Result<(), String> {
     ];
     settings.extend(client.settings.iter().cloned());
     write(SETTINGS, lines(&settings).as_bytes())?;
+    for (path, text) in &client.files {
+        let folder = Path::new(path).parent().unwrap_or(Path::new("/"));
+        fs::create_dir_all(folder).map_err(|error| format!("`{path}`: {error}"))?;
+        write(path, text.as_bytes())?;
+    }
     write_log(client)?;
     client.disks.iter().try_for_each(|(folder, trouble)| spoil(folder, *trouble))
 }

@@ -1,6 +1,8 @@
 //! The lab: the program under test runs on a client in a small network made of real kernel namespaces, real sockets and
 //! real servers, with one fault (or two) injected, and must name the right layer, cause and culprit. It needs no rights
-//! beyond user namespaces and nothing installed; what the kernel cannot do here is skipped loudly.
+//! beyond user namespaces and nothing installed, except for the worlds whose names begin with `real-`: there the servers
+//! are the programs that the world has (dnsmasq, squid, nginx and others of `packages.txt`). What the kernel cannot do or
+//! the machine does not have is skipped loudly.
 //!
 //! ```text
 //! cargo test --test lab                    all worlds
@@ -28,11 +30,15 @@ mod certificates;
 #[cfg(target_os = "linux")]
 mod codes;
 #[cfg(target_os = "linux")]
+mod daemon;
+#[cfg(target_os = "linux")]
 mod dns;
 #[cfg(target_os = "linux")]
 mod harness;
 #[cfg(target_os = "linux")]
 mod inside;
+#[cfg(target_os = "linux")]
+mod installed;
 #[cfg(target_os = "linux")]
 mod machine;
 #[cfg(target_os = "linux")]

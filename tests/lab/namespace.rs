@@ -11,18 +11,26 @@ use std::sync::mpsc;
 /// Takes this process (which must have one thread only) into new namespaces and makes it root there. Its next child is
 /// process 1 of the new process namespace, so that the kernel ends everything in it when that child ends.
 pub fn enter() -> Result<(), String> {
+    let spaces =
+        CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC;
+    step(spaces, 0)
+}
+
+/// Takes this process (which must have one thread only) into a user and mount namespace in which it is the ordinary user
+/// with this number; all else stays as it is.
+pub fn enter_as(number: u32) -> Result<(), String> {
+    step(CloneFlags::empty(), number)
+}
+
+/// A new user and mount namespace and these others, with this process as the user and group of this number.
+fn step(others: CloneFlags, number: u32) -> Result<(), String> {
     let (user, group) = (nix::unistd::geteuid(), nix::unistd::getegid());
-    let spaces = CloneFlags::CLONE_NEWUSER
-        | CloneFlags::CLONE_NEWNS
-        | CloneFlags::CLONE_NEWNET
-        | CloneFlags::CLONE_NEWPID
-        | CloneFlags::CLONE_NEWUTS
-        | CloneFlags::CLONE_NEWIPC;
-    unshare(spaces).map_err(|error| format!("this kernel or container allows no user namespaces ({error})"))?;
+    unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS | others)
+        .map_err(|error| format!("this kernel or container allows no user namespaces ({error})"))?;
     // An ordinary user may map groups only after giving up setgroups.
     write_map("/proc/self/setgroups", "deny")?;
-    write_map("/proc/self/uid_map", &format!("0 {user} 1"))?;
-    write_map("/proc/self/gid_map", &format!("0 {group} 1"))
+    write_map("/proc/self/uid_map", &format!("{number} {user} 1"))?;
+    write_map("/proc/self/gid_map", &format!("{number} {group} 1"))
 }
 
 fn write_map(path: &str, text: &str) -> Result<(), String> {

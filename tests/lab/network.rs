@@ -9,7 +9,7 @@ use nix::libc;
 use rtnetlink::packet_route::address::AddressHeaderFlags;
 use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkMessage, State};
 use rtnetlink::packet_route::route::RouteType;
-use rtnetlink::{LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
+use rtnetlink::{LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder, RouteNextHopBuilder};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -120,6 +120,7 @@ impl Lab {
         add_address(&self.gateway, "wan0", ip(GATEWAY_FAR), 24)?;
         let mut addresses: BTreeSet<IpAddr> = scene.services.iter().map(|service| service.at.ip()).collect();
         addresses.extend(scene.resolvers.iter().map(|resolver| resolver.address));
+        addresses.extend(scene.daemon_addresses());
         // A port that nobody serves is closed, not silent: the web server's addresses exist in any case.
         addresses.extend([crate::scene::WEB, crate::scene::SECOND_WEB, crate::scene::PROXY].map(ip));
         for address in addresses.iter().filter(|address| address.is_ipv4() && far_away(address)) {
@@ -351,6 +352,14 @@ fn add_route(host: &Host, route: &Route) -> Result<(), String> {
     };
     builder = match &route.way {
         Way::Via(hop) => via(builder, *hop)?,
+        Way::Shared(hops) => {
+            let hop = |(hop, weight): &(IpAddr, u8)| {
+                // The kernel counts a weight from zero (rtnetlink(7), `rtnh_hops`).
+                RouteNextHopBuilder::new_ipv4().via((*hop).into()).map(|next| next.weight(weight - 1).build())
+            };
+            let hops = hops.iter().map(hop).collect::<Result<Vec<_>, _>>();
+            builder.multipath(hops.map_err(|error| wrong(format!("{error:?}")))?)
+        }
         Way::Device(name) => builder.output_interface(index(host, name)?),
         Way::OnLink(hop, name) => via(builder.onlink().output_interface(index(host, name)?), *hop)?,
         Way::Blackhole => builder.kind(RouteType::BlackHole),

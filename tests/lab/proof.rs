@@ -124,6 +124,18 @@ impl<'a> Eyes<'a> {
         if answer.contains(status) { Ok(()) } else { Err(format!("the proxy should say {status}: {answer}")) }
     }
 
+    /// Sends this (or nothing, where the server speaks first) and the first answer has this part.
+    pub fn hears(&self, to: &str, send: &[u8], part: &[u8]) -> Seen {
+        let wrong = |error: std::io::Error| format!("{to}: {error}");
+        let mut stream = connect(at(to)).map_err(wrong)?;
+        stream.write_all(send).map_err(wrong)?;
+        let mut answer = [0; 1024];
+        let length = stream.read(&mut answer).map_err(wrong)?;
+        let answer = &answer[..length];
+        let heard = answer.windows(part.len()).any(|window| window == part);
+        if heard { Ok(()) } else { Err(format!("{to} says `{}`", String::from_utf8_lossy(answer).escape_debug())) }
+    }
+
     /// Seconds by which the time server is ahead.
     pub fn clock_ahead(&self, server: &str, seconds: i64) -> Seen {
         let wrong = |error: std::io::Error| format!("time: {error}");

@@ -8,6 +8,7 @@
 //!                                                                       .123 time
 //! ```
 
+use crate::daemon::Daemon;
 use crate::wire::Wire;
 use std::net::{IpAddr, SocketAddr};
 
@@ -66,6 +67,8 @@ pub struct Scene {
     pub names: Vec<(String, Name)>,
     /// The servers beyond the gateway.
     pub services: Vec<Service>,
+    /// Real server programs beyond the gateway.
+    pub daemons: Vec<Daemon>,
     /// Routes of the far side, beside the one back to the LAN.
     pub far_routes: Vec<Route>,
     /// Addresses of the second machine on the LAN.
@@ -118,6 +121,8 @@ pub struct Client {
     pub settings: Vec<String>,
     /// Kernel settings beneath `net/`.
     pub kernel: Vec<(String, String)>,
+    /// Further files: path and text.
+    pub files: Vec<(&'static str, String)>,
 }
 
 /// What is wrong with a file system.
@@ -158,6 +163,8 @@ pub struct Route {
 #[derive(Clone)]
 pub enum Way {
     Via(IpAddr),
+    /// Over several next hops side by side, each with its weight: most go where the weight is.
+    Shared(Vec<(IpAddr, u8)>),
     /// Over an interface without a next hop.
     Device(&'static str),
     /// A next hop that is reached over the interface though it is in no subnet of it.
@@ -319,6 +326,8 @@ pub enum Page {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Certificate {
     Good,
+    /// Issued an hour ago.
+    Fresh,
     Expired,
     NotYetValid,
     WrongName,
@@ -382,6 +391,7 @@ impl Scene {
                 name("proxy.example.test", &[PROXY]),
                 name("time.example.test", &[TIME]),
                 name("nobody.example.test", &[NOBODY]),
+                name("office.example.test", &["198.51.100.30"]),
                 name("far.example.test", &["203.0.113.10"]),
                 name("six.example.test", &[WEB, WEB_SIX]),
                 name("files.example.test", &[WEB]),
@@ -398,6 +408,7 @@ impl Scene {
                 service(PROXY, 3128, Speaks::Proxy(ProxyMood::Works)),
                 service(TIME, 123, Speaks::Time),
             ],
+            daemons: Vec::new(),
             far_routes: Vec::new(),
             sibling: vec![ip(SIBLING)],
             six: false,
@@ -520,6 +531,7 @@ impl Client {
             log: Vec::new(),
             settings: Vec::new(),
             kernel: Vec::new(),
+            files: Vec::new(),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The probe against servers on the loopback that misbehave in one way each.
 
+use super::whom::responsible;
 use super::*;
 use crate::observation::Certainty;
 use crate::probe::testing;
-use crate::sys::{Identity, Known, Machine};
+use crate::sys::{Identity, Known, Machine, ResolverConfig, ResolverEntry};
 use crate::world::real::RealNetwork;
 use async_trait::async_trait;
 use hickory_proto::op::{Message, MessageType, OpCode, ResponseCode};

@@ -82,21 +82,21 @@ fn choice(settings: &ProxySettings, group_name: &str, target: &Url) -> Option<Ch
 
 fn used(setting: &ProxySetting) -> Used {
     if let Some(error) = &setting.error {
-        return Used::Unusable(setting.url.clone(), error.clone());
+        return Used::Unusable(super::bounded(&setting.url), error.clone());
     }
     match setting.scheme.as_str() {
         "pac" => Used::Script(setting.url.clone()),
         "wpad" => Used::Discover,
         _ => match Proxy::parse(&setting.url) {
             Ok(proxy) => Used::Proxy(proxy),
-            Err(error) => Used::Unusable(setting.url.clone(), error),
+            Err(error) => Used::Unusable(super::bounded(&setting.url), error),
         },
     }
 }
 
 fn bypassing_entry(settings: &ProxySettings, group_name: &str, target: &Url) -> Option<String> {
     let own = settings.bypass.iter().filter(|(_, source)| group(source) == group_name);
-    own.map(|(entry, _)| entry).find(|entry| is_bypassed(entry, target)).cloned()
+    own.map(|(entry, _)| entry).find(|entry| is_bypassed(entry, target)).map(|entry| super::bounded(entry))
 }
 
 fn is_bypassed(entry: &str, target: &Url) -> bool {

@@ -17,6 +17,20 @@ use tokio::time::{Instant, timeout_at};
 use tokio_socks::Error as SocksError;
 use tokio_socks::tcp::{Socks4Stream, Socks5Stream};
 
+/// What a connection through a proxy can end in.
+pub const CODES: &[Code] = &[
+    Code::ProxyNameUnresolved,
+    Code::ProxyTimeout,
+    Code::ProxyRefused,
+    Code::ProxyReset,
+    Code::ProxyUnreachable,
+    Code::ProxyNoAnswer,
+    Code::ProxyAuthRequired,
+    Code::ProxyDenied,
+    Code::ProxyUpstream,
+    Code::ProxyNotAProxy,
+];
+
 /// Schemes of a 407 that are kept; there are four in use.
 const SCHEME_LIMIT: usize = 8;
 
@@ -37,10 +51,16 @@ pub struct Proxy {
     pub port: u16,
 }
 
+/// Characters of the longest name with a final dot (RFC 1035 section 2.3.4) or of an address in brackets.
+const LONGEST_HOST: usize = 255;
+
 impl Proxy {
     /// Reads `host:port` or a URL, as programs read their settings.
     pub fn parse(text: &str) -> Result<Proxy, String> {
         let endpoint = ProxyEndpoint::parse(text, 80).map_err(|_| "it is not a proxy address".to_owned())?;
+        if endpoint.host.to_string().len() > LONGEST_HOST {
+            return Err("its host is longer than a name can be".to_owned());
+        }
         Ok(Proxy::of(&endpoint))
     }
 
@@ -52,7 +72,8 @@ impl Proxy {
             Some(ProxyScheme::Socks5 | ProxyScheme::Socks5h) => Kind::Socks5,
             _ => Kind::Http,
         };
-        let host = endpoint.host.to_string();
+        // A script may name one that is longer than any name: it fails cut as it does whole.
+        let host: String = endpoint.host.to_string().chars().take(LONGEST_HOST).collect();
         Proxy { kind, host: host.trim_matches(['[', ']']).to_owned(), port: endpoint.port }
     }
 
@@ -153,7 +174,22 @@ async fn secure(
     let wish =
         Wish { host: &proxy.host, alpn: &[], trust: &trust, clock_offset_ms: None, round_trip, until, asks: true };
     let address = dialled.address;
-    shake(dialled.connection.stream, &again(network, address), &wish, suspect).await.result
+    let suspect = |trouble| suspect(of_the_proxy(proxy, trouble));
+    let shaken = shake(dialled.connection.stream, &again(network, address), &wish, &suspect).await;
+    shaken.result.map_err(|trouble| of_the_proxy(proxy, trouble))
+}
+
+/// What a handshake with the proxy itself says of the proxy. Troubles of its certificate and of its version keep their
+/// code: they are repaired as those of any server are.
+fn of_the_proxy(proxy: &Proxy, trouble: Trouble) -> Trouble {
+    let code = match trouble.code {
+        Some(Code::TlsTimeout) => Code::ProxyNoAnswer,
+        Some(Code::TlsReset) => Code::ProxyReset,
+        Some(Code::TlsNotTls) => Code::ProxyNotAProxy,
+        _ => return trouble,
+    };
+    let summary = format!("the proxy {proxy}: {}", trouble.summary);
+    Trouble { code: Some(code), summary, ..trouble }
 }
 
 /// Opens a further plain connection to `address`.
@@ -401,6 +437,21 @@ fn socks_refusal(proxy: &Proxy, host: &str, port: u16, error: &SocksError) -> (A
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_handshake_that_fails_accuses_the_proxy() {
+        let proxy = Proxy::parse("https://proxy.test").unwrap();
+        for (handshake, code) in [
+            (Code::TlsNotTls, Code::ProxyNotAProxy),
+            (Code::TlsTimeout, Code::ProxyNoAnswer),
+            (Code::TlsReset, Code::ProxyReset),
+            (Code::TlsExpired, Code::TlsExpired),
+        ] {
+            let trouble = of_the_proxy(&proxy, Trouble::new(handshake, "what was seen"));
+            assert_eq!(trouble.code, Some(code));
+            assert!(trouble.summary.contains("what was seen"), "{}", trouble.summary);
+        }
+    }
 
     #[test]
     fn proxies_are_read_as_programs_read_them() {

@@ -12,6 +12,18 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
+/// What a connection can end in.
+pub const CODES: &[Code] = &[
+    Code::TcpRefused,
+    Code::TcpTimeout,
+    Code::TcpReset,
+    Code::TcpHostUnreachable,
+    Code::TcpNetUnreachable,
+    Code::TcpProhibited,
+    Code::TcpLocalDenied,
+    Code::TcpNoAddress,
+];
+
 /// Attempts at the least, so that one lost packet convicts nobody.
 const ATTEMPTS: usize = 3;
 

@@ -4,17 +4,16 @@
 use super::certificate::{self, Certificate, Link};
 use super::hold::Hold;
 use super::legacy;
+use super::recorder::{Presented, Recorder};
 use super::tap::{Ear, Tap};
-use super::trust::{Trust, Verdict};
+use super::trust::Trust;
 use super::{Trouble, milliseconds, printable, said};
 use crate::problem::Code;
 use crate::world::{Failure, Stream};
 use futures_util::future::{FutureExt, LocalBoxFuture};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::verify_server_name;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::client::danger::ServerCertVerifier;
+use rustls::pki_types::ServerName;
+use rustls::{AlertDescription, ClientConfig};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::io;
@@ -26,6 +25,24 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+/// What a handshake can end in.
+pub const CODES: &[Code] = &[
+    Code::TlsExpired,
+    Code::TlsNotYetValid,
+    Code::TlsName,
+    Code::TlsUnknownIssuer,
+    Code::TlsSelfSigned,
+    Code::TlsMissingIntermediate,
+    Code::TlsIntercepted,
+    Code::TlsRevoked,
+    Code::TlsInvalid,
+    Code::TlsOldProtocol,
+    Code::TlsNotTls,
+    Code::TlsAlert,
+    Code::TlsTimeout,
+    Code::TlsReset,
+];
+
 /// With no round trip known, one second (RFC 8961 section 4); the handshake is one flight.
 const QUIET_AT_LEAST: Duration = Duration::from_secs(1);
 
@@ -34,9 +51,6 @@ const QUIET_AT_MOST: Duration = Duration::from_millis(1500);
 
 /// A second connection that is silent for this long too confirms it (limits.md section 6).
 const SECOND_LOOK: Duration = Duration::from_secs(2);
-
-/// Certificates of a chain that are kept; the library itself ends a handshake message at 64 KiB.
-const CHAIN_LIMIT: usize = 16;
 
 /// Characters of a foreign greeting that are kept.
 const GREETING_LIMIT: usize = 40;
@@ -290,74 +304,6 @@ fn config(wish: &Wish<'_>, recorder: &Arc<Recorder>) -> Result<ClientConfig, rus
         .with_no_client_auth();
     config.alpn_protocols = wish.alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
     Ok(config)
-}
-
-/// What the server showed, and what the stores say of it.
-#[derive(Debug, Clone)]
-struct Presented {
-    chain: Vec<CertificateDer<'static>>,
-    system: Verdict,
-    public: Verdict,
-    name_fits: bool,
-}
-
-/// Asks both stores, keeps the chain, and returns the system's verdict, so that a bad chain ends the handshake as it
-/// does for programs.
-#[derive(Debug)]
-struct Recorder {
-    trust: Arc<Trust>,
-    presented: Mutex<Option<Presented>>,
-}
-
-impl ServerCertVerifier for Recorder {
-    fn verify_server_cert(
-        &self,
-        leaf: &CertificateDer<'_>,
-        rest: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let sent = std::iter::once(leaf).chain(rest).take(CHAIN_LIMIT);
-        let chain: Vec<CertificateDer<'static>> = sent.map(|certificate| certificate.clone().into_owned()).collect();
-        let system = self.trust.system_verdict(&chain, name);
-        let public = self.trust.public_verdict(&chain, name);
-        let parsed = ParsedCertificate::try_from(leaf);
-        let name_fits = parsed.is_ok_and(|parsed| verify_server_name(&parsed, name).is_ok());
-        let refused = system.is_err();
-        if let Ok(mut kept) = self.presented.lock() {
-            *kept = Some(Presented { chain, system, public, name_fits });
-        }
-        if refused {
-            // The reason is in the record; this one only chooses the alert.
-            return Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer));
-        }
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.trust.provider().signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.trust.provider().signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.trust.provider().signature_verification_algorithms.supported_schemes()
-    }
 }
 
 async fn conclude(attempt: Attempt, retried: bool, open: &Open<'_>, wish: &Wish<'_>) -> Shaken {

@@ -13,6 +13,7 @@ pub mod handshake;
 pub mod hold;
 pub mod legacy;
 pub mod name;
+mod recorder;
 pub mod script;
 pub mod tap;
 pub mod trust;

@@ -7,6 +7,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// What a lookup can end in.
+pub const CODES: &[Code] = &[Code::DnsLookupFailed, Code::DnsLookupTimeout];
+
 /// A program waits 5 s and more; after 3 s a person has noticed, and the resolvers were asked on their own meanwhile.
 pub const LOOKUP_WAIT: Duration = Duration::from_secs(3);
 

@@ -18,6 +18,9 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use url::Url;
 
+/// What a proxy setting, or the script that it names, can end in.
+pub const CODES: &[Code] = &[Code::ProxyBadSetting, Code::ProxyPacUnreachable, Code::ProxyPacInvalid];
+
 /// Browsers give up on a script soon, because every page waits for it.
 const FETCH_WAIT: Duration = Duration::from_secs(3);
 
@@ -55,8 +58,12 @@ fn unreachable(url: &Url, why: &str) -> Trouble {
 async fn fetch(world: &World, url: &Url, until: Instant) -> Result<String, String> {
     if url.scheme() == "file" {
         let path = url.to_file_path().map_err(|()| "it names no file".to_owned())?;
-        let length = tokio::fs::metadata(&path).await.map_err(|error| error.to_string())?.len();
-        if length > SCRIPT_LIMIT_BYTES {
+        let facts = tokio::fs::metadata(&path).await.map_err(|error| error.to_string())?;
+        // A device or pipe has no length and may never end.
+        if !facts.is_file() {
+            return Err("it is no ordinary file".to_owned());
+        }
+        if facts.len() > SCRIPT_LIMIT_BYTES {
             return Err("it is larger than 1 MiB".to_owned());
         }
         let bytes = tokio::fs::read(&path).await.map_err(|error| error.to_string())?;

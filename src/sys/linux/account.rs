@@ -1,9 +1,11 @@
 //! Who runs this program, and on what.
 
+use super::container;
 use crate::sys::*;
 use procfs::process::Process as ProcFolder;
 use std::fs;
 use std::io::IsTerminal;
+use std::path::Path;
 
 /// Bits of `CapEff` that make an account more than an ordinary one for this program: `CAP_NET_ADMIN` (12), and
 /// `CAP_SYS_ADMIN` (21), of linux/capability.h.
@@ -51,6 +53,8 @@ pub(super) async fn identity() -> Known<Identity> {
         kernel: System::kernel_version().unwrap_or_default(),
         architecture: System::cpu_arch(),
         uptime_s: System::uptime().map_err(|error| Unknown::Failed(format!("uptime: {error}")))?,
+        container: container::container(Path::new("/")),
+        own_network: container::own_network(),
     })
 }
 

@@ -7,6 +7,7 @@ mod bounded;
 mod change;
 mod clock;
 mod command;
+mod container;
 mod error_queue;
 mod filesystem;
 mod filter;
@@ -14,6 +15,8 @@ mod link;
 mod log;
 mod neighbour;
 mod netlink;
+mod online;
+mod people;
 mod process;
 mod proxy;
 mod radio;
@@ -108,8 +111,16 @@ impl Machine for LocalMachine {
         resolver::hosts().await
     }
 
+    async fn online_flags(&self) -> Known<Vec<OnlineFlag>> {
+        online::online_flags().await
+    }
+
     async fn proxies(&self) -> Known<ProxySettings> {
         proxy::proxies().await
+    }
+
+    async fn proxies_of_people(&self) -> Known<Vec<PersonProxies>> {
+        people::proxies_of_people().await
     }
 
     async fn kernel_setting(&self, name: &str) -> Known<String> {

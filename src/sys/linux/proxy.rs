@@ -81,7 +81,7 @@ async fn desktop() -> Result<Option<ProxyConfig>, String> {
 
 const SCHEMES: [(&str, &str); 3] = [("http", "http_proxy"), ("https", "https_proxy"), ("all", "all_proxy")];
 
-fn from_environment(variables: impl Iterator<Item = (String, String)>, settings: &mut ProxySettings) {
+pub(super) fn from_environment(variables: impl Iterator<Item = (String, String)>, settings: &mut ProxySettings) {
     let variables: BTreeMap<String, String> = variables.filter(|(name, _)| is_proxy_variable(name)).collect();
     for (scheme, lower) in SCHEMES {
         // An empty variable is as good as none to curl and to libraries that copy it.
@@ -102,7 +102,7 @@ fn from_environment(variables: impl Iterator<Item = (String, String)>, settings:
     }
 }
 
-fn is_proxy_variable(name: &str) -> bool {
+pub(super) fn is_proxy_variable(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     name == "no_proxy" || SCHEMES.iter().any(|(_, variable)| *variable == name)
 }
@@ -257,7 +257,7 @@ fn read(path: &Path, settings: &mut ProxySettings) -> Option<String> {
 
 /// `NAME=value` and `export NAME=value` lines. A value that refers to an earlier one (`$http_proxy`) is filled in;
 /// what a shell would have to work out is left out.
-fn assignments(text: &str) -> Vec<(String, String)> {
+pub(super) fn assignments(text: &str) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = Vec::new();
     for line in text.lines() {
         let line = line.trim().strip_prefix("export ").unwrap_or(line.trim());

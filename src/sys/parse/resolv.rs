@@ -12,6 +12,10 @@ const COMMENTS_KEPT: usize = 8;
 
 /// Text of strangers is bounded.
 const LINE_SHOWN: usize = 200;
+/// Characters of a line that is none of the file's language: enough to find it there; its number stands beside it.
+const NONSENSE_SHOWN: usize = 40;
+/// Such lines that are kept; a file with more is something else.
+const NONSENSE_KEPT: usize = 20;
 
 /// What one file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,10 +69,22 @@ pub fn resolv_conf(text: &str) -> ResolvConf {
             Some("search" | "domain") => conf.search = words.map(bounded).collect(),
             Some("options") => words.for_each(|word| option(&mut conf, number, word)),
             Some("sortlist") => {}
-            Some(_) => conf.garbage.push(format!("{number}: `{}` is no known keyword", bounded(line.trim()))),
+            Some(_) => {
+                let shown: String = line.trim().chars().take(NONSENSE_SHOWN).collect();
+                conf.garbage.push(format!("{number}: `{shown}` is no known keyword"));
+            }
         }
     }
+    keep_what_matters(&mut conf.garbage);
     conf
+}
+
+/// Lines that lose a server first: they are what somebody feels.
+fn keep_what_matters(garbage: &mut Vec<String>) {
+    if garbage.len() > NONSENSE_KEPT {
+        garbage.sort_by_key(|line| !line.contains("`nameserver"));
+        garbage.truncate(NONSENSE_KEPT);
+    }
 }
 
 fn server(conf: &mut ResolvConf, number: usize, word: Option<&str>) {
@@ -172,6 +188,10 @@ mod tests {
     fn an_empty_file_has_the_defaults() {
         assert_eq!(resolv_conf(""), ResolvConf::default());
         assert_eq!(resolv_conf("\u{0}\u{1}").garbage.len(), 1);
+        let much = format!("{}nameserver 300.1.1.1\n", "what is this\n".repeat(1000));
+        let kept = resolv_conf(&much).garbage;
+        assert_eq!(kept.len(), NONSENSE_KEPT);
+        assert_eq!(kept[0], "1001: `nameserver 300.1.1.1` is not an address");
     }
 
     #[test]

@@ -129,8 +129,14 @@ impl Machine for FakeMachine {
     async fn hosts(&self) -> Known<Vec<HostsEntry>> {
         self.fact("hosts", &self.scenario.hosts)
     }
+    async fn online_flags(&self) -> Known<Vec<OnlineFlag>> {
+        self.fact("online_flags", &self.scenario.online_flags)
+    }
     async fn proxies(&self) -> Known<ProxySettings> {
         self.fact("proxies", &self.scenario.proxies)
+    }
+    async fn proxies_of_people(&self) -> Known<Vec<PersonProxies>> {
+        self.fact("proxies_of_people", &self.scenario.proxies_of_people)
     }
     async fn kernel_setting(&self, name: &str) -> Known<String> {
         let settings = self.fact("kernel_settings", &self.scenario.kernel_settings)?;

@@ -24,31 +24,33 @@ const ERROR: &str = "error: ";
 /// from every cache on the way.
 const FRESH: Duration = Duration::from_secs(1);
 
-type Looked = Result<(Vec<IpAddr>, Duration), LookupFailure>;
+type Looked = Result<Found, LookupFailure>;
+/// The addresses, and how long it took to get them.
+type Found = (Vec<IpAddr>, Duration);
 
 /// The lookups of a run: a child is dear, so that checks which want the same name at the same time share one. Failures
 /// are not kept, because whoever asks again wants a second try.
 #[derive(Debug, Default)]
 pub(super) struct Lookups {
     under_way: RefCell<HashMap<String, Flight<Looked>>>,
-    answers: RefCell<HashMap<String, (Instant, Vec<IpAddr>, Duration)>>,
+    answers: RefCell<HashMap<String, (Instant, Found)>>,
 }
 
 impl Lookups {
     pub(super) async fn share(&self, name: &str, wait: Duration) -> Looked {
-        if let Some((at, addresses, took)) = self.answers.borrow().get(name)
+        if let Some((at, found)) = self.answers.borrow().get(name)
             && at.elapsed() < FRESH
         {
-            return Ok((addresses.clone(), *took));
+            return Ok(found.clone());
         }
         let asked = name.to_owned();
         let lookup = self.under_way.borrow_mut().entry(name.to_owned()).or_default().join(|| async move {
             let start = Instant::now();
             unbounded(&asked).await.map(|addresses| (addresses, start.elapsed()))
         });
-        let (addresses, took) = timeout(wait, lookup).await.unwrap_or(Err(LookupFailure::Timeout))?;
-        self.answers.borrow_mut().insert(name.to_owned(), (Instant::now(), addresses.clone(), took));
-        Ok((addresses, took))
+        let found = timeout(wait, lookup).await.unwrap_or(Err(LookupFailure::Timeout))?;
+        self.answers.borrow_mut().insert(name.to_owned(), (Instant::now(), found.clone()));
+        Ok(found)
     }
 }
 

@@ -4,6 +4,10 @@ use crate::scene::*;
 use crate::world::*;
 use std::io::ErrorKind;
 
+/// What systemd-networkd writes where it holds no link to be online.
+const SAYS_OFFLINE: (&str, &str) =
+    ("/run/systemd/netif/state", "OPER_STATE=routable\nCARRIER_STATE=carrier\nONLINE_STATE=offline\n");
+
 pub const WORLDS: &[World] = &[
     World {
         name: "healthy",
@@ -331,6 +335,60 @@ pub const WORLDS: &[World] = &[
         run: ("one-site-fails", "udp://www.example.test:5060"),
         fault: |scene| scene.serve("198.51.100.10:5060", Speaks::Echo),
         expect: Expect { decides: "udp", innocent: &["transport", "path"], ..HEALTHY },
+        ..WORLD
+    },
+    World {
+        name: "healthy-no-ipv6-at-all",
+        says: "IPv6 is switched off here, is that bad?",
+        run: ("no-internet", ""),
+        fault: |scene| {
+            for name in ["all", "default", "lo", "eth0"] {
+                scene.client.kernel.push((format!("ipv6/conf/{name}/disable_ipv6"), "1".to_owned()));
+            }
+        },
+        proof: |eyes| {
+            // Not even the loopback has an address.
+            eyes.fails("[::1]:443", ErrorKind::AddrNotAvailable)?;
+            eyes.page("198.51.100.80:80", "control.example.test", "200")
+        },
+        expect: Expect { decides: "reproduce", innocent: &["ip", "route", "path"], ..HEALTHY },
+        ..WORLD
+    },
+    World {
+        name: "healthy-two-equal-gateways",
+        says: "there are two routers in the list, which one is wrong?",
+        fault: |scene| {
+            scene.sibling.push(ip("192.0.2.250"));
+            scene.client.routes =
+                vec![route("0.0.0.0", 0, Way::Shared(vec![(ip(GATEWAY), 30), (ip("192.0.2.250"), 1)]))];
+        },
+        proof: |eyes| {
+            eyes.pings("192.0.2.250", true)?;
+            eyes.page("198.51.100.10:443", "www.example.test", "200")
+        },
+        expect: Expect { decides: "reproduce", innocent: &["route", "path", GATEWAY, "192.0.2.250"], ..HEALTHY },
+        ..WORLD
+    },
+    World {
+        name: "healthy-system-says-offline",
+        says: "can I work, although the symbol says no internet?",
+        fault: |scene| scene.client.files.push((SAYS_OFFLINE.0, SAYS_OFFLINE.1.to_owned())),
+        proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "200"),
+        expect: Expect { decides: "reproduce", innocent: &["host", "path", "link"], ..HEALTHY },
+        ..WORLD
+    },
+    World {
+        name: "system-says-offline",
+        says: "the mail program says that it is offline, the browser works",
+        run: ("no-internet", ""),
+        fault: |scene| scene.client.files.push((SAYS_OFFLINE.0, SAYS_OFFLINE.1.to_owned())),
+        proof: |eyes| eyes.page("198.51.100.80:80", "control.example.test", "200"),
+        expect: Expect {
+            decides: "online",
+            cause: &["system-says-offline"],
+            innocent: &["link", "ip", "route", "path", "dns"],
+            ..degraded(&["host"], &["host.says_offline"], Culprit::Is("systemd-networkd"))
+        },
         ..WORLD
     },
 ];

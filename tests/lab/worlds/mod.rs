@@ -9,6 +9,7 @@ mod link;
 mod path;
 mod process;
 mod proxy;
+mod real;
 mod several;
 mod tls;
 mod transport;
@@ -32,6 +33,11 @@ const ALL: &[&[World]] = &[
     application::WORLDS,
     process::WORLDS,
     host::WORLDS,
+    real::names::WORLDS,
+    real::proxy::WORLDS,
+    real::services::WORLDS,
+    real::time::WORLDS,
+    real::web::WORLDS,
 ];
 
 /// Every world.

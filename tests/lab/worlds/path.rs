@@ -5,6 +5,9 @@ use crate::world::*;
 use std::io::ErrorKind::HostUnreachable;
 use std::time::Duration;
 
+/// A gateway of the LAN that nobody is.
+const DEAD_GATEWAY: &str = "192.0.2.250";
+
 pub const WORLDS: &[World] = &[
     World {
         name: "gateway-forwards-nothing",
@@ -351,6 +354,30 @@ pub const WORLDS: &[World] = &[
             ..degraded(&["path"], &["path.loss"], Culprit::Contains(WEB))
         },
         rule: (7, "answers that stop and come back are a finding, not a success and not an outage"),
+        ..WORLD
+    },
+    World {
+        name: "one-of-two-gateways-dead",
+        says: "since the second line was installed, hardly anything loads",
+        fault: |scene| {
+            // Weight instead of an even share, so that a run does not depend on luck.
+            let hops = vec![(ip(GATEWAY), 1), (ip(DEAD_GATEWAY), 30)];
+            scene.client.routes = vec![route("0.0.0.0", 0, Way::Shared(hops))];
+            // Each connection on its own, as load is shared between lines.
+            scene.client.kernel.push(("ipv4/fib_multipath_hash_policy".to_owned(), "1".to_owned()));
+        },
+        proof: |eyes| {
+            eyes.pings(GATEWAY, true)?;
+            eyes.pings(DEAD_GATEWAY, false)?;
+            eyes.sibling_connects("198.51.100.10:443", true)
+        },
+        expect: Expect {
+            decides: "gateway",
+            cause: &["one-of-several-gateways-dead"],
+            innocent: &["link", "ip", "path", "transport", "tls", RESOLVER, SECOND_RESOLVER],
+            seconds: 12.0,
+            ..fault(&["route"], &["route.gateway_dead"], Culprit::Is(DEAD_GATEWAY))
+        },
         ..WORLD
     },
 ];

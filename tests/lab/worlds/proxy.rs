@@ -246,4 +246,50 @@ pub const WORLDS: &[World] = &[
         },
         ..WORLD
     },
+    World {
+        name: "proxy-of-the-person-fails",
+        says: "nothing loads for me, and the administrator says that it works",
+        fault: |scene| ann_uses(scene, "http://198.51.100.90:8081"),
+        proof: |eyes| {
+            eyes.refused("198.51.100.90:8081")?;
+            eyes.page("198.51.100.10:443", "www.example.test", "200")
+        },
+        expect: Expect {
+            decides: "person",
+            cause: &["proxy-of-the-person-fails"],
+            innocent: BELOW,
+            ..degraded(&["proxy"], &["proxy.refused"], Culprit::Is("http://198.51.100.90:8081"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "only-the-person-has-the-proxy",
+        says: "the agent's own test fails, I can work",
+        fault: |scene| {
+            scene.only_proxy_and_names();
+            ann_uses(scene, "http://198.51.100.90:3128");
+        },
+        proof: |eyes| {
+            eyes.silent("198.51.100.10:443")?;
+            eyes.proxy_says("200")
+        },
+        expect: Expect {
+            decides: "person",
+            cause: &["only-the-person-has-the-proxy"],
+            innocent: &["link", "ip", "route", "dns"],
+            ..fault(&["proxy"], &["proxy.differs_for_user"], Culprit::Contains("http://198.51.100.90:3128"))
+        },
+        ..WORLD
+    },
 ];
+
+/// The run is root's, called by somebody who has a proxy set for the session.
+fn ann_uses(scene: &mut Scene, url: &str) {
+    scene
+        .client
+        .files
+        .push(("/etc/passwd", "root:x:0:0:root:/tmp/home:/bin/sh\nann:x:1000:1000::/tmp/ann:/bin/sh\n".to_owned()));
+    let lines = format!("http_proxy={url}\nhttps_proxy={url}\n");
+    scene.client.files.push(("/tmp/ann/.config/environment.d/50-proxy.conf", lines));
+    scene.client.environment.push(("SUDO_UID".to_owned(), "1000".to_owned()));
+}

@@ -183,6 +183,47 @@ pub const WORLDS: &[World] = &[
         ..WORLD
     },
     World {
+        name: "port-names-the-protocol",
+        says: "the login to the build server hangs",
+        run: ("one-site-fails", "www.example.test:22"),
+        fault: |scene| scene.serve("198.51.100.10:22", Speaks::Nothing),
+        proof: |eyes| eyes.connects("198.51.100.10:22"),
+        expect: Expect {
+            decides: "greeting",
+            cause: &["no-greeting"],
+            innocent: &["link", "ip", "route", "dns", "transport"],
+            seconds: 15.0,
+            ..fault(&["application"], &["app.no_greeting"], Culprit::OneOf(&[WEB, "www.example.test"]))
+        },
+        ..WORLD
+    },
+    World {
+        name: "agent-accepts-everything",
+        says: "since the security program was updated, nothing loads",
+        fault: |scene| {
+            scene.program("agentd", Does::AcceptsOnly("127.0.0.1:9999"));
+            // What an agent on the machine does: every new connection is led to it, whatever its target.
+            scene.client.filter = "table ip agent {
+                chain output { type nat hook output priority -100; policy accept;
+                    ip daddr != 127.0.0.0/8 meta l4proto tcp redirect to :9999; }
+            }"
+            .to_owned();
+        },
+        proof: |eyes| {
+            eyes.connects("198.51.100.10:1")?;
+            eyes.no_page("198.51.100.10:443", "www.example.test", "WouldBlock")?;
+            eyes.sibling_connects("198.51.100.10:1", false)
+        },
+        expect: Expect {
+            decides: "filter",
+            cause: &["connections-redirected-here"],
+            innocent: &["link", "ip", "route", "path", "dns", "tls"],
+            seconds: 15.0,
+            ..fault(&["host"], &["tcp.accepts_all"], Culprit::Contains("ip agent output"))
+        },
+        ..WORLD
+    },
+    World {
         name: "every-third-connection-reset",
         says: "the intranet works most of the time",
         run: ("slow", "http://www.example.test:8080/"),
@@ -210,6 +251,46 @@ pub const WORLDS: &[World] = &[
             innocent: &["link", "ip", "route", "dns"],
             seconds: 30.0,
             ..degraded(&["path"], &["tcp.flapping", "tcp.slow"], Culprit::Contains(WEB))
+        },
+        ..WORLD
+    },
+    World {
+        name: "firewall-accepts-everything",
+        says: "the shop loads for ever, and the port is open",
+        fault: |scene| {
+            scene.serve("198.51.100.10:443", Speaks::Nothing);
+            scene.serve("198.51.100.10:1", Speaks::Nothing);
+        },
+        proof: |eyes| {
+            eyes.connects("198.51.100.10:1")?;
+            eyes.no_page("198.51.100.10:443", "www.example.test", "WouldBlock")
+        },
+        expect: Expect {
+            decides: "closed",
+            cause: &["accepted-in-its-place"],
+            innocent: &["link", "ip", "route", "path", "dns", "tls", "host"],
+            seconds: 15.0,
+            ..fault(&["transport"], &["tcp.accepts_all"], Culprit::Contains(WEB))
+        },
+        ..WORLD
+    },
+    World {
+        name: "open-port-that-proves-nothing",
+        says: "the port test is green and the app does not work",
+        run: ("one-site-fails", "www.example.test:8443"),
+        fault: |scene| {
+            scene.serve("198.51.100.10:8443", Speaks::Nothing);
+            scene.serve("198.51.100.10:1", Speaks::Nothing);
+        },
+        proof: |eyes| {
+            eyes.connects("198.51.100.10:1")?;
+            eyes.connects("198.51.100.10:8443")
+        },
+        expect: Expect {
+            decides: "closed",
+            cause: &["connection-says-nothing"],
+            innocent: &["link", "ip", "route", "path", "dns", "host"],
+            ..degraded(&["transport"], &["tcp.accepts_all"], Culprit::Contains(WEB))
         },
         ..WORLD
     },
