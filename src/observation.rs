@@ -107,6 +107,20 @@ impl Via {
         self.elements().any(|(name, own)| other.elements().any(|(kind, theirs)| kind == name && theirs != own))
     }
 
+    /// Whether it names an element of this kind; none where it does not say which way was taken. A way that is known
+    /// and names no gateway leads to the own network.
+    pub fn uses(&self, kind: &str) -> Option<bool> {
+        let named = self.elements().any(|(name, _)| name == kind);
+        (named || self.interface.is_some()).then_some(named)
+    }
+
+    /// Whether an answer on the way `other` shows that this one works up to its gateway, as far as this machine can
+    /// see: it left by the same interface and the same gateway. On the own network the interface is the way.
+    pub fn shares_way(&self, other: &Via) -> bool {
+        let interface = self.interface.is_none() || self.interface == other.interface;
+        interface && (self.gateway.is_none() || self.gateway == other.gateway)
+    }
+
     /// Whether every element of this one is also an element of `other`, and there is at least one beside the family,
     /// which is no element by itself.
     pub fn is_within(&self, other: &Via) -> bool {

@@ -3,6 +3,7 @@
 
 use firstline::diagnosis::evidence::Evidence;
 use firstline::diagnosis::judge;
+use firstline::diagnosis::open::Open;
 use firstline::diagnosis::suspects::{Reach, standing};
 use firstline::diagnosis::verdict::Status;
 use firstline::layer::Layer;
@@ -333,4 +334,61 @@ fn a_silence_without_a_witness_stays_suspected() {
     silent.via = Via { interface: Some("eth0".to_owned()), ..Via::default() };
     let verdict = judge(&stack(1), std::slice::from_ref(&silent), &Case::default()).verdict;
     assert_eq!(verdict.certainty, Certainty::Suspected);
+}
+
+/// A port beyond a gateway that is silent, and an echo of something else that left by this gateway or by none.
+fn silent_port_and_echo(echo_gateway: Option<&str>) -> (Playbook, Vec<Observation>) {
+    let (mut playbook, _) = gateway_and_port(port(Outcome::Ok, "192.0.2.1"));
+    let mut echo = check("other-echo", &[]);
+    (echo.probe, echo.layer) = ("echo".to_owned(), Layer::Path);
+    playbook.checks.push(echo);
+    let mut silent = port(Outcome::Problem, "192.0.2.1");
+    silent.code = Some(Code::TcpTimeout);
+    let mut answer = Observation::new("echo", Layer::Path, "other-echo", None, Outcome::Ok, "it answers".to_owned());
+    answer.via = Via {
+        interface: Some("eth0".to_owned()),
+        gateway: echo_gateway.map(str::to_owned),
+        peer: Some("192.0.2.53".to_owned()),
+        ..Via::default()
+    };
+    (playbook, vec![silent, answer])
+}
+
+#[test]
+fn an_answer_from_the_own_network_is_no_witness_for_what_lies_beyond() {
+    for (gateway, certainty) in [(Some("192.0.2.1"), Certainty::Confirmed), (None, Certainty::Suspected)] {
+        let (playbook, observations) = silent_port_and_echo(gateway);
+        let verdict = judge(&playbook, &observations, &Case::default()).verdict;
+        assert_eq!((verdict.code, verdict.certainty), (Some(Code::TcpTimeout), certainty), "{gateway:?}");
+    }
+}
+
+/// Whether what this check has yet to say could change the verdict on these observations.
+fn matters(playbook: &Playbook, observations: &[Observation], check: &str) -> Option<bool> {
+    let verdict = judge(playbook, observations, &Case::default()).verdict;
+    let finished = HashSet::new();
+    let evidence = Evidence::new(playbook, observations, Some(&finished));
+    Open::of(&verdict, &evidence).map(|open| open.matters(check))
+}
+
+#[test]
+fn only_what_a_rival_wants_to_see_keeps_a_decided_run_going() {
+    let mut playbook = stack(3);
+    let mut beside = check("beside", &[]);
+    playbook.checks.push(beside.clone());
+    beside.id = "rivals-witness".to_owned();
+    playbook.checks.push(beside);
+    let mut rival = cause("rival", "level-1");
+    let Condition::All(parts) = &mut rival.when else { unreachable!("a list of one") };
+    let witness = Atom { check: "rivals-witness".to_owned(), over: Over::Any, test: Test::Outcome(Outcome::Ok) };
+    parts.push(Condition::Atom(witness));
+    playbook.causes.push(rival);
+    let broken = [seen("level-1", Outcome::Problem)];
+    assert_eq!(matters(&playbook, &broken, "level-0"), Some(true), "it lies on the way, beneath");
+    assert_eq!(matters(&playbook, &broken, "level-2"), Some(false), "it stands on what is blamed");
+    assert_eq!(matters(&playbook, &broken, "rivals-witness"), Some(true));
+    assert_eq!(matters(&playbook, &broken, "beside"), Some(false));
+    let mut guess = broken.clone();
+    guess[0].certainty = Some(Certainty::Suspected);
+    assert_eq!(matters(&playbook, &guess, "beside"), None, "nothing is decided");
 }

@@ -83,6 +83,7 @@ fn look(context: &Context, probe: &'static Probe, args: Facts, deadline: Duratio
             deadline: end,
             emit: &|_| {},
             seen: &|_| Vec::new(),
+            answered: &|_| false,
         };
         tokio::select! {
             observations = (probe.run)(&look) => Some(observations),

@@ -3,7 +3,7 @@
 
 use super::graph::Graph;
 use crate::layer::Layer;
-use crate::observation::{Observation, Outcome, Skip};
+use crate::observation::{Observation, Outcome, Skip, Via};
 use crate::playbook::{Check, Playbook, template};
 use crate::probe::Cost;
 use crate::problem::Class;
@@ -22,8 +22,6 @@ pub struct Evidence<'a> {
     by_check: HashMap<&'a str, Vec<usize>>,
     /// The same by the names that templates use; made when the first text is filled.
     by_variable: OnceCell<HashMap<String, Vec<usize>>>,
-    /// For each observation, whether packets went out and came back.
-    proving: Vec<bool>,
     /// For each observation, the one whose success disproves its problem.
     disproved: Vec<Option<usize>>,
     /// For each observation, whether it concerns an element that the goal does not use.
@@ -69,7 +67,6 @@ impl<'a> Evidence<'a> {
             observations,
             by_check,
             by_variable: OnceCell::new(),
-            proving,
             disproved,
             aside: Vec::new(),
             trail,
@@ -172,13 +169,7 @@ impl<'a> Evidence<'a> {
     /// which silence counts for nothing (limits.md section 6, rule 5).
     pub fn has_witness(&self, index: usize) -> bool {
         let silent = self.observations[index];
-        self.observations.iter().zip(&self.proving).any(|(other, &proves)| {
-            proves
-                && other.layer >= Layer::Route
-                && other.id != silent.id
-                && other.via.interface.is_some()
-                && (silent.via.interface.is_none() || other.via.interface == silent.via.interface)
-        })
+        self.observations.iter().any(|other| witnesses(other, silent))
     }
 
     /// Observations on interfaces and of gateways that the goal's packets do not take. Where the kernel names the interface that the
@@ -205,6 +196,18 @@ impl<'a> Evidence<'a> {
             })
             .collect()
     }
+}
+
+/// Whether an answer makes this silence mean something: it came over the same way, or from the gateway of that way.
+fn witnesses(answer: &Observation, silent: &Observation) -> bool {
+    let from_gateway = silent.via.gateway.is_some() && answer.subject == silent.via.gateway;
+    let own_network = Via { gateway: None, ..silent.via.clone() };
+    answer.id != silent.id && answers_over(answer, if from_gateway { &own_network } else { &silent.via })
+}
+
+/// Whether this observation shows that packets went out on this way and came back.
+pub fn answers_over(answer: &Observation, way: &Via) -> bool {
+    answer.layer >= Layer::Route && answer.via.interface.is_some() && way.shares_way(&answer.via) && proves_way(answer)
 }
 
 /// Whether this observation tells which interface the goal's packets take.

@@ -2,7 +2,7 @@
 
 use super::beside::{also, asides, by_observation, dedup, is_background, slighter};
 use super::causes::{Holding, holding, is_tie, ranked};
-use super::evidence::{CASE_CHECK, Evidence};
+use super::evidence::{CASE_CHECK, Evidence, class, proves_way};
 use super::frontier::{Goal, frontier, goal, is_felt};
 use super::ladder::{findings, not_tested, notes, ruled_out};
 use super::remaining::remaining_layers;
@@ -31,16 +31,34 @@ pub fn judge_so_far(evidence: &Evidence<'_>, case: &Case) -> Judgement {
     judge_evidence(evidence, case)
 }
 
-/// Whether the goal fails only because this program did not wait as long as others do, for something that has a
-/// fallback: a name that the second resolver knows.
-fn only_waits(goal: &Goal, blame: &Option<Blame<'_>>, evidence: &Evidence<'_>) -> bool {
+/// Whether the goal fails only because this program does not fall back as others do: they wait for the second resolver,
+/// or go direct where they cannot fetch the file that would name a proxy.
+fn others_fall_back(goal: &Goal, blame: &Option<Blame<'_>>, evidence: &Evidence<'_>) -> bool {
     let Goal::Fails(failing) = goal else { return false };
     let falls_back = blame.as_ref().and_then(|blame| blame.holding.as_ref()).is_some_and(|held| held.cause.degrades);
+    // A resolver that answers some of the questions is asked again until it does.
+    let answers = |observation: &Observation| match observation.outcome {
+        Outcome::Ok => true,
+        Outcome::Problem => class(observation) == Class::Quality && proves_way(observation),
+        Outcome::Unknown | Outcome::Skipped => false,
+    };
     let mut seen = evidence.observations.iter();
-    let answered = seen.any(|observation| observation.probe == "dns" && observation.outcome == Outcome::Ok);
+    let answered = seen.any(|observation| observation.probe == "dns" && answers(observation));
+    let all = |code: Code| failing.iter().all(|&index| evidence.observations[index].code == Some(code));
     falls_back
-        && answered
-        && failing.iter().all(|&index| evidence.observations[index].code == Some(Code::DnsLookupTimeout))
+        && ((answered && all(Code::DnsLookupTimeout))
+            || (works_direct(failing, evidence) && all(Code::ProxyPacUnreachable)))
+}
+
+/// Whether a control of these failing goals works, and used no proxy.
+fn works_direct(failing: &[usize], evidence: &Evidence<'_>) -> bool {
+    evidence.observations.iter().any(|control| {
+        let of_goal = |goal: &usize| {
+            let of = evidence.check(&control.check).map_or(&[][..], |check| &check.control_for);
+            of.contains(&evidence.observations[*goal].check)
+        };
+        control.outcome == Outcome::Ok && control.via.proxy.is_none() && failing.iter().all(of_goal)
+    })
 }
 
 /// What is blamed: the observation that stands for it, and the cause that explains it.
@@ -58,7 +76,7 @@ fn judge_evidence(evidence: &Evidence<'_>, case: &Case) -> Judgement {
     let (status, blame) = match &goal {
         Goal::Fails(_) | Goal::Unknown if !frontier.is_empty() => {
             let blame = blame(&frontier, &held, evidence);
-            let status = if only_waits(&goal, &blame, evidence) { Status::Degraded } else { Status::Fault };
+            let status = if others_fall_back(&goal, &blame, evidence) { Status::Degraded } else { Status::Fault };
             (status, blame)
         }
         Goal::Fails(seen) => (Status::Fault, blame(std::slice::from_ref(seen), &held, evidence)),
@@ -107,6 +125,7 @@ fn felt<'a>(held: &[Holding<'a>], evidence: &Evidence<'a>) -> Option<Blame<'a>> 
         .iter()
         .filter(|holding| holding.cause.degrades || holding.matched.iter().any(|&index| is_felt(index, evidence)));
     let mut ranked = ranked(felt.cloned().collect());
+    without_lost_packets(&mut ranked, evidence);
     if ranked.is_empty() {
         return None;
     }
@@ -123,6 +142,21 @@ fn felt_unexplained<'a>(evidence: &Evidence<'a>) -> Option<Blame<'a>> {
         (observation.layer, evidence.graph.position(&observation.check))
     });
     lowest.map(|primary| Blame { primary, holding: None, rivals: Vec::new() })
+}
+
+/// Rule 2 for quality: where packets are lost lower down, what is silent only at times above that is lost with them.
+fn without_lost_packets(ranked: &mut Vec<Holding<'_>>, evidence: &Evidence<'_>) {
+    let loses = |holding: &Holding<'_>| {
+        holding.problems(evidence).iter().any(|&index| evidence.observations[index].has(Code::PathLoss))
+    };
+    let Some(lowest) = ranked.iter().filter(|holding| loses(holding)).map(|holding| holding.cause.layer).min() else {
+        return;
+    };
+    let is_silence = |holding: &Holding<'_>| {
+        let code = telling_problem(holding, evidence).and_then(|index| evidence.observations[index].code);
+        code.is_some_and(|code| code.problem().basis == Basis::Silence)
+    };
+    ranked.retain(|holding| holding.cause.layer <= lowest || !is_silence(holding));
 }
 
 /// Each check is a goal: the gravest problem is the verdict, the others stand beside it.
@@ -177,7 +211,10 @@ fn compose(
         Some(blame) => blamed(status, blame, evidence),
         None => unblamed(status, evidence, case),
     };
-    verdict.also = dedup(also.into_iter().chain(slighter).chain(asides).collect());
+    // The same trouble seen a second time, such as by a control, is no trouble beside it.
+    let blamed_already = |also: &Also| also.code == verdict.code && also.culprit == verdict.culprit;
+    let beside = also.into_iter().chain(slighter).chain(asides).filter(|also| !blamed_already(also)).collect();
+    verdict.also = dedup(beside);
     verdict.findings = findings(&verdict, evidence);
     verdict.ruled_out = ruled_out(&verdict, evidence);
     verdict.not_tested = not_tested(&verdict, blame.as_ref().map(|blame| blame.primary), evidence);

@@ -114,7 +114,8 @@ fn only_read(
 }
 
 /// Whether an observation speaks for its layer as a whole. A gateway that answers says nothing of what lies beyond it,
-/// this machine's own address nothing of the way, and a port that is closed as it must be nothing of the target's.
+/// nor does anything else on the own network or on this machine, and a port that is closed as it must be says nothing of
+/// the target's.
 fn speaks_for_layer(observation: &Observation) -> bool {
     if observation.probe == crate::probe::closed::PROBE.name {
         return false;
@@ -122,7 +123,8 @@ fn speaks_for_layer(observation: &Observation) -> bool {
     let fact = |name: &str| observation.facts.get(name).and_then(|value| value.as_str());
     let gateway = fact("role") == Some("gateway");
     let own = fact("address").and_then(|text| text.parse::<std::net::IpAddr>().ok()).is_some_and(|ip| ip.is_loopback());
-    observation.layer != Layer::Path || !(gateway || own)
+    let near = observation.probe == "echo" && observation.via.uses("gateway") == Some(false);
+    observation.layer != Layer::Path || !(gateway || own || near)
 }
 
 /// The goal, where it works over the network and so proves the layers that carry it.
@@ -200,6 +202,7 @@ pub(super) fn notes(verdict: &Verdict, evidence: &Evidence<'_>) -> Vec<String> {
         if observation.outcome != Outcome::Problem
             || because.contains(observation.id.as_str())
             || blamed.contains(observation.summary.as_str())
+            || observation.summary == verdict.summary
         {
             continue;
         }

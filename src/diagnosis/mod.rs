@@ -11,6 +11,7 @@ pub mod frontier;
 pub mod graph;
 mod judge;
 mod ladder;
+pub mod open;
 mod remaining;
 pub mod suspects;
 pub mod verdict;

@@ -54,7 +54,7 @@ pub struct Run {
     /// When a fault was first shown, in milliseconds since the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suspected_ms: Option<u64>,
-    /// When the verdict was settled.
+    /// When the verdict was confirmed; absent where it is a suspicion.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decided_ms: Option<u64>,
     /// Why it ended: `settled`, `complete`, `deadline`, `interrupted`.

@@ -49,6 +49,8 @@ pub enum Test {
     Family(String),
     /// A fact compares like this.
     Fact(String, Compare),
+    /// It used an element of this kind: `gateway` where its packets left the own network.
+    Via(String),
 }
 
 /// How a fact compares.
@@ -119,6 +121,7 @@ impl Test {
                     && observation.codes().any(|code| code.word().split('.').next() == Some(family)),
             ),
             Test::Fact(name, compare) => compare.test(observation.facts.get(name)),
+            Test::Via(element) => observation.via.uses(element),
         }
     }
 }

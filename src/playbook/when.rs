@@ -15,14 +15,17 @@ pub(super) const OUTCOMES: &[(&str, Outcome)] =
 
 const OVERS: &[(&str, Over)] = &[("any", Over::Any), ("all", Over::All), ("none", Over::None)];
 
+/// The kinds of elements of which it may be said that an observation used one.
+const ELEMENTS: &[(&str, &str)] = &[("gateway", "gateway"), ("resolver", "resolver"), ("proxy", "proxy")];
+
 /// What an atom may state.
-const TESTS: [&str; 4] = ["outcome", "code", "fact", "answer"];
+const TESTS: [&str; 5] = ["outcome", "code", "fact", "answer", "via"];
 
 /// How a fact may be compared.
 const COMPARES: [&str; 7] = ["is", "not", "one_of", "above", "below", "contains", "known"];
 
 const FORM: &str = "write `{ check = \"...\", outcome = \"ok\" }`, or `code = \"...\"`, or `fact = \"...\"` with one \
-                    of is, not, one_of, above, below, contains, known, or `answer = \"...\"`";
+                    of is, not, one_of, above, below, contains, known, or `answer = \"...\"`, or `via = \"gateway\"`";
 
 /// A condition and the places of its atoms, in the order in which a walk through it meets them.
 #[derive(Debug, Default)]
@@ -186,6 +189,10 @@ fn test(reader: &mut Reader<'_>, fields: &mut Fields<'_>, key: &'static str) -> 
             let code = fields.text(reader, "code")?;
             let test = code_or_family(reader, &code)?;
             Some((test, code.at, At::default()))
+        }
+        "via" => {
+            let element = fields.word(reader, "via", ELEMENTS)?;
+            Some((Test::Via(element.to_owned()), fields.at.clone(), At::default()))
         }
         "answer" => {
             let answer = fields.text(reader, "answer")?;

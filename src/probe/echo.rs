@@ -6,7 +6,7 @@ use super::attempt::{CONFIRMED, SPACING, SUSPECTED};
 use super::tcp::round;
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
-use crate::observation::{Certainty, Observation};
+use crate::observation::{Certainty, Observation, Via};
 use crate::problem::Code;
 use crate::world::{EchoSeries, EchoSocket, Failure};
 use futures_util::FutureExt;
@@ -26,7 +26,8 @@ pub const PROBE: Probe = Probe {
     about: "Sends ICMP echo requests. Goes to 250 ms spacing at the first silence and to 20 requests 50 ms apart at \
         the first loss, so that the loss is a number and not an accident. Uses the datagram ICMP socket where \
         net.ipv4.ping_group_range allows it, else the raw one, which needs CAP_NET_RAW; may it use neither, the answer \
-        is unknown. A gateway or target that drops pings is no fault by itself. Sources: RFC 792, RFC 4443, RFC 1122 \
+        is unknown. A gateway or target that drops pings is no fault by itself. Where nothing comes back while the \
+        kernel's counter of reverse-path drops rises as often, this machine itself drops the answers. Sources: RFC 792, RFC 4443, RFC 1122 \
         section 3.2.2.6.",
     contacts: Contacts::named(&["address", "addresses"]),
     codes: &[
@@ -38,6 +39,7 @@ pub const PROBE: Probe = Probe {
         Code::PathUnreachable,
         Code::PathProhibited,
         Code::PathLoop,
+        Code::RouteReversePath,
     ],
     params: schema_of::<Params>,
     facts: schema_of::<EchoFacts>,
@@ -65,6 +67,11 @@ const JITTER_MS: f64 = 30.0;
 const JITTER_COUNT: usize = 10;
 /// No check may send more than this.
 const MOST: u16 = 100;
+/// How long the answer of a gateway that forwards is waited for, before its silence is worth a note: it is nearer than
+/// whatever answered through it, and this is above Linux's shortest retransmission time (200 ms).
+const NEAR: Duration = Duration::from_millis(250);
+/// Between these pings, and between looks whether something beyond a silent gateway has answered meanwhile.
+const GLANCE: Duration = Duration::from_millis(50);
 /// Requests of one round of the wait for a silent one, `SPACING` apart.
 const ROUND: u16 = 2;
 
@@ -95,6 +102,10 @@ pub struct Params {
     /// Milliseconds between them.
     #[serde(deserialize_with = "argument::number")]
     spacing_ms: u64,
+    /// How often silence is looked at: twice where it is to be confirmed, once for a control, whose answer would say
+    /// something and whose silence is nobody's fault.
+    #[serde(deserialize_with = "argument::number")]
+    looks: u8,
     /// Measure quality: at least 20 requests 50 ms apart, and jitter is judged too.
     quality: bool,
 }
@@ -102,7 +113,7 @@ pub struct Params {
 impl Default for Params {
     fn default() -> Self {
         let (addresses, address) = (Addresses::default(), Addresses::default());
-        Params { addresses, address, role: Role::Target, count: 3, spacing_ms: 20, quality: false }
+        Params { addresses, address, role: Role::Target, count: 3, spacing_ms: 20, looks: 2, quality: false }
     }
 }
 
@@ -133,6 +144,8 @@ pub struct EchoFacts {
     error: Option<&'static str>,
     /// Who said so.
     from: Option<String>,
+    /// Packets that strict reverse-path filtering of this machine dropped meanwhile.
+    dropped_here: Option<u64>,
 }
 
 async fn run(look: &Look<'_>) -> Vec<Observation> {
@@ -145,29 +158,90 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
         return vec![look.unknown(None, "there is no address to ping")];
     }
     let params = &params;
-    let one = |address: IpAddr| async move {
-        let mut via = look.world.via(address).await;
-        let observation = one(look, params, address, via.source.as_deref()).await;
-        via.peer = (params.role == Role::Target).then(|| address.to_string());
-        observation.via(via)
-    };
-    argument::each_address(look, &all, one).await
+    argument::each_address(look, &all, |address| one(look, params, address)).await
 }
 
-async fn one(look: &Look<'_>, params: &Params, address: IpAddr, here: Option<&str>) -> Observation {
-    match measure(look, params, address, here).await {
+async fn one(look: &Look<'_>, params: &Params, address: IpAddr) -> Observation {
+    let mut via = look.world.via(address).await;
+    via.peer = (params.role == Role::Target).then(|| address.to_string());
+    let before = reverse_path_drops(look).await;
+    let measured = match params.role {
+        Role::Gateway => {
+            beside_its_own_silence(look, params, address, &via, measure(look, params, address, &via)).await
+        }
+        Role::Target => measure(look, params, address, &via).await,
+    };
+    let dropped = match (before, reverse_path_drops(look).await) {
+        (Some(before), Some(after)) => after.saturating_sub(before),
+        _ => 0,
+    };
+    match measured {
+        // As many as were asked for came back and were thrown away: others' packets may be among them, but not only.
+        Ok((series, _)) if is_dropped_here(&series, dropped) => dropped_here(look, params, address, &series, dropped),
         Ok((series, certain)) => conclude(look, params, address, &series, certain),
         Err(reason) => look.unknown(Some(&address.to_string()), &reason),
+    }
+    .via(via)
+}
+
+fn is_dropped_here(series: &EchoSeries, dropped: u64) -> bool {
+    answers(series) == 0 && !series.replies.is_empty() && dropped >= series.replies.len() as u64
+}
+
+/// Packets that this machine dropped because it would not send to their sender by the interface they came in
+/// (`rp_filter`, RFC 3704).
+async fn reverse_path_drops(look: &Look<'_>) -> Option<u64> {
+    look.world.machine.kernel_counter("TcpExt.IPReversePathFilter").await.ok()
+}
+
+/// The answers came, by another interface than the one that leads to their sender.
+fn dropped_here(look: &Look<'_>, params: &Params, address: IpAddr, series: &EchoSeries, dropped: u64) -> Observation {
+    let facts = EchoFacts { dropped_here: Some(dropped), ..facts(params.role, address, series) };
+    let summary = format!(
+        "none of {} pings to {address} was answered, and meanwhile strict rp_filter of this machine dropped {dropped} \
+         packets: the answers come in by another interface",
+        facts.sent
+    );
+    look.problem(Some(&address.to_string()), Code::RouteReversePath, summary).facts(&facts)
+}
+
+/// Says early that a gateway is silent, where it forwards meanwhile: the goal may work long before its silence is worth
+/// a suspicion, and that it drops pings is what people then ask about.
+async fn beside_its_own_silence<T>(
+    look: &Look<'_>,
+    params: &Params,
+    gateway: IpAddr,
+    via: &Via,
+    measure: impl Future<Output = T>,
+) -> T {
+    let beyond = Via { gateway: Some(gateway.to_string()), ..via.clone() };
+    let silence = async {
+        let first = Duration::from_millis(params.spacing_ms) * u32::from(params.count);
+        sleep(first).await;
+        // The first series tells nothing before its end, so these two are pings of their own.
+        let near = look.world.network.echo(gateway, ROUND, GLANCE, look.within(NEAR), PAYLOAD_BYTES).await;
+        if near.is_ok_and(|near| answers(&near) == 0) {
+            while !(look.answered)(&beyond) {
+                sleep(GLANCE).await;
+            }
+            let waited = NEAR.as_millis();
+            let summary =
+                format!("the gateway {gateway} did not answer pings within {waited} ms, and forwards meanwhile");
+            let quiet = look.problem(Some(&gateway.to_string()), Code::RouteGatewaySilent, summary);
+            (look.emit)(quiet.suspected().via(via.clone()));
+        }
+        std::future::pending::<T>().await
+    };
+    tokio::select! {
+        biased;
+        measured = measure => measured,
+        never = silence => never,
     }
 }
 
 /// All requests that were sent, and whether silence lasted long enough to be certain.
-async fn measure(
-    look: &Look<'_>,
-    params: &Params,
-    address: IpAddr,
-    here: Option<&str>,
-) -> Result<(EchoSeries, bool), String> {
+async fn measure(look: &Look<'_>, params: &Params, address: IpAddr, via: &Via) -> Result<(EchoSeries, bool), String> {
+    let here = via.source.as_deref();
     let heard = |mut series: EchoSeries| {
         // That this machine itself gave up looking for the neighbour is no word of anybody on the way.
         series.error.take_if(|(_, from)| from.is_some_and(|from| Some(from.to_string().as_str()) == here));
@@ -185,7 +259,10 @@ async fn measure(
     let mut series = heard(first_round(count, spacing, ask).await?);
     if answers(&series) == 0 {
         let suspicion = conclude(look, params, address, &series, false);
-        (look.emit)(suspicion.suspected());
+        (look.emit)(suspicion.suspected().via(via.clone()));
+        if params.looks < 2 {
+            return Ok((series, false));
+        }
         let wait = CONFIRMED.saturating_sub(start.elapsed()).saturating_sub(SPACING).max(SPACING);
         let again = heard(ask(ROUND, SPACING, wait).await?);
         let certain = again.replies.len() == usize::from(ROUND) && look.deadline > Instant::now();
@@ -327,6 +404,7 @@ fn facts(role: Role, address: IpAddr, series: &EchoSeries) -> EchoFacts {
         jitter_ms: mean(&steps),
         error: series.error.as_ref().map(|(failure, _)| failure.word()),
         from: series.error.as_ref().and_then(|(_, from)| from.map(|from| from.to_string())),
+        dropped_here: None,
     }
 }
 

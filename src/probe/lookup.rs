@@ -2,6 +2,7 @@
 //! in the order that programs then try. It differs from asking the servers directly by design, and showing both is the
 //! point: a library that asks several servers hides a dead first one, and a wrong hosts line hides the servers.
 
+use super::attempt::SUSPECTED;
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
@@ -19,7 +20,7 @@ use tokio::time::{Instant, sleep};
 /// after which the C library asks its next server.
 const WAIT_MS: u64 = 3000;
 /// A lookup that still waits after this is suspected: the same time as for a silent server without a control.
-const SUSPECT: Duration = Duration::from_millis(1500);
+const SUSPECT: Duration = SUSPECTED;
 /// An answer after this is slow; judgement: people notice a second, and the C library's first fallback takes five.
 const SLOW: Duration = Duration::from_millis(1000);
 /// A failure sooner than this is tried once more, because it cost nothing; a later one has been repeated by the
@@ -297,7 +298,7 @@ mod tests {
             let network = Names(Duration::from_millis(took), answer);
             let (last, emitted) = look("crm.test", network, LONG).await;
             assert_eq!(last.code, code, "{last:#?}");
-            assert_eq!(emitted.len(), usize::from(took > 1500), "a suspicion only where it waits: {took}");
+            assert_eq!(emitted.len(), usize::from(took > 1400), "a suspicion only where it waits: {took}");
         }
     }
 

@@ -44,7 +44,7 @@ pub mod vpn;
 mod way;
 
 use crate::layer::Layer;
-use crate::observation::{COULD_NOT_BE_CHECKED, Facts, Observation, Outcome, Skip};
+use crate::observation::{COULD_NOT_BE_CHECKED, Facts, Observation, Outcome, Skip, Via};
 use crate::problem::Code;
 use crate::world::World;
 use futures_util::future::LocalBoxFuture;
@@ -168,6 +168,9 @@ pub struct Look<'a> {
     /// What another check saw so far: the facts of its subjects that work. For a fallback that is worth having and not
     /// worth waiting for.
     pub seen: &'a dyn Fn(&str) -> Vec<Facts>,
+    /// Whether anything answered over this way since the run began: the control that makes silence mean something, and
+    /// makes it mean something sooner.
+    pub answered: &'a dyn Fn(&Via) -> bool,
 }
 
 impl Look<'_> {

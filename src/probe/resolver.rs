@@ -92,6 +92,9 @@ pub struct ResolverFacts {
     /// The servers behind a local stub.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub upstream: Vec<String>,
+    /// The addresses among all of these that are not on the loopback: the hosts that answer in the end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<IpAddr>,
     /// Search list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub search: Vec<String>,
@@ -147,10 +150,22 @@ fn name_of(entry: &ResolverEntry) -> String {
     if entry.server.port() == 53 { entry.server.ip().to_string() } else { entry.server.to_string() }
 }
 
+/// Who answers in the end: no stub of this machine, and nobody twice.
+fn hosts(config: &ResolverConfig) -> Vec<IpAddr> {
+    let mut hosts: Vec<IpAddr> = Vec::new();
+    for address in config.servers.iter().chain(&config.upstream).map(|entry| entry.server.ip()) {
+        if !address.is_loopback() && !hosts.contains(&address) {
+            hosts.push(address);
+        }
+    }
+    hosts
+}
+
 fn general(look: &Look<'_>, config: &ResolverConfig) -> Observation {
     let facts = ResolverFacts {
         servers: config.servers.iter().map(name_of).collect(),
         upstream: config.upstream.iter().map(name_of).collect(),
+        hosts: hosts(config),
         search: config.search.iter().map(|name| bounded(name)).collect(),
         ndots: Some(config.ndots),
         timeout_s: Some(config.timeout_s),
@@ -220,6 +235,7 @@ impl Scene {
             foreign_private: Some(self.is_foreign(server, chosen.destination.is_none())),
             domains: entry.domains.clone(),
             servers: config.servers.iter().map(name_of).collect(),
+            hosts: hosts(config),
             ..ResolverFacts::default()
         };
         let via = Via {

@@ -51,7 +51,7 @@ const SECOND_LOOK: Duration = Duration::from_millis(750);
 const AFTER_REFUSAL: Duration = Duration::from_millis(500);
 
 /// Arguments of the `trace` probe.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Params {
     /// IP address of the target.
@@ -61,6 +61,15 @@ pub struct Params {
     /// TCP port of the service, which tells whether the target answers; 0 for none.
     #[serde(deserialize_with = "argument::number")]
     port: u16,
+    /// How often silence is looked at: twice where it is to be confirmed, once for a control.
+    #[serde(deserialize_with = "argument::number")]
+    looks: u8,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Params { address: Addresses::default(), addresses: Addresses::default(), port: 0, looks: 2 }
+    }
 }
 
 /// One hop.
@@ -111,10 +120,11 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
     if all.0.is_empty() {
         return vec![look.unknown(None, "there is no address to trace")];
     }
-    argument::each_address(look, &all, |address| one(look, address, params.port)).await
+    argument::each_address(look, &all, |address| one(look, address, &params)).await
 }
 
-async fn one(look: &Look<'_>, address: IpAddr, port: u16) -> Observation {
+async fn one(look: &Look<'_>, address: IpAddr, params: &Params) -> Observation {
+    let port = params.port;
     let start = Instant::now();
     let mut via = look.world.via(address).await;
     via.peer = Some(if port > 0 { SocketAddr::new(address, port).to_string() } else { address.to_string() });
@@ -127,6 +137,9 @@ async fn one(look: &Look<'_>, address: IpAddr, port: u16) -> Observation {
     // A loop has been told by several packets already.
     if judged.code.is_none() || judged.code == Some(Code::PathLoop) {
         return judged;
+    }
+    if silent && params.looks < 2 {
+        return judged.suspected();
     }
     (look.emit)(judged.clone().suspected());
     let wait = if silent { CONFIRMED.saturating_sub(start.elapsed()) } else { SECOND_LOOK };

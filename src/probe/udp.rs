@@ -136,9 +136,9 @@ async fn one(look: &Look<'_>, to: SocketAddr, payload: &[u8]) -> Observation {
         }
     };
     let ask = |wait| async move { look.world.network.exchange(to, payload, &Dial::within(wait)).await };
-    let attempts = attempt::persist(1, look.deadline, ask, shown).await;
     let mut via = look.world.via(to.ip()).await;
     via.peer = Some(subject.clone());
+    let attempts = attempt::persist(1, look.deadline, ask, shown, || (look.answered)(&via)).await;
     conclude(look, to, &attempts, expects).await.via(via)
 }
 
@@ -250,7 +250,7 @@ mod tests {
         assert_eq!(emitted.len(), 1);
         let (seen, emitted) = play(&PROBE, Stage::default(), args("dns")).await;
         assert_eq!((seen[0].code, seen[0].certainty), (Some(Code::UdpSilent), Some(Certainty::Confirmed)));
-        assert_eq!(emitted[0].0, 1_500);
+        assert_eq!(emitted[0].0, 1_400);
         let (seen, emitted) = play(&PROBE, Stage::default(), args("")).await;
         assert_eq!(seen[0].outcome, Outcome::Unknown);
         assert!(emitted.is_empty());

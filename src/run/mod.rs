@@ -2,11 +2,13 @@
 //! diagnosis, and stops when that says that nothing more can change.
 
 pub mod arguments;
+mod decision;
 pub mod plan;
 mod state;
 
+use crate::diagnosis::evidence::answers_over;
 use crate::diagnosis::verdict::Verdict;
-use crate::observation::{Facts, Observation, Outcome};
+use crate::observation::{Facts, Observation, Outcome, Via};
 use crate::packet::Packet;
 use crate::playbook::Check;
 use crate::probe::{Cost, Look};
@@ -71,6 +73,27 @@ pub(crate) enum Ending {
     Complete,
     Deadline,
     Interrupted,
+}
+
+impl Ending {
+    /// The word of the packet.
+    fn word(self) -> &'static str {
+        match self {
+            Ending::Settled => "settled",
+            Ending::Complete => "complete",
+            Ending::Deadline => "deadline",
+            Ending::Interrupted => "interrupted",
+        }
+    }
+
+    /// Why checks were cut off that might have said more; none where they could change nothing.
+    fn cuts_off(self) -> Option<&'static str> {
+        match self {
+            Ending::Settled | Ending::Complete => None,
+            Ending::Deadline => Some("the deadline came first"),
+            Ending::Interrupted => Some("the run was interrupted first"),
+        }
+    }
 }
 
 type Finished = (String, Vec<Observation>);
@@ -162,15 +185,30 @@ fn look<'a>(
             args.insert("answer".to_owned(), answer.clone().into());
         }
         let deadline = end.min(Instant::now() + budget(check.cost));
-        let emit = move |observation: Observation| {
+        let said = RefCell::new(BTreeMap::new());
+        let emit = |observation: Observation| {
+            said.borrow_mut().insert(observation.id.clone(), observation.clone());
             // The receiver lives as long as the run; after it nobody is interested.
             let _ = sender.send(observation);
         };
-        let seen = move |check: &str| working_facts(&board, check);
-        let look =
-            Look { probe, world, check: &check.id, layer: check.layer, args, deadline, emit: &emit, seen: &seen };
+        let seen = |check: &str| working_facts(&board, check);
+        let answered = |way: &Via| board.borrow().values().any(|seen| answers_over(seen, way));
+        let look = Look {
+            probe,
+            world,
+            check: &check.id,
+            layer: check.layer,
+            args,
+            deadline,
+            emit: &emit,
+            seen: &seen,
+            answered: &answered,
+        };
         let observations = match timeout_at(deadline, (probe.run)(&look)).await {
             Ok(observations) => observations,
+            // What it said before its time was over stays: a suspicion is still a suspicion.
+            Err(_) if !said.borrow().is_empty() => said.take().into_values().collect(),
+            Err(_) if deadline == end => vec![look.unknown(None, "the deadline came first")],
             Err(_) => vec![look.unknown(None, "it did not end in its time")],
         };
         (id, observations)

@@ -1,9 +1,11 @@
 //! What is known while a run goes on.
 
+use super::decision::Decision;
 use super::plan::{self, Progress, Step};
 use super::{Board, Ending, Watcher};
 use crate::diagnosis::evidence::{CASE_CHECK, Evidence};
 use crate::diagnosis::graph::Graph;
+use crate::diagnosis::open::Open;
 use crate::diagnosis::suspects::{Reach, standing};
 use crate::diagnosis::verdict::{BoardStep, Status, Verdict};
 use crate::diagnosis::{judge, judge_so_far};
@@ -11,8 +13,7 @@ use crate::layer::Layer;
 use crate::observation::{Certainty, Context, Observation, Outcome, Skip};
 use crate::packet::{Host, Packet, PlaybookRef, Run, SCHEMA, Tool};
 use crate::probe::Cost;
-use crate::problem::Basis;
-use crate::request::{Mode, Request};
+use crate::request::Request;
 use crate::sys::{Account, Change, local_zone};
 use crate::world::World;
 use serde_json::json;
@@ -22,26 +23,18 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// A state of this machine (no carrier, no route) that stands this long convicts without waiting for the goal to run
-/// into its own timeouts; limits.md section 6 asks for 100 ms to rule out a flap, a second gives the goal its chance.
-const STATE_STANDS: Duration = Duration::from_secs(1);
-
 /// How far back changes are collected, in days: what second line asks for (ecosystem.md F.3).
 const CHANGE_DAYS: u32 = 14;
 
 /// How long collecting the changes may take.
 const CHANGES_WAIT: Duration = Duration::from_millis(400);
 
-/// How long a run whose goal works waits for what is not on the goal's way: a time server that is away, a measurement.
-/// Judgement: a way to the goal takes four round trips and such a check one or two, so it has ended unless it is silent.
-const HEALTHY_GRACE: Duration = Duration::from_millis(150);
-
 pub(super) struct State<'a> {
-    request: &'a Request,
+    pub(super) request: &'a Request,
     world: &'a World,
     watcher: &'a dyn Watcher,
     pub(super) began: Instant,
-    started_at: jiff::Zoned,
+    clock: jiff::Zoned,
     account: Account,
     seen: Board,
     started: HashSet<String>,
@@ -51,11 +44,8 @@ pub(super) struct State<'a> {
     graph: Rc<Graph>,
     reach: Reach,
     board: Vec<BoardStep>,
-    verdict: Option<Verdict>,
-    fault_since: Option<Instant>,
-    healthy_since: Option<Instant>,
-    suspected_ms: Option<u64>,
-    decided_ms: Option<u64>,
+    pub(super) verdict: Option<Verdict>,
+    pub(super) decision: Decision,
     /// Something was seen that was not judged yet.
     unjudged: bool,
 }
@@ -70,7 +60,7 @@ impl<'a> State<'a> {
             world,
             watcher,
             began,
-            started_at: jiff::Timestamp::now().to_zoned(local_zone()),
+            clock: jiff::Timestamp::now().to_zoned(local_zone()),
             account,
             seen: Board::default(),
             started: HashSet::new(),
@@ -81,10 +71,7 @@ impl<'a> State<'a> {
             graph,
             board: vec![BoardStep { after: String::new(), suspects: request.playbook.causes.len() }],
             verdict: None,
-            fault_since: None,
-            healthy_since: None,
-            suspected_ms: None,
-            decided_ms: None,
+            decision: Decision::default(),
             unjudged: false,
         };
         let case = state.case_observation();
@@ -123,7 +110,7 @@ impl<'a> State<'a> {
     }
 
     /// Everything seen so far.
-    fn snapshot(&self) -> Vec<Rc<Observation>> {
+    pub(super) fn snapshot(&self) -> Vec<Rc<Observation>> {
         self.seen.borrow().values().cloned().collect()
     }
 
@@ -132,9 +119,29 @@ impl<'a> State<'a> {
         self.seen.clone()
     }
 
-    fn evidence<'s>(&'s self, seen: &'s [Rc<Observation>]) -> Evidence<'s> {
+    /// What was seen so far, arranged.
+    pub(super) fn evidence<'s>(&'s self, seen: &'s [Rc<Observation>]) -> Evidence<'s> {
         let seen = seen.iter().map(Rc::as_ref);
         Evidence::on(self.graph.clone(), &self.request.playbook, seen, Some(&self.finished))
+    }
+
+    /// The same as if the run were over.
+    pub(super) fn evidence_at_the_end<'s>(&'s self, seen: &'s [Rc<Observation>]) -> Evidence<'s> {
+        Evidence::on(self.graph.clone(), &self.request.playbook, seen.iter().map(Rc::as_ref), None)
+    }
+
+    /// An observation as it was last seen.
+    pub(super) fn seen_as(&self, id: &str) -> Option<Rc<Observation>> {
+        self.seen.borrow().get(id).cloned()
+    }
+
+    pub(super) fn is_started(&self, check: &str) -> bool {
+        self.started.contains(check)
+    }
+
+    /// When a check was started.
+    pub(super) fn started_at(&self, check: &str) -> Instant {
+        self.start_times.get(check).copied().unwrap_or(self.began)
     }
 
     /// Decides what to start, and takes note of it.
@@ -202,7 +209,7 @@ impl<'a> State<'a> {
 
     /// Takes an observation that a check made before its end.
     pub(super) fn observe(&mut self, mut observation: Observation) {
-        let started = self.start_times.get(&observation.check).copied().unwrap_or(self.began);
+        let started = self.started_at(&observation.check);
         observation.started_ms = (started - self.began).as_millis() as u64;
         observation.took_ms = started.elapsed().as_millis() as u64;
         self.say_whose_view(&mut observation);
@@ -223,7 +230,7 @@ impl<'a> State<'a> {
         // A suspicion that the probe did not uphold is gone.
         self.seen.borrow_mut().retain(|key, seen| seen.check != id || kept.contains(key.as_str()));
         self.finished.insert(id.to_owned());
-        let started = self.start_times.get(id).copied().unwrap_or(self.began);
+        let started = self.started_at(id);
         for mut observation in observations {
             observation.started_ms = (started - self.began).as_millis() as u64;
             observation.took_ms = started.elapsed().as_millis() as u64;
@@ -264,143 +271,66 @@ impl<'a> State<'a> {
             self.watcher.suspects(left, of);
         }
         let verdict = judgement.verdict;
-        let healthy = verdict.status == Status::Healthy && self.goal_ended();
-        self.healthy_since = if healthy { self.healthy_since.or_else(|| Some(Instant::now())) } else { None };
-        let blames = matches!(verdict.status, Status::Fault | Status::Degraded);
-        if !blames {
-            self.fault_since = None;
-            self.suspected_ms = None;
-            self.decided_ms = None;
-        } else {
-            if self.fault_since.is_none() {
-                self.fault_since = Some(Instant::now());
-                self.suspected_ms = Some(self.elapsed_ms());
-                self.watcher.suspected(&verdict);
-            }
-            if verdict.certainty == Certainty::Confirmed {
-                let same = self.verdict.as_ref().is_some_and(|before| {
-                    before.cause == verdict.cause && before.layer == verdict.layer && before.culprit == verdict.culprit
-                });
-                if self.decided_ms.is_none() || !same {
-                    self.decided_ms = Some(self.elapsed_ms());
-                }
-            }
+        if self.decision.take(&verdict, self.goals_ended()) {
+            self.watcher.suspected(&verdict);
         }
         self.verdict = Some(verdict);
     }
 
-    /// When to look at the clock again although nothing was seen.
-    pub(super) fn next_look(&self) -> Instant {
-        let fault = self.fault_since.map(|since| since + STATE_STANDS);
-        let healthy = self.healthy_since.map(|since| since + HEALTHY_GRACE);
-        let next = fault.into_iter().chain(healthy).filter(|look| *look > Instant::now()).min();
-        next.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600))
+    /// Whether every goal has said all that it will say. Where no check is marked as one, each is.
+    pub(super) fn goals_ended(&self) -> bool {
+        let playbook = &self.request.playbook;
+        let each = playbook.goals().next().is_none();
+        let mut goals = playbook.checks.iter().filter(|check| each || check.goal);
+        goals.all(|goal| self.finished.contains(&goal.id))
     }
 
-    fn goal_ended(&self) -> bool {
-        let mut goals = self.request.playbook.goals().peekable();
-        goals.peek().is_some() && goals.all(|goal| self.finished.contains(&goal.id))
-    }
-
-    fn running(&self) -> impl Iterator<Item = &String> {
+    pub(super) fn running(&self) -> impl Iterator<Item = &String> {
         self.started.iter().filter(|id| !self.finished.contains(*id))
     }
 
-    /// Whether nothing that is still under way can change status, layer, cause and culprit.
-    pub(super) fn is_settled(&self) -> bool {
-        self.request.mode != Mode::Full && (self.is_fault_settled() || self.is_health_settled())
-    }
-
-    /// The goal works, and what still runs can neither make it `degraded` nor is worth more than the grace: it is not on
-    /// the goal's way and needs the network (a time server that is away), or it waits for the gateway of a second
-    /// address family beside one that answers.
-    fn is_health_settled(&self) -> bool {
-        if self.healthy_since.is_none_or(|since| since.elapsed() < HEALTHY_GRACE) {
-            return false;
-        }
-        let playbook = &self.request.playbook;
-        let seen = self.snapshot();
-        let evidence = self.evidence(&seen);
-        if playbook.checks.iter().any(|check| evidence.on_trail(&check.id) && !self.started.contains(&check.id)) {
-            return false;
-        }
-        let mut deciding = Vec::new();
-        for cause in standing(&evidence).into_iter().map(|index| &playbook.causes[index]).filter(|cause| cause.degrades)
-        {
-            cause.when.checks(&mut deciding);
-        }
-        self.running().all(|id| {
-            let beside = match evidence.check(id).map_or(Cost::Person, |check| check.cost) {
-                Cost::Local => evidence.works(id),
-                Cost::Network | Cost::Slow => !evidence.on_trail(id),
-                _ => false,
-            };
-            beside && !deciding.contains(&id.as_str())
-        })
-    }
-
-    /// A confirmed fault, and all that runs stands on what is blamed.
-    fn is_fault_settled(&self) -> bool {
-        let Some(verdict) = &self.verdict else { return false };
-        if verdict.status != Status::Fault || verdict.certainty != Certainty::Confirmed || verdict.layer.is_none() {
-            return false;
-        }
-        let Some(primary) = verdict.because.first().and_then(|id| self.seen.borrow().get(id).cloned()) else {
-            return false;
-        };
-        let goal_ended = self.request.playbook.goals().all(|goal| self.finished.contains(&goal.id));
-        let by_state = primary.code.is_some_and(|code| code.problem().basis == Basis::State)
-            && self.fault_since.is_some_and(|since| since.elapsed() >= STATE_STANDS);
-        if !goal_ended && !by_state {
-            return false;
-        }
-        let seen = self.snapshot();
-        let evidence = self.evidence(&seen);
-        // A cause that still stands beside the one that is blamed could win by what these would see.
-        let mut deciding = Vec::new();
-        for index in standing(&evidence) {
-            let cause = &self.request.playbook.causes[index];
-            if verdict.cause.as_ref() != Some(&cause.id) {
-                cause.when.wanted_checks(&mut deciding);
+    /// Says of every check that is still under way why nothing more is known of it. What it said before stays; a
+    /// suspicion is still a suspicion.
+    fn cut_off(&mut self, ending: Ending) {
+        let open: Vec<String> = self.running().cloned().collect();
+        let above = self.above_the_blame();
+        for id in open {
+            if self.snapshot().iter().any(|seen| seen.check == id) {
+                self.finished.insert(id);
+            } else if let Some(why) = ending.cuts_off() {
+                self.give_up(&id, why);
+            } else {
+                let blamed = above.iter().find(|(upper, _)| *upper == id).map(|(_, blamed)| blamed.clone());
+                self.skip(&id, blamed.map_or(Skip::NotNeeded, Skip::Because));
             }
         }
-        self.running().all(|id| {
-            let aside = verdict.cause.is_some()
-                && !evidence.on_trail(id)
-                && evidence.check(id).is_some_and(|check| check.cost != Cost::Local)
-                && !deciding.contains(&id.as_str());
-            // What stands on the blamed check is its consequence; but where no cause is named yet, it may name one.
-            let consequence = evidence.graph.is_beneath(&primary.check, id);
-            aside || (consequence && (verdict.cause.is_some() || !deciding.contains(&id.as_str())))
-        })
+    }
+
+    fn give_up(&mut self, id: &str, why: &str) {
+        let Some(check) = self.request.playbook.check(id) else { return };
+        let summary = format!("not known: {why}");
+        let mut observation = Observation::new(&check.probe, check.layer, id, None, Outcome::Unknown, summary);
+        observation.reason = Some(why.to_owned());
+        observation.started_ms = self.elapsed_ms();
+        self.finished.insert(id.to_owned());
+        self.record(observation);
+    }
+
+    /// The checks under way that stand on what is blamed, each with the blamed one.
+    fn above_the_blame(&self) -> Vec<(String, String)> {
+        let seen = self.snapshot();
+        let evidence = self.evidence(&seen);
+        let Some(open) = self.verdict.as_ref().and_then(|verdict| Open::of(verdict, &evidence)) else {
+            return Vec::new();
+        };
+        let blamed = open.blamed_check().unwrap_or_default();
+        let above = self.running().filter(|id| open.stands_on_blame(id));
+        above.map(|id| (id.clone(), blamed.to_owned())).collect()
     }
 
     /// Ends the run: says what was not looked at, judges once more, and puts the packet together.
     pub(super) async fn close(mut self, ending: Ending, changes: Vec<Change>) -> Packet {
-        let why = match ending {
-            Ending::Settled | Ending::Complete => "the verdict was settled before it ended",
-            Ending::Deadline => "the deadline came first",
-            Ending::Interrupted => "the run was interrupted first",
-        };
-        let open: Vec<String> = self.running().cloned().collect();
-        for id in open {
-            let Some(check) = self.request.playbook.check(&id) else { continue };
-            // What it said before its end stays; a suspicion is still a suspicion.
-            if !self.snapshot().iter().any(|seen| seen.check == id) {
-                let mut observation = Observation::new(
-                    &check.probe,
-                    check.layer,
-                    &id,
-                    None,
-                    Outcome::Unknown,
-                    format!("not known: {why}"),
-                );
-                observation.reason = Some(why.to_owned());
-                observation.started_ms = self.elapsed_ms();
-                self.record(observation);
-            }
-            self.finished.insert(id);
-        }
+        self.cut_off(ending);
         let observations: Vec<Observation> =
             in_order(self.snapshot().into_iter().map(|seen| Observation::clone(&seen)));
         let judgement = judge(&self.request.playbook, &observations, &self.request.case);
@@ -417,20 +347,16 @@ impl<'a> State<'a> {
             .filter(|observation| observation.probe == "clock")
             .find_map(|observation| observation.facts.get("offset_ms")?.as_f64())
             .map(|offset| offset.round() as i64);
+        let is_sure = verdict.status != Status::Undecided && verdict.certainty == Certainty::Confirmed;
+        let since_start = |moment: Instant| (moment - self.began).as_millis() as u64;
         let run = Run {
             id: format!("{:016x}", rand::random::<u64>()),
-            started: self.started_at.timestamp().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            zone: self.started_at.strftime("%:z %Z").to_string(),
+            started: self.clock.timestamp().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            zone: self.clock.strftime("%:z %Z").to_string(),
             took_ms,
-            suspected_ms: self.suspected_ms,
-            decided_ms: self.decided_ms.or_else(|| (verdict.status != Status::Undecided).then_some(took_ms)),
-            ended: match ending {
-                Ending::Settled => "settled",
-                Ending::Complete => "complete",
-                Ending::Deadline => "deadline",
-                Ending::Interrupted => "interrupted",
-            }
-            .to_owned(),
+            suspected_ms: self.decision.suspected.map(since_start),
+            decided_ms: self.decision.decided.map(since_start).or_else(|| is_sure.then_some(took_ms)),
+            ended: ending.word().to_owned(),
             deadline_ms: self.request.deadline.as_millis() as u64,
             checks_used: self
                 .request

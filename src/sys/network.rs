@@ -109,6 +109,12 @@ pub struct Route {
 }
 
 impl Route {
+    /// The gateway that packets take for certain: none where several share the route, because which of them a packet
+    /// takes is luck, and an element that was not seen must not be proven.
+    pub fn certain_gateway(&self) -> Option<IpAddr> {
+        self.gateway.filter(|_| !self.multipath)
+    }
+
     /// Whether it is a default route that forwards (not a blackhole).
     pub fn is_default(&self) -> bool {
         self.destination.is_none_or(|net| net.prefix_len() == 0) && self.kind == "unicast"
@@ -187,6 +193,10 @@ pub struct FilterRule {
     pub protocol: Option<String>,
     /// Match on destination ports, as ranges.
     pub ports: Vec<(u16, u16)>,
+    /// Match on the source address; empty for all.
+    pub sources: Vec<IpNet>,
+    /// Match on source ports, as ranges; empty for all.
+    pub source_ports: Vec<(u16, u16)>,
     /// Match on the output interface; a `*` at the end stands for any rest.
     pub interface: Option<String>,
     /// Match on the user id that owns the socket.

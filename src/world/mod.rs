@@ -64,16 +64,15 @@ impl Person for Nobody {
 
 impl World {
     /// What a packet to `target` uses: interface, family, source and gateway, as the kernel says. What it does not
-    /// say stays empty, because an element that was not seen must not be proven: of several gateways side by side, which
-    /// of them this packet takes.
+    /// say stays empty, because an element that was not seen must not be proven.
     pub async fn via(&self, target: IpAddr) -> Via {
         let family = Some(if target.is_ipv4() { "ipv4" } else { "ipv6" }.to_owned());
         match self.machine.route_to(target).await {
             Ok(route) => Via {
+                gateway: route.certain_gateway().map(|address| address.to_string()),
                 interface: route.interface,
                 family,
                 source: route.source.map(|address| address.to_string()),
-                gateway: route.gateway.filter(|_| !route.multipath).map(|address| address.to_string()),
                 ..Via::default()
             },
             Err(_) => Via { family, ..Via::default() },
@@ -389,6 +388,26 @@ mod tests {
         assert_eq!(loop_in(&hops(&[1, 2, 1])), None);
         let members = loop_in(&hops(&[9, 1, 2, 1, 2, 1])).unwrap();
         assert_eq!(members, [IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2])]);
+    }
+
+    #[tokio::test]
+    async fn of_gateways_side_by_side_none_is_proven() {
+        use crate::sys::{Known, Machine, Route};
+        struct Desk {
+            multipath: bool,
+        }
+        #[async_trait(?Send)]
+        impl Machine for Desk {
+            async fn route_to(&self, _: IpAddr) -> Known<Route> {
+                let gateway = Some([192, 0, 2, 1].into());
+                Ok(Route { gateway, interface: Some("eth0".to_owned()), multipath: self.multipath, ..Route::default() })
+            }
+        }
+        for (multipath, named) in [(false, Some("192.0.2.1")), (true, None)] {
+            let world = crate::probe::testing::world(Desk { multipath }, real::RealNetwork::default());
+            let via = world.via([203, 0, 113, 7].into()).await;
+            assert_eq!((via.interface.as_deref(), via.gateway.as_deref()), (Some("eth0"), named));
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use crate::unbounded;
 use async_trait::async_trait;
-use firstline::observation::Observation;
+use firstline::observation::{Observation, Via};
 use firstline::probe::{self, Look};
 use firstline::sys::{Known, Machine, ProxySettings, Route};
 use firstline::world::{
@@ -165,8 +165,9 @@ pub fn look(name: &str, args: &Value, hostile: Hostile) {
         let args = args.as_object().cloned().unwrap_or_default();
         let deadline = Instant::now() + LONG;
         let (emit, seen) = (|_: Observation| {}, |_: &str| Vec::new());
-        let look =
-            Look { probe, world: &world, check: "check", layer: probe.layer, args, deadline, emit: &emit, seen: &seen };
+        let (check, layer, answered) = ("check", probe.layer, |_: &Via| false);
+        let (emit, seen, answered) = (&emit, &seen, &answered);
+        let look = Look { probe, world: &world, check, layer, args, deadline, emit, seen, answered };
         (probe.run)(&look).await
     });
     for observation in told {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// Where the client finds the programs of the lab.
 const PROGRAMS: &str = "/run/lab";
 /// The client's home folder, and the working folder of what runs there.
-const HOME: &str = "/tmp/home";
+pub const HOME: &str = "/tmp/home";
 /// What the client trusts.
 const BUNDLE: &str = "/etc/ssl/lab.pem";
 /// The settings file of the program under test.
@@ -112,10 +112,10 @@ pub fn write_files(scene: &Scene, bundle: &str) -> Result<(), String> {
     ];
     settings.extend(client.settings.iter().cloned());
     write(SETTINGS, lines(&settings).as_bytes())?;
-    for (path, text) in &client.files {
+    for (path, content) in &client.files {
         let folder = Path::new(path).parent().unwrap_or(Path::new("/"));
-        fs::create_dir_all(folder).map_err(|error| format!("`{path}`: {error}"))?;
-        write(path, text.as_bytes())?;
+        fs::create_dir_all(folder).map_err(|error| format!("`{}`: {error}", folder.display()))?;
+        write(path, content.as_bytes())?;
     }
     write_log(client)?;
     client.disks.iter().try_for_each(|(folder, trouble)| spoil(folder, *trouble))

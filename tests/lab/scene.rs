@@ -9,6 +9,7 @@
 //! ```
 
 use crate::daemon::Daemon;
+use crate::machine::HOME;
 use crate::wire::Wire;
 use std::net::{IpAddr, SocketAddr};
 
@@ -111,6 +112,8 @@ pub struct Client {
     pub links: Vec<ExtraLink>,
     /// Environment variables beside the plain ones.
     pub environment: Vec<(String, String)>,
+    /// Further files: path and content.
+    pub files: Vec<(String, String)>,
     /// Programs that run there.
     pub programs: Vec<Program>,
     /// File systems of their own, and what is wrong with each.
@@ -121,8 +124,6 @@ pub struct Client {
     pub settings: Vec<String>,
     /// Kernel settings beneath `net/`.
     pub kernel: Vec<(String, String)>,
-    /// Further files: path and text.
-    pub files: Vec<(&'static str, String)>,
 }
 
 /// What is wrong with a file system.
@@ -467,6 +468,13 @@ impl Scene {
         }
     }
 
+    /// The client's desktop (KDE) is told to ask this file which proxy to use.
+    pub fn proxy_by_script(&mut self, url: &str) {
+        self.client.environment.push(("XDG_CURRENT_DESKTOP".to_owned(), "KDE".to_owned()));
+        let settings = format!("[Proxy Settings]\nProxyType=2\nProxy Config Script={url}\n");
+        self.client.files.push((format!("{HOME}/.config/kioslaverc"), settings));
+    }
+
     /// The lab's proxy behaves like this, and the client's environment names it.
     pub fn behind_proxy(&mut self, mood: ProxyMood) {
         self.serve("198.51.100.90:3128", Speaks::Proxy(mood));
@@ -526,12 +534,12 @@ impl Client {
             filter: String::new(),
             links: Vec::new(),
             environment: Vec::new(),
+            files: Vec::new(),
             programs: Vec::new(),
             disks: Vec::new(),
             log: Vec::new(),
             settings: Vec::new(),
             kernel: Vec::new(),
-            files: Vec::new(),
         }
     }
 }

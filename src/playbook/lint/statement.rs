@@ -52,7 +52,7 @@ impl Lint<'_> {
             let Some(check) = self.known_check(&atom.atom.check, &atom.check) else { continue };
             let Some(probe) = self.registry.find(&check.check.probe) else { continue };
             match &atom.atom.test {
-                Test::Outcome(_) => {}
+                Test::Outcome(_) | Test::Via(_) => {}
                 Test::Code(code) => self.code(*code, &check.check, probe, &atom.test),
                 Test::Family(family) => self.family(family, &check.check, probe, &atom.test),
                 Test::Fact(_, compare) if atom.answer => self.answer(&check.check, probe, compare, &atom.test),

@@ -19,7 +19,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 /// TCP and the control name are asked beside the series once the third query is out.
-const BESIDE_AFTER: Duration = Duration::from_millis(500);
+const BESIDE_AFTER: Duration = FIRST_QUERIES[2];
 /// TCP beside a silent series: ends with it, and lets the kernel repeat its SYN once.
 const TCP_BESIDE_WAIT: Duration = Duration::from_millis(1400);
 /// TCP after a truncated answer: two SYNs, a second apart, and a round trip.

@@ -1,26 +1,25 @@
 //! When queries of a series are sent, and how long each is waited for. Pure: from what was sent and heard to moments.
 
+use crate::probe::attempt::{SPACING, SUSPECTED};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// When the first three queries of a question are sent: loss comes in bursts, and with 250 ms between them three are
-/// lost together on a sound path only about once in ten thousand times.
-pub(super) const FIRST_QUERIES: [Duration; 3] =
-    [Duration::ZERO, Duration::from_millis(250), Duration::from_millis(500)];
+/// When the first three queries of a question are sent: spaced, because loss comes in bursts.
+pub(super) const FIRST_QUERIES: [Duration; 3] = [Duration::ZERO, SPACING, SPACING.saturating_mul(2)];
 /// Silence is suspected so soon where another server answered meanwhile: the third query plus its retransmission time.
 const SUSPECT_BESIDE_SIBLING: Duration = Duration::from_millis(750);
-/// Silence is suspected so late where nobody answers: one second after the third query (RFC 6298 section 2.1).
-const SUSPECT_ALONE: Duration = Duration::from_millis(1500);
+/// Silence is suspected so late where nobody answers: one second after the third query.
+const SUSPECT_ALONE: Duration = SUSPECTED;
 /// The fourth query, which confirms: a busy host may drop for longer than half a second.
 const FOURTH_BESIDE_SIBLING: Duration = Duration::from_millis(1000);
 /// The fourth query where nobody answers: a second after the third.
-const FOURTH_ALONE: Duration = Duration::from_millis(1500);
+const FOURTH_ALONE: Duration = SUSPECTED;
 /// Waiting for the fourth where a sibling answers, so that the whole stays below two seconds.
 const LAST_WAIT_BESIDE_SIBLING: Duration = Duration::from_millis(900);
 /// Waiting for the fourth where nobody answers: a second and some, so that the whole stays below three.
 const LAST_WAIT_ALONE: Duration = Duration::from_millis(1100);
 /// The longest that a query's socket is kept open: the longest series.
-pub(super) const LONGEST: Duration = Duration::from_millis(2600);
+pub(super) const LONGEST: Duration = FOURTH_ALONE.saturating_add(LAST_WAIT_ALONE);
 /// Shortest time after which a query is called lost where the round trip is known: Linux's minimum retransmission
 /// time (200 ms) and some for a busy machine.
 const LEAST_PATIENCE: Duration = Duration::from_millis(250);
@@ -84,7 +83,7 @@ mod tests {
             let end = end_of_series(&sent, start, Duration::ZERO, sibling).unwrap() - start;
             assert!(end < if sibling { 2000 * MS } else { 3000 * MS }, "{end:?}");
             assert!(end <= LONGEST);
-            assert!(suspect_at(sibling) <= if sibling { 750 * MS } else { 1500 * MS });
+            assert!(suspect_at(sibling) <= if sibling { 750 * MS } else { 1400 * MS });
         }
     }
 

@@ -42,9 +42,9 @@ pub(super) async fn place(world: &World, server: SocketAddr, link: Option<&str>,
             on_link: Some(route.gateway.is_none() && !address.is_loopback()),
             route_interface: route.interface.clone(),
             via: Via {
+                gateway: route.certain_gateway().map(|gateway| gateway.to_string()),
                 interface: route.interface,
                 source: route.source.map(|source| source.to_string()),
-                gateway: route.gateway.map(|gateway| gateway.to_string()),
                 ..bare
             },
         },

@@ -64,7 +64,7 @@ impl Walk<'_> {
                 Err(trouble) => return way::observe(self.look, None, &trouble),
             };
             let first_host = visited.first().map_or(url.host_str(), |(first, _)| first.host_str());
-            self.facts.left_host = (first_host != url.host_str()).then_some(true);
+            self.facts.left_host = Some(first_host != url.host_str());
             let next = (300..400).contains(&arrived.status).then_some(()).and(arrived.location.as_deref());
             let Some(next) = next.filter(|_| self.params.follow).and_then(|location| url.join(location).ok()) else {
                 return self.judge(&url, &arrived);
@@ -189,6 +189,8 @@ impl Walk<'_> {
         let network = self.look.world.network.as_ref();
         let host = host_of(url);
         let port = url.port_or_known_default().unwrap_or(443);
+        let asked = Url::parse(&self.facts.url).ok();
+        self.facts.culprit = asked.filter(|asked| host_of(asked) != host).map(|_| format!("{host}:{port}"));
         let addresses = self.addresses(&host).await?;
         self.facts.addresses = addresses.iter().take(20).map(IpAddr::to_string).collect();
         let targets: Vec<SocketAddr> = addresses.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
@@ -206,6 +208,7 @@ impl Walk<'_> {
                 self.remember_failed(&failure.failed);
                 self.facts.fallback = None;
                 self.arrived_at(failure.address).await;
+                self.facts.from = failure.said.as_ref().map(|(_, from)| from.to_string());
                 let here = self.via.source.as_ref().and_then(|source| source.parse().ok());
                 Err(dial::trouble(&host, &failure, here))
             }
@@ -213,7 +216,7 @@ impl Walk<'_> {
     }
 
     fn remember_failed(&mut self, failed: &[(SocketAddr, Failure)]) {
-        self.facts.fallback = (!failed.is_empty()).then_some(true);
+        self.facts.fallback = Some(!failed.is_empty());
         for (address, _) in failed {
             let address = address.ip().to_string();
             if !self.facts.failed_addresses.contains(&address) {
@@ -266,7 +269,7 @@ impl Walk<'_> {
         self.facts.lookup_ms = Some(milliseconds(took));
         match result {
             Ok((addresses, took)) => {
-                self.facts.slow_lookup = (took > name::LOOKUP_SLOW).then_some(true);
+                self.facts.slow_lookup = Some(took > name::LOOKUP_SLOW);
                 Ok(addresses)
             }
             Err(failure) => {

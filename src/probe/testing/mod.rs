@@ -56,7 +56,17 @@ pub async fn look_by(
     let start = Instant::now();
     let emit = |observation| emitted.borrow_mut().push((start.elapsed(), observation));
     let (layer, deadline) = (probe.layer, start + wait);
-    let look = Look { probe, world, check: CHECK, layer, args, deadline, emit: &emit, seen: &|_| Vec::new() };
+    let look = Look {
+        probe,
+        world,
+        check: CHECK,
+        layer,
+        args,
+        deadline,
+        emit: &emit,
+        seen: &|_| Vec::new(),
+        answered: &|_| false,
+    };
     let last = run(&look).await;
     let took = start.elapsed();
     for observation in &last {

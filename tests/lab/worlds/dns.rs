@@ -434,4 +434,51 @@ pub const WORLDS: &[World] = &[
         },
         ..WORLD
     },
+    World {
+        name: "resolver-off-on-the-lan",
+        says: "the internet is down, but the router's page opens",
+        fault: |scene| scene.client.nameservers = vec!["192.0.2.53".to_owned()],
+        proof: |eyes| {
+            eyes.pings(GATEWAY, true)?;
+            eyes.connects("198.51.100.10:443")
+        },
+        expect: Expect {
+            decides: "XX",
+            innocent: &["link", "path", GATEWAY],
+            ..fault(&["dns"], &["route.neighbour_dead", "dns.timeout"], Culprit::Is("192.0.2.53"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "neither-target-nor-control-is-known",
+        says: "the new wiki does not open",
+        run: ("one-site-fails", "https://wiki.example.test/"),
+        fault: |scene| scene.name("control.example.test", Name::Missing),
+        proof: |eyes| {
+            eyes.answers(RESOLVER, "wiki.example.test", "NXDomain")?;
+            eyes.resolves(RESOLVER, "www.example.test", WEB)
+        },
+        expect: Expect {
+            decides: "XX",
+            innocent: BELOW,
+            ..fault(&["dns"], &["dns.nxdomain"], Culprit::Contains("wiki.example.test"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "resolver-loses-every-second-query",
+        says: "pages start late or not at all",
+        fault: |scene| {
+            scene.client.nameservers = vec![RESOLVER.to_owned()];
+            scene.resolvers[0].mood = ResolverMood::SilentEvery(2);
+        },
+        proof: |eyes| eyes.connects("198.51.100.10:443"),
+        expect: Expect {
+            decides: "XX",
+            innocent: BELOW,
+            seconds: 15.0,
+            ..degraded(&["dns"], &["dns.flapping"], Culprit::Is(RESOLVER))
+        },
+        ..WORLD
+    },
 ];

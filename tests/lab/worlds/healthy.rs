@@ -372,7 +372,7 @@ pub const WORLDS: &[World] = &[
     World {
         name: "healthy-system-says-offline",
         says: "can I work, although the symbol says no internet?",
-        fault: |scene| scene.client.files.push((SAYS_OFFLINE.0, SAYS_OFFLINE.1.to_owned())),
+        fault: |scene| scene.client.files.push((SAYS_OFFLINE.0.to_owned(), SAYS_OFFLINE.1.to_owned())),
         proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "200"),
         expect: Expect { decides: "reproduce", innocent: &["host", "path", "link"], ..HEALTHY },
         ..WORLD
@@ -381,7 +381,7 @@ pub const WORLDS: &[World] = &[
         name: "system-says-offline",
         says: "the mail program says that it is offline, the browser works",
         run: ("no-internet", ""),
-        fault: |scene| scene.client.files.push((SAYS_OFFLINE.0, SAYS_OFFLINE.1.to_owned())),
+        fault: |scene| scene.client.files.push((SAYS_OFFLINE.0.to_owned(), SAYS_OFFLINE.1.to_owned())),
         proof: |eyes| eyes.page("198.51.100.80:80", "control.example.test", "200"),
         expect: Expect {
             decides: "online",

@@ -149,4 +149,25 @@ pub const WORLDS: &[World] = &[
         },
         ..WORLD
     },
+    World {
+        name: "local-filter-drops-the-answers",
+        says: "no secure page opens on this machine",
+        fault: |scene| {
+            scene.client.filter = "table inet filter {
+                chain input { type filter hook input priority 0; policy accept; tcp sport 443 drop; }
+            }"
+            .to_owned();
+        },
+        proof: |eyes| {
+            eyes.silent("198.51.100.10:443")?;
+            eyes.connects("198.51.100.80:80")?;
+            eyes.sibling_connects("198.51.100.10:443", true)
+        },
+        expect: Expect {
+            decides: "XX",
+            innocent: &["link", "ip", "route", "path", "dns", "transport"],
+            ..fault(&["host"], &["host.filter_drops"], Culprit::Contains("tcp sport 443 drop"))
+        },
+        ..WORLD
+    },
 ];

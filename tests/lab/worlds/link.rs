@@ -349,4 +349,53 @@ pub const WORLDS: &[World] = &[
         rule: (1, "the target's own refusal proves the gateway; the resolver on the same link proves nothing of it"),
         ..WORLD
     },
+    World {
+        name: "resolver-routed-into-nothing",
+        says: "no page opens since the security people were here",
+        fault: |scene| {
+            scene.client.nameservers = vec![RESOLVER.to_owned()];
+            scene.client.routes.push(route(RESOLVER, 32, Way::Unreachable));
+        },
+        proof: |eyes| {
+            eyes.fails("198.51.100.53:53", HostUnreachable)?;
+            eyes.connects("198.51.100.10:443")
+        },
+        expect: Expect {
+            decides: "XX",
+            innocent: &["link", "ip", "path", "transport"],
+            ..fault(&["route"], &["route.rejected"], Culprit::Contains(RESOLVER))
+        },
+        ..WORLD
+    },
+    World {
+        name: "next-hop-of-a-route-dead",
+        says: "only this one site fails on this machine",
+        fault: |scene| scene.client.routes.push(route(WEB, 32, Way::Via(ip("192.0.2.77")))),
+        proof: |eyes| {
+            eyes.pings("192.0.2.77", false)?;
+            eyes.sibling_connects("198.51.100.10:443", true)
+        },
+        expect: Expect {
+            decides: "XX",
+            innocent: &["link", "ip", "path", "dns", "transport"],
+            ..fault(&["route"], &["route.gateway_dead"], Culprit::Contains("192.0.2.77"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "detour-to-a-machine-that-forwards-nothing",
+        says: "only this one site fails on this machine",
+        fault: |scene| scene.client.routes.push(route(WEB, 32, Way::Via(ip(SIBLING)))),
+        proof: |eyes| {
+            eyes.pings(SIBLING, true)?;
+            eyes.silent("198.51.100.10:443")?;
+            eyes.sibling_connects("198.51.100.10:443", true)
+        },
+        expect: Expect {
+            decides: "XX",
+            innocent: &["link", "ip", "path", "dns", "transport"],
+            ..fault(&["route"], &["tcp.timeout"], Culprit::Contains(SIBLING))
+        },
+        ..WORLD
+    },
 ];

@@ -143,6 +143,41 @@ pub const WORLDS: &[World] = &[
         ..WORLD
     },
     World {
+        name: "pac-file-gone",
+        says: "every page takes its time since the weekend, but comes",
+        run: ("proxy", "https://www.example.test/"),
+        fault: |scene| scene.proxy_by_script("http://198.51.100.90/proxy.pac"),
+        proof: |eyes| {
+            eyes.refused("198.51.100.90:80")?;
+            eyes.page("198.51.100.10:443", "www.example.test", "200")
+        },
+        expect: Expect {
+            decides: "XX",
+            innocent: BELOW,
+            ..degraded(&["proxy"], &["proxy.pac_unreachable"], Culprit::Contains("198.51.100.90/proxy.pac"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "pac-file-gone-and-proxy-needed",
+        says: "no page opens since the weekend",
+        run: ("proxy", "https://www.example.test/"),
+        fault: |scene| {
+            scene.proxy_by_script("http://198.51.100.90/proxy.pac");
+            scene.only_proxy_and_names();
+        },
+        proof: |eyes| {
+            eyes.refused("198.51.100.90:80")?;
+            eyes.silent("198.51.100.10:443")
+        },
+        expect: Expect {
+            decides: "XX",
+            innocent: BELOW,
+            ..fault(&["proxy"], &["proxy.pac_unreachable"], Culprit::Contains("198.51.100.90/proxy.pac"))
+        },
+        ..WORLD
+    },
+    World {
         name: "proxy-is-no-proxy",
         says: "all pages say not found",
         run: ("proxy", "https://www.example.test/"),
@@ -285,11 +320,11 @@ pub const WORLDS: &[World] = &[
 
 /// The run is root's, called by somebody who has a proxy set for the session.
 fn ann_uses(scene: &mut Scene, url: &str) {
-    scene
-        .client
-        .files
-        .push(("/etc/passwd", "root:x:0:0:root:/tmp/home:/bin/sh\nann:x:1000:1000::/tmp/ann:/bin/sh\n".to_owned()));
+    scene.client.files.push((
+        "/etc/passwd".to_owned(),
+        "root:x:0:0:root:/tmp/home:/bin/sh\nann:x:1000:1000::/tmp/ann:/bin/sh\n".to_owned(),
+    ));
     let lines = format!("http_proxy={url}\nhttps_proxy={url}\n");
-    scene.client.files.push(("/tmp/ann/.config/environment.d/50-proxy.conf", lines));
+    scene.client.files.push(("/tmp/ann/.config/environment.d/50-proxy.conf".to_owned(), lines));
     scene.client.environment.push(("SUDO_UID".to_owned(), "1000".to_owned()));
 }

@@ -131,4 +131,16 @@ pub const WORLDS: &[World] = &[
         expect: Expect { cause: &["request-rejected"], decides: "reproduce", ..http(&["http.client_error"]) },
         ..WORLD
     },
+    World {
+        name: "redirect-to-a-name-that-is-gone",
+        says: "the shop jumps to the sign-in and that does not open",
+        fault: |scene| scene.page(Page::Redirect("https://sign-in.example.test/")),
+        proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "302"),
+        expect: Expect {
+            decides: "XX",
+            innocent: &["link", "ip", "route", "path", "transport", WEB],
+            ..fault(&["dns", "http"], &["dns.lookup_failed"], Culprit::Contains("sign-in.example.test"))
+        },
+        ..WORLD
+    },
 ];

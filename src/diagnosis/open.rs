@@ -1,0 +1,111 @@
+//! What could still change a verdict: a run ends when nothing of that kind is under way any more.
+
+use super::causes::states_problem_of;
+use super::evidence::Evidence;
+use super::frontier::{frontier, goal};
+use super::suspects::standing;
+use super::verdict::{Status, Verdict};
+use crate::observation::{Certainty, Observation};
+use crate::playbook::Cause;
+use crate::probe::Cost;
+use std::collections::{BTreeSet, HashSet};
+
+/// What a verdict rests on and what could overturn it.
+pub struct Open<'e, 'a> {
+    evidence: &'e Evidence<'a>,
+    /// The observation that is blamed; none where the goal works.
+    primary: Option<&'a Observation>,
+    /// Whether the goal fails.
+    fails: bool,
+    /// Whether a cause is named; where none is, everything that is still to be seen could name one.
+    named: bool,
+    /// The checks that a rival mentions: a cause that still stands and could take the blame.
+    deciding: HashSet<&'a str>,
+}
+
+impl<'e, 'a> Open<'e, 'a> {
+    /// Looks for what could overturn this verdict. None where it is not decided, and where each check is a goal of its
+    /// own: then each may say something that nobody else says.
+    pub fn of(verdict: &Verdict, evidence: &'e Evidence<'a>) -> Option<Open<'e, 'a>> {
+        evidence.playbook.goals().next()?;
+        let primary = match verdict.status {
+            Status::Fault | Status::Degraded
+                if verdict.certainty == Certainty::Confirmed && verdict.layer.is_some() =>
+            {
+                let id = verdict.because.first()?;
+                Some(*evidence.observations.iter().find(|observation| observation.id == *id)?)
+            }
+            Status::Fault | Status::Degraded => return None,
+            Status::Healthy | Status::Undecided => None,
+        };
+        let mut deciding = Vec::new();
+        for cause in rivals(verdict, evidence) {
+            cause.when.checks(&mut deciding);
+        }
+        if verdict.status == Status::Fault
+            && verdict.cause.as_ref().is_some_and(|cause| may_only_degrade(cause, evidence))
+        {
+            deciding.extend(controls_of_goals(evidence));
+        }
+        let named = primary.is_none() || verdict.cause.is_some();
+        let fails = verdict.status == Status::Fault;
+        Some(Open { evidence, primary, fails, named, deciding: deciding.into_iter().collect() })
+    }
+
+    /// Whether what this check has yet to say could change status, layer, cause or culprit, or costs nothing to wait for.
+    pub fn matters(&self, check: &str) -> bool {
+        if self.stands_on_blame(check) {
+            return false;
+        }
+        if !self.named || self.deciding.contains(check) {
+            return true;
+        }
+        let works = self.primary.is_none();
+        match self.evidence.check(check).map_or(Cost::Person, |check| check.cost) {
+            // Reading this machine is free. The gateway of a second address family beside one that answers is not.
+            Cost::Local => !(works && self.evidence.works(check)),
+            Cost::Network | Cost::Slow => self.evidence.on_trail(check),
+            Cost::Person => works,
+        }
+    }
+
+    /// Whether a check stands on what is blamed, so that its failing would be a consequence.
+    pub fn stands_on_blame(&self, check: &str) -> bool {
+        // What works badly has not failed: the rest may have its own say.
+        self.fails && self.primary.is_some_and(|primary| self.evidence.graph.is_beneath(&primary.check, check))
+    }
+
+    /// The check that is blamed.
+    pub fn blamed_check(&self) -> Option<&'a str> {
+        self.primary.map(|primary| primary.check.as_str())
+    }
+}
+
+/// Whether the blamed cause is one that others live with: a control of the goal tells.
+fn may_only_degrade(cause: &str, evidence: &Evidence<'_>) -> bool {
+    evidence.playbook.causes.iter().any(|other| other.id == cause && other.degrades)
+}
+
+fn controls_of_goals<'a>(evidence: &Evidence<'a>) -> impl Iterator<Item = &'a str> {
+    let playbook = evidence.playbook;
+    let of_goal = move |name: &String| playbook.check(name).is_some_and(|check| check.goal);
+    let controls = playbook.checks.iter().filter(move |check| check.control_for.iter().any(of_goal));
+    controls.map(|check| check.id.as_str())
+}
+
+/// The causes that still stand and could take the blame: where the goal fails, those that state a problem of the lowest
+/// ones; where it works, those that a person would feel although it does.
+fn rivals<'a>(verdict: &Verdict, evidence: &Evidence<'a>) -> Vec<&'a Cause> {
+    let lowest: BTreeSet<usize> = match verdict.status {
+        Status::Fault | Status::Degraded => frontier(evidence, &goal(evidence)).into_iter().flatten().collect(),
+        Status::Healthy | Status::Undecided => BTreeSet::new(),
+    };
+    let explains =
+        |cause: &Cause| lowest.iter().any(|&index| states_problem_of(&cause.when, evidence.observations[index]));
+    let felt = |cause: &Cause| verdict.status != Status::Fault && cause.degrades;
+    standing(evidence)
+        .into_iter()
+        .map(|index| &evidence.playbook.causes[index])
+        .filter(|cause| verdict.cause.as_ref() != Some(&cause.id) && (felt(cause) || explains(cause)))
+        .collect()
+}
