@@ -50,7 +50,8 @@ fn of_world(world: &World) -> Vec<String> {
     let expect = &world.expect;
     let found = matches!(expect.status, "fault" | "degraded");
     let sure = expect.certainty != "suspected";
-    let cannot_tell = EITHER.contains(&world.name);
+    // What a real server does is compared in code and culprit; which check decides is for its own lab to say.
+    let cannot_tell = EITHER.contains(&world.name) || world.name.starts_with("real-");
     let known = (RULES.contains(&world.rule.0), world.rule.1.is_empty());
     let wants = [
         (!world.says.is_empty(), "does not say what the user says"),

@@ -50,7 +50,6 @@ const ELSEWHERE: &[(Code, Shown)] = &[
     (Code::HostClockUnknown, Reserved("the offset is measured; no probe reads whether a service keeps it")),
     (Code::DnsSearchList, Fixture("src/probe/dns/judge/tests.rs", "the playbooks ask for whole names only")),
     (Code::ProxyConflict, Fixture("src/probe/proxy/tests.rs", "it takes a desktop session beside the environment")),
-    (Code::ProxyPacUnreachable, Fixture("src/probe/proxy/tests.rs", "it takes a desktop that names a PAC file")),
     (Code::ProxyPacInvalid, Fixture("src/probe/proxy/tests.rs", "it takes a desktop that names a PAC file")),
     (
         Code::TcpProhibited,

@@ -247,7 +247,7 @@ pub const WORLDS: &[World] = &[
         run: ("dns", "www.example.test"),
         fault: |scene| scene.resolvers(ResolverMood::Garbage),
         expect: Expect {
-            cause: &["resolver-speaks-no-dns"],
+            cause: &["resolver-garbled"],
             decides: "dns",
             innocent: BELOW,
             ..fault(&["dns"], &["dns.formerr"], Culprit::OneOf(&[RESOLVER, SECOND_RESOLVER]))

@@ -322,7 +322,7 @@ pub const WORLDS: &[World] = &[
             cause: &["next-hop-dead"],
             decides: "neighbour",
             innocent: &["link", "ip", "path", "dns", "transport", GATEWAY],
-            ..fault(&["route"], &["route.gateway_dead"], Culprit::Is("192.0.2.254"))
+            ..fault(&["route"], &["route.gateway_dead"], Culprit::Contains("192.0.2.254"))
         },
         ..WORLD
     },
