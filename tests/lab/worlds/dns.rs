@@ -404,23 +404,6 @@ pub const WORLDS: &[World] = &[
         ..WORLD
     },
     World {
-        name: "no-way-to-the-resolver",
-        says: "no page opens, the printer works",
-        run: ("no-internet", ""),
-        fault: |scene| {
-            scene.client.routes.push(route(RESOLVER, 32, Way::Unreachable));
-            scene.client.routes.push(route(SECOND_RESOLVER, 32, Way::Unreachable));
-        },
-        proof: |eyes| eyes.connects("198.51.100.80:80"),
-        expect: Expect {
-            cause: &["resolver-unreachable"],
-            decides: "dns",
-            innocent: &["link", "ip", "path"],
-            ..fault(&["dns", "route"], &["dns.unreachable"], Culprit::Contains(RESOLVER))
-        },
-        ..WORLD
-    },
-    World {
         name: "first-resolver-slow",
         says: "every page waits a second before it starts",
         run: ("slow", "https://www.example.test/"),
@@ -443,7 +426,8 @@ pub const WORLDS: &[World] = &[
             eyes.connects("198.51.100.10:443")
         },
         expect: Expect {
-            decides: "XX",
+            cause: &["resolver-not-on-link"],
+            decides: "resolver-neighbour",
             innocent: &["link", "path", GATEWAY],
             ..fault(&["dns"], &["route.neighbour_dead", "dns.timeout"], Culprit::Is("192.0.2.53"))
         },
@@ -459,7 +443,8 @@ pub const WORLDS: &[World] = &[
             eyes.resolves(RESOLVER, "www.example.test", WEB)
         },
         expect: Expect {
-            decides: "XX",
+            cause: &["name-unknown-here"],
+            decides: "dns",
             innocent: BELOW,
             ..fault(&["dns"], &["dns.nxdomain"], Culprit::Contains("wiki.example.test"))
         },
@@ -474,7 +459,8 @@ pub const WORLDS: &[World] = &[
         },
         proof: |eyes| eyes.connects("198.51.100.10:443"),
         expect: Expect {
-            decides: "XX",
+            cause: &["lookups-wait-for-flapping-resolver"],
+            decides: "dns",
             innocent: BELOW,
             seconds: 15.0,
             ..degraded(&["dns"], &["dns.flapping"], Culprit::Is(RESOLVER))

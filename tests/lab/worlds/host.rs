@@ -164,7 +164,8 @@ pub const WORLDS: &[World] = &[
             eyes.sibling_connects("198.51.100.10:443", true)
         },
         expect: Expect {
-            decides: "XX",
+            cause: &["local-filter"],
+            decides: "filter",
             innocent: &["link", "ip", "route", "path", "dns", "transport"],
             ..fault(&["host"], &["host.filter_drops"], Culprit::Contains("tcp sport 443 drop"))
         },

@@ -361,7 +361,8 @@ pub const WORLDS: &[World] = &[
             eyes.connects("198.51.100.10:443")
         },
         expect: Expect {
-            decides: "XX",
+            cause: &["resolver-route-rejected"],
+            decides: "resolver-route",
             innocent: &["link", "ip", "path", "transport"],
             ..fault(&["route"], &["route.rejected"], Culprit::Contains(RESOLVER))
         },
@@ -376,7 +377,8 @@ pub const WORLDS: &[World] = &[
             eyes.sibling_connects("198.51.100.10:443", true)
         },
         expect: Expect {
-            decides: "XX",
+            cause: &["next-hop-dead"],
+            decides: "neighbour",
             innocent: &["link", "ip", "path", "dns", "transport"],
             ..fault(&["route"], &["route.gateway_dead"], Culprit::Contains("192.0.2.77"))
         },
@@ -392,7 +394,8 @@ pub const WORLDS: &[World] = &[
             eyes.sibling_connects("198.51.100.10:443", true)
         },
         expect: Expect {
-            decides: "XX",
+            cause: &["detour-leads-nowhere"],
+            decides: "route",
             innocent: &["link", "ip", "path", "dns", "transport"],
             ..fault(&["route"], &["tcp.timeout"], Culprit::Contains(SIBLING))
         },

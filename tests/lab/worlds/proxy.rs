@@ -152,7 +152,8 @@ pub const WORLDS: &[World] = &[
             eyes.page("198.51.100.10:443", "www.example.test", "200")
         },
         expect: Expect {
-            decides: "XX",
+            cause: &["pac-unreachable"],
+            decides: "proxy",
             innocent: BELOW,
             ..degraded(&["proxy"], &["proxy.pac_unreachable"], Culprit::Contains("198.51.100.90/proxy.pac"))
         },
@@ -171,7 +172,8 @@ pub const WORLDS: &[World] = &[
             eyes.silent("198.51.100.10:443")
         },
         expect: Expect {
-            decides: "XX",
+            cause: &["pac-unreachable"],
+            decides: "proxy",
             innocent: BELOW,
             ..fault(&["proxy"], &["proxy.pac_unreachable"], Culprit::Contains("198.51.100.90/proxy.pac"))
         },

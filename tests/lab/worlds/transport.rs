@@ -266,7 +266,7 @@ pub const WORLDS: &[World] = &[
             eyes.no_page("198.51.100.10:443", "www.example.test", "WouldBlock")
         },
         expect: Expect {
-            decides: "closed",
+            decides: "closed-port",
             cause: &["accepted-in-its-place"],
             innocent: &["link", "ip", "route", "path", "dns", "tls", "host"],
             seconds: 15.0,
@@ -287,7 +287,7 @@ pub const WORLDS: &[World] = &[
             eyes.connects("198.51.100.10:8443")
         },
         expect: Expect {
-            decides: "closed",
+            decides: "closed-port",
             cause: &["connection-says-nothing"],
             innocent: &["link", "ip", "route", "path", "dns", "host"],
             ..degraded(&["transport"], &["tcp.accepts_all"], Culprit::Contains(WEB))

@@ -137,7 +137,7 @@ pub const WORLDS: &[World] = &[
         fault: |scene| scene.page(Page::Redirect("https://sign-in.example.test/")),
         proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "302"),
         expect: Expect {
-            decides: "XX",
+            decides: "reproduce",
             innocent: &["link", "ip", "route", "path", "transport", WEB],
             ..fault(&["dns", "http"], &["dns.lookup_failed"], Culprit::Contains("sign-in.example.test"))
         },
