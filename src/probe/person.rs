@@ -215,7 +215,6 @@ mod tests {
         let one = &seen(None, &[Some(&works)]).await[0];
         assert_eq!((one.code, &one.facts["works"]), (Some(Code::ProxyDiffersForUser), &json!(true)));
         assert_eq!((one.context.user.as_str(), one.subject.as_deref()), ("ann", Some("ann")));
-        drop(served);
         // Nobody serves port 1.
         let one = &seen(None, &[Some("http://127.0.0.1:1")]).await[0];
         assert_eq!((one.code, &one.facts["works"]), (Some(Code::ProxyRefused), &json!(false)));
