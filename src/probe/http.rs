@@ -33,7 +33,8 @@ const CODES: &[&[Code]] = &[
     dial::CODES,
     script::CODES,
     connect::CODES,
-    handshake::CODES,
+    handshake::REFUSED,
+    handshake::BROKEN,
     &[
         Code::HttpAuthRequired,
         Code::HttpForbidden,

@@ -355,7 +355,7 @@ fn add_route(host: &Host, route: &Route) -> Result<(), String> {
         Way::Shared(hops) => {
             let hop = |(hop, weight): &(IpAddr, u8)| {
                 // The kernel counts a weight from zero (rtnetlink(7), `rtnh_hops`).
-                RouteNextHopBuilder::new_ipv4().via((*hop).into()).map(|next| next.weight(weight - 1).build())
+                RouteNextHopBuilder::new_ipv4().via(*hop).map(|next| next.weight(weight - 1).build())
             };
             let hops = hops.iter().map(hop).collect::<Result<Vec<_>, _>>();
             builder.multipath(hops.map_err(|error| wrong(format!("{error:?}")))?)
