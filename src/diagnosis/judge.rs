@@ -1,6 +1,6 @@
 //! The verdict over a set of observations (DESIGN section 5). The same set gives the same verdict in any order.
 
-use super::beside::{also, asides, by_observation, dedup, is_background};
+use super::beside::{also, asides, by_observation, dedup, is_background, slighter};
 use super::causes::{Holding, holding, is_tie, ranked};
 use super::evidence::{CASE_CHECK, Evidence, class, proves_way};
 use super::frontier::{Goal, frontier, goal, is_felt};
@@ -85,7 +85,7 @@ fn judge_evidence(evidence: &Evidence<'_>, case: &Case) -> Judgement {
         Goal::Badly(seen) => {
             (Status::Degraded, felt(&held, evidence).or_else(|| blame(&[vec![*seen]], &held, evidence)))
         }
-        Goal::Works => match felt(&held, evidence) {
+        Goal::Works => match felt(&held, evidence).or_else(|| felt_unexplained(evidence)) {
             Some(blame) => (Status::Degraded, Some(blame)),
             None if case.symptom.is_some() => not_reproduced(evidence),
             None => (Status::Healthy, None),
@@ -132,6 +132,16 @@ fn felt<'a>(held: &[Holding<'a>], evidence: &Evidence<'a>) -> Option<Blame<'a>> 
     let winner = ranked.swap_remove(0);
     let primary = telling_problem(&winner, evidence).or_else(|| winner.matched.first().copied())?;
     Some(Blame { primary, holding: Some(winner), rivals: Vec::new() })
+}
+
+/// What a person feels although the goal works, where no cause explains it: said with its layer and code.
+fn felt_unexplained<'a>(evidence: &Evidence<'a>) -> Option<Blame<'a>> {
+    let felt = (0..evidence.observations.len()).filter(|&index| evidence.stands(index) && is_felt(index, evidence));
+    let lowest = felt.min_by_key(|&index| {
+        let observation = evidence.observations[index];
+        (observation.layer, evidence.graph.position(&observation.check))
+    });
+    lowest.map(|primary| Blame { primary, holding: None, rivals: Vec::new() })
 }
 
 /// Rule 2 for quality: where packets are lost lower down, what is silent only at times above that is lost with them.
@@ -195,6 +205,7 @@ fn compose(
 ) -> Judgement {
     let explaining = by_observation(held);
     let also = blame.as_ref().map_or_else(Vec::new, |blame| also(blame, frontier, &explaining, evidence));
+    let slighter = blame.as_ref().map_or_else(Vec::new, |blame| slighter(blame, held, &explaining, evidence));
     let asides = asides(&blame, &explaining, evidence);
     let mut verdict = match &blame {
         Some(blame) => blamed(status, blame, evidence),
@@ -202,11 +213,11 @@ fn compose(
     };
     // The same trouble seen a second time, such as by a control, is no trouble beside it.
     let blamed_already = |also: &Also| also.code == verdict.code && also.culprit == verdict.culprit;
-    let beside = also.into_iter().chain(asides).filter(|also| !blamed_already(also)).collect();
+    let beside = also.into_iter().chain(slighter).chain(asides).filter(|also| !blamed_already(also)).collect();
     verdict.also = dedup(beside);
     verdict.findings = findings(&verdict, evidence);
     verdict.ruled_out = ruled_out(&verdict, evidence);
-    verdict.not_tested = not_tested(evidence);
+    verdict.not_tested = not_tested(&verdict, blame.as_ref().map(|blame| blame.primary), evidence);
     verdict.notes = notes(&verdict, evidence);
     let next = next(&verdict, &blame, evidence);
     Judgement { verdict, next }
@@ -240,7 +251,9 @@ fn blamed(status: Status, blame: &Blame<'_>, evidence: &Evidence<'_>) -> Verdict
         }
     }
     let mut certainty = certainty(blame, evidence);
-    if !blame.rivals.is_empty() || several {
+    // What the machine recorded of an earlier time makes a suspicion and no more (rule 8).
+    let recorded = status == Status::Degraded && blame.holding.is_none() && !is_felt(blame.primary, evidence);
+    if !blame.rivals.is_empty() || several || recorded {
         certainty = Certainty::Suspected;
     }
     let open = !blame.rivals.is_empty();
@@ -252,7 +265,7 @@ fn blamed(status: Status, blame: &Blame<'_>, evidence: &Evidence<'_>) -> Verdict
         layer: (!several).then_some(layer),
         layers,
         cause: cause.filter(|_| !open).map(|cause| cause.id.clone()),
-        code: primary.code,
+        code: cause.and_then(|cause| cause.code).or(primary.code),
         title,
         certainty,
         culprit,

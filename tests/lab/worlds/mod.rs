@@ -1,7 +1,9 @@
 //! All worlds, by what is wrong in them. A world is one value; a file of worlds is one line here.
 
+mod application;
 mod dns;
 mod healthy;
+mod hidden;
 mod host;
 mod link;
 mod path;
@@ -11,6 +13,7 @@ mod real;
 mod several;
 mod tls;
 mod transport;
+mod vpn;
 mod web;
 
 use crate::world::World;
@@ -19,12 +22,15 @@ const ALL: &[&[World]] = &[
     healthy::WORLDS,
     link::WORLDS,
     path::WORLDS,
+    vpn::WORLDS,
     dns::WORLDS,
     proxy::WORLDS,
     several::WORLDS,
+    hidden::WORLDS,
     transport::WORLDS,
     tls::WORLDS,
     web::WORLDS,
+    application::WORLDS,
     process::WORLDS,
     host::WORLDS,
     real::names::WORLDS,
