@@ -3,7 +3,7 @@
 use crate::measure::{Measured, Reference};
 use crate::results::{self, Results};
 use crate::world::World;
-use crate::{daemon, inside, machine, namespace, publish, worlds};
+use crate::{chance, daemon, inside, machine, namespace, publish, worlds};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::io::Read;
@@ -30,11 +30,14 @@ pub struct Report {
     pub reference: Option<Reference>,
 }
 
-/// The three ends of a world.
+/// The ends of a world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum End {
     Passed,
+    /// The program under test did something wrong.
     Failed,
+    /// The lab itself did: nothing is known of the program.
+    Broken,
     Skipped,
 }
 
@@ -49,9 +52,14 @@ impl Report {
         Report { end, text: text.into(), seconds, measured: None, reference: None }
     }
 
-    /// A world that went wrong.
+    /// A world in which the program under test went wrong.
     pub fn failed(text: impl Into<String>, seconds: f64) -> Report {
         Report::new(End::Failed, text, seconds)
+    }
+
+    /// A world that is not what it says, or that could not be watched.
+    pub fn broken(text: impl std::fmt::Display) -> Report {
+        Report::new(End::Broken, format!("the lab itself: {text}"), 0.0)
     }
 }
 
@@ -97,6 +105,8 @@ struct Options {
     accuracy: bool,
     /// How many times to run each world while the processors are busy.
     under_load: Option<u32>,
+    /// How many times to run each world that throws dice.
+    by_chance: Option<u32>,
     exact: bool,
     ignored: bool,
     filters: Vec<String>,
@@ -110,6 +120,7 @@ impl Options {
             list: false,
             accuracy: false,
             under_load: None,
+            by_chance: None,
             exact: false,
             ignored: false,
             filters: Vec::new(),
@@ -122,6 +133,7 @@ impl Options {
                 "--exact" => options.exact = true,
                 "--ignored" => options.ignored = true,
                 "--accuracy" => options.accuracy = true,
+                "--by-chance" => options.by_chance = words.next().and_then(|times| times.parse().ok()).or(Some(20)),
                 "--under-load" => options.under_load = words.next().and_then(|times| times.parse().ok()).or(Some(20)),
                 "--prove" | "--reference" | "--show" | "--shell" => options.mode = Mode::from_word(word),
                 "--skip" => options.skips.extend(words.next().cloned()),
@@ -153,6 +165,10 @@ pub fn main() -> ExitCode {
         _ => {}
     }
     let options = Options::read(&arguments);
+    if let Some(times) = options.by_chance {
+        let chosen = worlds::by_chance().into_iter().filter(|world| options.wants(world)).collect();
+        return chance::run(chosen, times);
+    }
     let chosen: Vec<World> = worlds::all().into_iter().filter(|world| options.wants(world)).collect();
     if options.list {
         chosen.iter().for_each(|world| println!("{}: test", world.name));
@@ -273,6 +289,7 @@ fn announce(world: &World, report: &Report) {
             format!("{word} ({:.2} s)", report.seconds)
         }
         End::Failed => format!("FAILED ({:.2} s)", report.seconds),
+        End::Broken => "BROKEN".to_owned(),
         End::Skipped => format!("SKIPPED: {}", report.text),
     };
     println!("world {} ... {end}", world.name);
@@ -283,7 +300,7 @@ fn watch(world: &World, mode: Mode) -> Report {
     let spawned = child(world, mode).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut process = match spawned {
         Ok(process) => process,
-        Err(error) => return Report::failed(format!("cannot be started: {error}"), 0.0),
+        Err(error) => return Report::broken(format!("the world cannot be started: {error}")),
     };
     let (stdout, stderr) = (listen(process.stdout.take()), listen(process.stderr.take()));
     let ended = wait(&mut process, world.expect.limit() + GRACE);
@@ -292,8 +309,8 @@ fn watch(world: &World, mode: Mode) -> Report {
     let report = stdout.lines().last().and_then(|line| serde_json::from_str::<Report>(line).ok());
     match report {
         Some(report) if ended => report,
-        _ if ended => Report::failed(format!("no report\n{stdout}{stderr}"), 0.0),
-        _ => Report::failed(format!("killed because it did not end\n{stdout}{stderr}"), 0.0),
+        _ if ended => Report::broken(format!("no report\n{stdout}{stderr}")),
+        _ => Report::broken(format!("killed because it did not end\n{stdout}{stderr}")),
     }
 }
 
@@ -343,10 +360,11 @@ fn losses(ends: &[(&'static str, Report)]) -> Vec<String> {
 /// Prints the failures and the last line.
 fn conclude(ends: &[(&'static str, Report)], losses: &[String], took: Duration) -> ExitCode {
     let with = |end: End| ends.iter().filter(move |(_, report)| report.end == end);
-    for (name, report) in with(End::Failed) {
+    for (name, report) in with(End::Failed).chain(with(End::Broken)) {
         println!("\n---- {name} ----\n{}", report.text.trim_end());
     }
-    let (passed, failed, skipped) = (with(End::Passed).count(), with(End::Failed).count(), with(End::Skipped).count());
+    let (passed, skipped) = (with(End::Passed).count(), with(End::Skipped).count());
+    let failed = with(End::Failed).count() + with(End::Broken).count();
     for loss in losses {
         println!("\nLOST: {loss}");
     }

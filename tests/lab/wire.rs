@@ -1,6 +1,7 @@
 //! The line between the gateway and the far side, where a world wants it to be bad: a program that carries frames from
 //! one end to the other and delays, drops or throttles them by rules. It needs nothing of the kernel but packet
-//! sockets, so loss is exact (every n-th packet) and works where the kernel has no `netem`.
+//! sockets, so loss is exact (every n-th packet; by chance only where a world asks for it) and works where the kernel has
+//! no `netem`.
 
 use crate::scene::ip;
 use nix::libc;
@@ -23,9 +24,16 @@ pub struct Wire {
 
 struct Rule {
     matches: fn(&Packet) -> bool,
-    every: u32,
+    loss: Loss,
     from: Duration,
     seen: u32,
+}
+
+/// Which of the packets that match are dropped.
+enum Loss {
+    Every(u32),
+    /// Each with this probability.
+    Chance(f64),
 }
 
 impl Wire {
@@ -36,12 +44,17 @@ impl Wire {
 
     /// Drops every n-th packet that matches.
     pub fn drop_every(&mut self, every: u32, matches: fn(&Packet) -> bool) {
-        self.rules.push(Rule { matches, every, from: Duration::ZERO, seen: 0 });
+        self.rules.push(Rule { matches, loss: Loss::Every(every), from: Duration::ZERO, seen: 0 });
+    }
+
+    /// Drops each packet that matches with this probability: only for worlds that are judged by many runs.
+    pub fn drop_by_chance(&mut self, share: f64, matches: fn(&Packet) -> bool) {
+        self.rules.push(Rule { matches, loss: Loss::Chance(share), from: Duration::ZERO, seen: 0 });
     }
 
     /// Drops every packet that matches, beginning so long after the program under test was started.
     pub fn drop_from(&mut self, from: Duration, matches: fn(&Packet) -> bool) {
-        self.rules.push(Rule { matches, every: 1, from, seen: 0 });
+        self.rules.push(Rule { matches, loss: Loss::Every(1), from, seen: 0 });
     }
 
     /// Whether it is an ordinary line that needs no help.
@@ -55,7 +68,10 @@ impl Wire {
                 return true;
             }
             rule.seen += 1;
-            !rule.seen.is_multiple_of(rule.every)
+            match rule.loss {
+                Loss::Every(every) => !rule.seen.is_multiple_of(every),
+                Loss::Chance(share) => rand::random::<f64>() >= share,
+            }
         })
     }
 }
