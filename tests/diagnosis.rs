@@ -53,6 +53,7 @@ fn cause(id: &str, of: &str) -> Cause {
         workaround: Vec::new(),
         verify: None,
         escalate: None,
+        code: None,
         degrades: false,
         security_stop: false,
     }

@@ -28,6 +28,7 @@ pub use parse::{Registry, parse};
 use crate::layer::Layer;
 use crate::observation::Facts;
 use crate::probe::Cost;
+use crate::problem::Code;
 use std::collections::BTreeMap;
 
 /// The version of the language that this program reads.
@@ -148,6 +149,9 @@ pub struct Cause {
     pub title: String,
     /// Holds where the cause explains what was seen.
     pub when: Condition,
+    /// The problem that the cause amounts to, where no single observation has it: what a substitution shows, or several
+    /// silences together. Without it the verdict has the code of the problem that the cause explains.
+    pub code: Option<Code>,
     /// Template for the concrete thing; empty for the subject of the observation that is explained.
     pub culprit: Option<String>,
     /// One sentence for the user.

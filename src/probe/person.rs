@@ -4,7 +4,7 @@
 
 use super::proxy;
 use super::way::choice::{self, Choice, Used};
-use super::way::{self, Trouble, bounded, connect, script};
+use super::way::{self, Trouble, bounded, connect, handshake, script};
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Context, Observation};
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 /// What it can report: what each step of the way can end in, and what it sees itself.
-const CODES: &[&[Code]] = &[script::CODES, connect::CODES, &[Code::ProxyDiffersForUser]];
+const CODES: &[&[Code]] = &[script::CODES, connect::CODES, handshake::REFUSED, &[Code::ProxyDiffersForUser]];
 
 /// The probe.
 pub const PROBE: Probe = Probe {
@@ -215,7 +215,6 @@ mod tests {
         let one = &seen(None, &[Some(&works)]).await[0];
         assert_eq!((one.code, &one.facts["works"]), (Some(Code::ProxyDiffersForUser), &json!(true)));
         assert_eq!((one.context.user.as_str(), one.subject.as_deref()), ("ann", Some("ann")));
-        drop(served);
         // Nobody serves port 1.
         let one = &seen(None, &[Some("http://127.0.0.1:1")]).await[0];
         assert_eq!((one.code, &one.facts["works"]), (Some(Code::ProxyRefused), &json!(false)));

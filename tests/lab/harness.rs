@@ -3,9 +3,9 @@
 use crate::measure::{Measured, Reference};
 use crate::results::{self, Results};
 use crate::world::World;
-use crate::{chance, daemon, inside, machine, namespace, publish, worlds};
+use crate::{census, chance, codes, daemon, inside, machine, namespace, publish, worlds};
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::Read;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Mutex;
@@ -22,6 +22,9 @@ pub struct Report {
     pub text: String,
     /// Seconds that the program under test took.
     pub seconds: f64,
+    /// The problem codes of its observations.
+    #[serde(default)]
+    pub codes: BTreeSet<String>,
     /// What was measured; none where there is no verdict.
     #[serde(default)]
     pub measured: Option<Box<Measured>>,
@@ -38,6 +41,8 @@ pub enum End {
     Failed,
     /// The lab itself did: nothing is known of the program.
     Broken,
+    /// Wrong, and known to be.
+    Wrong,
     Skipped,
 }
 
@@ -49,7 +54,7 @@ impl Report {
 
     /// A world that ended like this.
     pub fn new(end: End, text: impl Into<String>, seconds: f64) -> Report {
-        Report { end, text: text.into(), seconds, measured: None, reference: None }
+        Report { end, text: text.into(), seconds, codes: BTreeSet::new(), measured: None, reference: None }
     }
 
     /// A world in which the program under test went wrong.
@@ -161,6 +166,10 @@ pub fn main() -> ExitCode {
         Some("--daemon") => return finish(daemon::become_daemon(&arguments[1..])),
         Some("--helper") => return finish(machine::help(&arguments[1..])),
         Some("--world") => return enter(&arguments[1..]),
+        Some("--codes") => {
+            codes::list();
+            return ExitCode::SUCCESS;
+        }
         Some("--inside") => return inside::main(&arguments[1], Mode::from_word(&arguments[2])),
         _ => {}
     }
@@ -182,7 +191,8 @@ pub fn main() -> ExitCode {
         return publish::accuracy(chosen, whole).unwrap_or_else(|error| finish(Err(error)));
     }
     if matches!(options.mode, Mode::Judge | Mode::Prove | Mode::Reference) {
-        return run_all(chosen, options.mode);
+        let whole = options.filters.is_empty() && options.skips.is_empty() && !options.ignored;
+        return run_all(chosen, options.mode, whole);
     }
     // One world is wanted: its whole name wins over others that contain it.
     let exact = chosen.iter().find(|world| options.filters.iter().any(|name| world.name == name));
@@ -251,15 +261,27 @@ pub fn workers() -> usize {
 }
 
 /// Runs worlds and reports.
-fn run_all(chosen: Vec<World>, mode: Mode) -> ExitCode {
+fn run_all(chosen: Vec<World>, mode: Mode, whole: bool) -> ExitCode {
     let began = Instant::now();
     println!("running {} worlds, {} at a time", chosen.len(), workers());
-    let ends = publish::in_turn(&chosen, mode);
+    let mut ends = publish::in_turn(&chosen, mode);
     if let (Mode::Reference, [(_, only)]) = (mode, ends.as_slice()) {
         println!("{}", only.text);
     }
     let ratchet = if mode == Mode::Judge { losses(&ends) } else { Vec::new() };
+    if whole {
+        ends.push(("the-list-of-worlds", listed(census::of_worlds(&chosen))));
+    }
+    // A world that was skipped shows no codes.
+    if whole && mode == Mode::Judge && ends.iter().all(|(_, report)| report.end != End::Skipped) {
+        let seen = ends.iter().flat_map(|(_, report)| report.codes.iter().cloned()).collect();
+        ends.push(("the-list-of-codes", listed(census::of_codes(&chosen, &seen))));
+    }
     conclude(&ends, &ratchet, began.elapsed())
+}
+
+fn listed(wrong: Vec<String>) -> Report {
+    if wrong.is_empty() { Report::new(End::Passed, "", 0.0) } else { Report::failed(wrong.join("\n"), 0.0) }
 }
 
 /// Runs worlds, so many at once.
@@ -290,6 +312,7 @@ fn announce(world: &World, report: &Report) {
         }
         End::Failed => format!("FAILED ({:.2} s)", report.seconds),
         End::Broken => "BROKEN".to_owned(),
+        End::Wrong => format!("wrong, as published ({:.2} s): {}", report.seconds, world.known_wrong),
         End::Skipped => format!("SKIPPED: {}", report.text),
     };
     println!("world {} ... {end}", world.name);
@@ -363,15 +386,19 @@ fn conclude(ends: &[(&'static str, Report)], losses: &[String], took: Duration) 
     for (name, report) in with(End::Failed).chain(with(End::Broken)) {
         println!("\n---- {name} ----\n{}", report.text.trim_end());
     }
-    let (passed, skipped) = (with(End::Passed).count(), with(End::Skipped).count());
-    let failed = with(End::Failed).count() + with(End::Broken).count();
+    let count = |end| with(end).count();
+    let (passed, wrong, skipped) = (count(End::Passed), count(End::Wrong), count(End::Skipped));
+    let failed = count(End::Failed) + count(End::Broken);
     for loss in losses {
         println!("\nLOST: {loss}");
     }
     if skipped > 0 {
         println!("\nSKIPPED {skipped} of {} worlds, see the reasons above", ends.len());
     }
-    println!("\nthe lab took {:.1} s\n{passed} passed, {failed} failed, {skipped} skipped", took.as_secs_f64());
+    println!(
+        "\nthe lab took {:.1} s\n{passed} passed, {wrong} wrong as published, {failed} failed, {skipped} skipped",
+        took.as_secs_f64()
+    );
     let strict = std::env::var_os("FIRSTLINE_LAB_NO_SKIP").is_some_and(|value| value != "0");
     if failed == 0 && losses.is_empty() && (skipped == 0 || !strict) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -9,6 +9,7 @@ use crate::scene::{Certificate, Scene, Speaks};
 use crate::world::World;
 use crate::{daemon, machine, promises, reference, servers, worlds};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -107,13 +108,40 @@ fn judge(world: &World, standing: &Standing) -> Report {
         differences.push(format!("standard error should be empty: {}", excerpt(&outcome.stderr)));
     }
     differences.extend(promises::broken(&outcome.stdout));
-    let report = if differences.is_empty() {
-        prove(world, standing, seconds)
-    } else {
-        Report::failed(explain(world, &line, standing, &differences, &packet), seconds)
+    let report = match differences.is_empty() {
+        true if world.known_wrong.is_empty() => prove(world, standing, seconds),
+        true => Report::failed("it is right by now: take `known_wrong` away", seconds),
+        false => wrong(world, &line, standing, (&differences, &measured), &packet, seconds),
     };
     // A world that is not what it says has measured nothing; a verdict that came too late is one all the same.
-    Report { measured: (report.end != End::Broken).then(|| Box::new(measured)), ..report }
+    Report { codes: codes(&packet), measured: (report.end != End::Broken).then(|| Box::new(measured)), ..report }
+}
+
+/// A failure, or what is published as wrong: that excuses the verdict and nothing beside it, and only where the world is
+/// what it says.
+fn wrong(
+    world: &World,
+    line: &[&str],
+    standing: &Standing,
+    (differences, measured): (&[String], &Measured),
+    packet: &Value,
+    seconds: f64,
+) -> Report {
+    let proven = prove(world, standing, seconds);
+    if proven.end != End::Passed {
+        return proven;
+    }
+    let published = !world.known_wrong.is_empty() && differences == measured.wrong;
+    let end = if published { End::Wrong } else { End::Failed };
+    Report::new(end, explain(world, line, standing, differences, packet), seconds)
+}
+
+/// The problem codes of a packet's observations.
+fn codes(packet: &Value) -> BTreeSet<String> {
+    let observations = packet["observations"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let own = observations.iter().map(|observation| &observation["code"]);
+    let more = observations.iter().filter_map(|observation| observation["also"].as_array()).flatten();
+    own.chain(more).chain([&packet["verdict"]["code"]]).filter_map(|code| code.as_str().map(str::to_owned)).collect()
 }
 
 /// Runs the reference script and tells what it said.

@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 pub struct Wire {
     /// Added to each packet in each direction.
     pub delay: Duration,
+    /// Added to every fourth packet on top, so that round trips differ.
+    pub unevenness: Duration,
     /// Bytes in each second and direction; no limit where there is none.
     pub bytes_per_second: Option<u64>,
     rules: Vec<Rule>,
@@ -26,6 +28,7 @@ struct Rule {
     matches: fn(&Packet) -> bool,
     loss: Loss,
     from: Duration,
+    until: Duration,
     seen: u32,
 }
 
@@ -44,27 +47,32 @@ impl Wire {
 
     /// Drops every n-th packet that matches.
     pub fn drop_every(&mut self, every: u32, matches: fn(&Packet) -> bool) {
-        self.rules.push(Rule { matches, loss: Loss::Every(every), from: Duration::ZERO, seen: 0 });
+        self.rules.push(Rule { matches, loss: Loss::Every(every), from: Duration::ZERO, until: Duration::MAX, seen: 0 });
     }
 
     /// Drops each packet that matches with this probability: only for worlds that are judged by many runs.
     pub fn drop_by_chance(&mut self, share: f64, matches: fn(&Packet) -> bool) {
-        self.rules.push(Rule { matches, loss: Loss::Chance(share), from: Duration::ZERO, seen: 0 });
+        self.rules.push(Rule { matches, loss: Loss::Chance(share), from: Duration::ZERO, until: Duration::MAX, seen: 0 });
     }
 
     /// Drops every packet that matches, beginning so long after the program under test was started.
     pub fn drop_from(&mut self, from: Duration, matches: fn(&Packet) -> bool) {
-        self.rules.push(Rule { matches, loss: Loss::Every(1), from, seen: 0 });
+        self.drop_during(from, Duration::MAX, matches);
+    }
+
+    /// Drops every packet that matches between two instants after the program under test was started.
+    pub fn drop_during(&mut self, from: Duration, until: Duration, matches: fn(&Packet) -> bool) {
+        self.rules.push(Rule { matches, loss: Loss::Every(1), from, until, seen: 0 });
     }
 
     /// Whether it is an ordinary line that needs no help.
     pub fn is_plain(&self) -> bool {
-        self.delay.is_zero() && self.bytes_per_second.is_none() && self.rules.is_empty()
+        self.delay.is_zero() && self.unevenness.is_zero() && self.bytes_per_second.is_none() && self.rules.is_empty()
     }
 
     fn passes(&mut self, packet: &Packet, age: Duration) -> bool {
         self.rules.iter_mut().all(|rule| {
-            if age < rule.from || !(rule.matches)(packet) {
+            if age < rule.from || age >= rule.until || !(rule.matches)(packet) {
                 return true;
             }
             rule.seen += 1;
@@ -178,7 +186,8 @@ pub fn carry(mut wire: Wire, sockets: [OwnedFd; 2], started: &std::sync::OnceLoc
                     free[side] = due;
                 }
                 count += 1;
-                queue.push(Reverse((due + wire.delay, count, 1 - side, frame)));
+                due += wire.delay + if count % 4 == 0 { wire.unevenness } else { Duration::ZERO };
+                queue.push(Reverse((due, count, 1 - side, frame)));
             }
         }
     }

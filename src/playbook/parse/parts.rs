@@ -185,6 +185,7 @@ pub(super) fn read_cause(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Opt
             when::PlacedCondition::default()
         }
     };
+    let code = fields.text(reader, "code").and_then(|word| when::code(reader, &word));
     let culprit = fields.text(reader, "culprit");
     let technical = fields.text(reader, "technical");
     let workaround = fields.texts(reader, "workaround");
@@ -207,6 +208,7 @@ pub(super) fn read_cause(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Opt
         prior,
         title: title?.value,
         when: when.condition?,
+        code,
         culprit: culprit.map(|text| text.value),
         plain: plain?.value,
         technical: technical.map(|text| text.value),

@@ -195,6 +195,8 @@ impl Walk<'_> {
         let network = self.look.world.network.as_ref();
         let host = host_of(url);
         let port = url.port_or_known_default().unwrap_or(443);
+        let asked = Url::parse(&self.facts.url).ok();
+        self.facts.culprit = asked.filter(|asked| host_of(asked) != host).map(|_| format!("{host}:{port}"));
         let addresses = self.addresses(&host).await?;
         self.facts.addresses = addresses.iter().take(20).map(IpAddr::to_string).collect();
         let targets: Vec<SocketAddr> = addresses.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
@@ -212,6 +214,7 @@ impl Walk<'_> {
                 self.remember_failed(&failure.failed);
                 self.facts.fallback = None;
                 self.arrived_at(failure.address).await;
+                self.facts.from = failure.said.as_ref().map(|(_, from)| from.to_string());
                 let here = self.via.source.as_ref().and_then(|source| source.parse().ok());
                 Err(dial::trouble(&host, &failure, here))
             }

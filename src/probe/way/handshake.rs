@@ -27,8 +27,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// What a handshake can end in.
-pub const CODES: &[Code] = &[
+/// What a handshake can end in where the other side speaks TLS.
+pub const REFUSED: &[Code] = &[
     Code::TlsExpired,
     Code::TlsNotYetValid,
     Code::TlsName,
@@ -39,14 +39,11 @@ pub const CODES: &[Code] = &[
     Code::TlsRevoked,
     Code::TlsInvalid,
     Code::TlsOldProtocol,
-    Code::TlsNotTls,
     Code::TlsAlert,
-    Code::TlsTimeout,
-    Code::TlsReset,
-    // What ends or is lost before a word of TLS was heard is no matter of TLS.
-    Code::TcpReset,
-    Code::TcpTimeout,
 ];
+
+/// What it can end in where it does not, or falls silent.
+pub const BROKEN: &[Code] = &[Code::TlsNotTls, Code::TlsTimeout, Code::TlsReset];
 
 /// With no round trip known, one second (RFC 8961 section 4); the handshake is one flight.
 const QUIET_AT_LEAST: Duration = Duration::from_secs(1);

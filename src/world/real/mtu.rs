@@ -139,9 +139,9 @@ struct Echo {
     /// How long one try is waited for.
     patience: Duration,
     deadline: Instant,
-    /// Requests so far. Each has a number of its own, because an answer is told by nothing else: of several with one
-    /// number that are under way at once, the library sends only the first.
-    asked: Cell<u16>,
+    /// Requests that are under way at once are told apart by their numbers alone: a datagram socket gives all of them its
+    /// own identifier.
+    sequence: Cell<u16>,
 }
 
 impl Echo {
@@ -149,7 +149,7 @@ impl Echo {
     async fn proven(to: IpAddr, small: u32, deadline: Instant) -> Option<Echo> {
         let (client, _) = echo::open(to).ok()?;
         sys::forbid_fragments(&client, to.is_ipv6()).ok()?;
-        let mut search = Echo { to, client, patience: FIRST_WAIT, deadline, asked: Cell::new(0) };
+        let mut search = Echo { to, client, patience: FIRST_WAIT, deadline, sequence: Cell::new(0) };
         match search.passage(small, TRIES, SPACING).await {
             Passage::Passed(took) => {
                 search.patience = (took * ROUND_TRIPS).max(LEAST_WAIT);
@@ -226,7 +226,8 @@ impl Echo {
     }
 
     async fn once(&self, size: u32) -> Passage {
-        let sequence = self.asked.replace(self.asked.get().wrapping_add(1));
+        let sequence = self.sequence.get();
+        self.sequence.set(sequence.wrapping_add(1));
         let wait = self.patience.min(self.deadline.saturating_duration_since(Instant::now()));
         let payload = vec![0x55; (size as usize).saturating_sub(echo::overhead(self.to))];
         match echo::request(&self.client, self.to, sequence, &payload, wait).await {

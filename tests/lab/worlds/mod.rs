@@ -1,8 +1,10 @@
 //! All worlds, by what is wrong in them. A world is one value; a file of worlds is one line here.
 
+mod application;
 mod chance;
 mod dns;
 mod healthy;
+mod hidden;
 mod host;
 mod link;
 mod path;
@@ -12,6 +14,7 @@ mod real;
 mod several;
 mod tls;
 mod transport;
+mod vpn;
 mod web;
 
 use crate::world::World;
@@ -20,12 +23,15 @@ const ALL: &[&[World]] = &[
     healthy::WORLDS,
     link::WORLDS,
     path::WORLDS,
+    vpn::WORLDS,
     dns::WORLDS,
     proxy::WORLDS,
     several::WORLDS,
+    hidden::WORLDS,
     transport::WORLDS,
     tls::WORLDS,
     web::WORLDS,
+    application::WORLDS,
     process::WORLDS,
     host::WORLDS,
     real::names::WORLDS,
