@@ -47,12 +47,24 @@ impl Wire {
 
     /// Drops every n-th packet that matches.
     pub fn drop_every(&mut self, every: u32, matches: fn(&Packet) -> bool) {
-        self.rules.push(Rule { matches, loss: Loss::Every(every), from: Duration::ZERO, until: Duration::MAX, seen: 0 });
+        self.rules.push(Rule {
+            matches,
+            loss: Loss::Every(every),
+            from: Duration::ZERO,
+            until: Duration::MAX,
+            seen: 0,
+        });
     }
 
     /// Drops each packet that matches with this probability: only for worlds that are judged by many runs.
     pub fn drop_by_chance(&mut self, share: f64, matches: fn(&Packet) -> bool) {
-        self.rules.push(Rule { matches, loss: Loss::Chance(share), from: Duration::ZERO, until: Duration::MAX, seen: 0 });
+        self.rules.push(Rule {
+            matches,
+            loss: Loss::Chance(share),
+            from: Duration::ZERO,
+            until: Duration::MAX,
+            seen: 0,
+        });
     }
 
     /// Drops every packet that matches, beginning so long after the program under test was started.
