@@ -201,6 +201,9 @@ pub enum Listing {
     Playbooks,
 }
 
+/// How a playbook can be shown.
+pub const PICTURES: [&str; 2] = ["text", "mermaid"];
+
 /// Commands for playbooks.
 #[derive(Debug, Subcommand)]
 pub enum PlaybookCommand {
@@ -214,10 +217,21 @@ pub enum PlaybookCommand {
         /// Playbook files or ids; all built-in ones where none is given
         playbooks: Vec<String>,
     },
-    /// Show a playbook's checks and causes
+    /// Write a commented playbook to begin with, into ID.toml
+    New {
+        /// The new playbook's id, such as `leave-requests`
+        id: String,
+        /// File to write instead; `-` for standard output
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Show what a playbook looks at in which order, and its causes
     Show {
         /// Playbook id, file, or the user's words
         playbook: String,
+        /// `mermaid` draws it for wikis and code hosts [default: text]
+        #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(PICTURES))]
+        format: Option<String>,
     },
 }
 
@@ -248,10 +262,10 @@ pub enum GenerateCommand {
     Completions { shell: clap_complete::Shell },
     /// The man page, on standard output
     Man,
-    /// JSON Schema of the packet, or of one probe's parameters, on standard output
+    /// JSON Schema of the packet, of playbooks (for editors), or of one probe's parameters, on standard output
     Schema {
-        /// A probe
-        probe: Option<String>,
+        /// A probe, or `playbook`
+        of: Option<String>,
     },
     /// The reference pages, into a folder
     Reference {

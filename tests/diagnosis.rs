@@ -440,7 +440,10 @@ fn only_what_a_rival_wants_to_see_keeps_a_decided_run_going() {
     parts.push(Condition::Atom(witness));
     playbook.causes.push(rival);
     let broken = [seen("level-1", Outcome::Problem)];
-    assert_eq!(matters(&playbook, &broken, "level-0"), Some(true), "it lies on the way, beneath");
+    assert_eq!(matters(&playbook, &broken, "level-0"), Some(false), "an answer came over what lies beneath it");
+    let mut state = broken.clone();
+    state[0].code = Some(Code::RouteNoDefault);
+    assert_eq!(matters(&playbook, &state, "level-0"), Some(true), "it lies on the way, beneath");
     assert_eq!(matters(&playbook, &broken, "level-2"), Some(false), "it stands on what is blamed");
     assert_eq!(matters(&playbook, &broken, "rivals-witness"), Some(true));
     assert_eq!(matters(&playbook, &broken, "beside"), Some(false));
