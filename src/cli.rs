@@ -248,6 +248,23 @@ pub enum PacketCommand {
         /// Packet, zip or JSON
         packet: PathBuf,
     },
+    /// Make a packet of what a run left behind that was killed
+    Finish {
+        /// Spool of the run; all that were left behind where none is given
+        spool: Option<PathBuf>,
+        /// Folder for the packet [default: the state folder]
+        #[arg(long, short, value_name = "DIR")]
+        output: Option<PathBuf>,
+    },
+    /// Remove old packets and what killed runs left behind from the state folder
+    Purge {
+        /// Older than this [default: the setting `keep_days`, 30 days]
+        #[arg(long, value_name = "DAYS")]
+        older_than: Option<u32>,
+        /// Only show what would be removed
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Render the report of a packet
     Render {
         /// Packet, zip or JSON
