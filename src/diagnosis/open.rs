@@ -56,7 +56,9 @@ impl<'e, 'a> Open<'e, 'a> {
     /// Whether what this check has yet to say could change status, layer, cause or culprit, or costs nothing to wait for.
     pub fn matters(&self, check: &str) -> bool {
         if self.stands_on_blame(check) {
-            return false;
+            // A state that no cause explains yet waits for what a cause wants to see of the goal; else it would depend
+            // on the clock which of the two came first.
+            return !self.named && self.deciding.contains(check);
         }
         if !self.named || self.deciding.contains(check) {
             return true;
