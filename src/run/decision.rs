@@ -5,7 +5,7 @@ use crate::diagnosis::evidence::Evidence;
 use crate::diagnosis::judge_so_far;
 use crate::diagnosis::open::Open;
 use crate::diagnosis::verdict::{Status, Verdict};
-use crate::observation::{Certainty, Observation};
+use crate::observation::{Certainty, Observation, Outcome};
 use crate::probe::Cost;
 use crate::problem::{Basis, Code};
 use crate::request::Mode;
@@ -13,9 +13,11 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A state of this machine (no carrier, no route) that stands this long convicts without waiting for the goal to run
-/// into its own timeouts; limits.md section 6 asks for 100 ms to rule out a flap, a second gives the goal its chance.
-const STATE_STANDS: Duration = Duration::from_secs(1);
+/// A fault that stands this long convicts without waiting for the goal to run into its own timeouts, where it needs no
+/// word of the goal (a state of this machine: no carrier, no route) or where the goal has shown it too (a page that
+/// stays away while large packets are seen to vanish). limits.md section 6 asks for 100 ms to rule out a flap; a second
+/// gives the goal its chance.
+const FAULT_STANDS: Duration = Duration::from_secs(1);
 
 /// How long a decided run waits for what can no longer change the verdict and is under way: a control, a measurement,
 /// a time server. Judgement: a way to the goal takes four round trips and such a check one or two, so it has ended
@@ -76,7 +78,7 @@ impl State<'_> {
         };
         let seen = self.snapshot();
         let evidence = self.evidence(&seen);
-        if !(self.goals_ended() || self.is_standing_state(verdict)) {
+        if !(self.goals_ended() || self.stands_without_the_goals(verdict, &evidence)) {
             return false;
         }
         let works = verdict.status != Status::Fault;
@@ -91,7 +93,7 @@ impl State<'_> {
     /// When to look at the clock again although nothing was seen.
     pub(super) fn next_look(&self) -> Instant {
         let now = Instant::now();
-        let state = self.decision.suspected.map(|since| since + STATE_STANDS);
+        let state = self.decision.suspected.map(|since| since + FAULT_STANDS);
         let decided = self.decision.since().map(|since| since + GRACE);
         let looks =
             self.decision.since().into_iter().flat_map(|_| self.running().map(|id| self.started_at(id) + FIRST_LOOK));
@@ -99,12 +101,23 @@ impl State<'_> {
         next.unwrap_or_else(|| now + Duration::from_secs(3600))
     }
 
-    /// A state of this machine is blamed, and has stood long enough to convict without the goal's own timeouts.
-    fn is_standing_state(&self, verdict: &Verdict) -> bool {
+    /// What is blamed has stood long enough to convict without the goals' own timeouts: it is a state of this machine,
+    /// or each goal that is still under way has shown the fault.
+    fn stands_without_the_goals(&self, verdict: &Verdict, evidence: &Evidence<'_>) -> bool {
         let primary = verdict.because.first().and_then(|id| self.seen_as(id));
+        let is_state = || {
+            primary.and_then(|primary| primary.code).is_some_and(|code| code.problem().basis == Basis::State)
+        };
+        let shows = |goal: &str| {
+            evidence.of_check(goal).iter().any(|&seen| evidence.observations[seen].outcome == Outcome::Problem)
+        };
+        let all_show = || {
+            let mut goals = self.request.playbook.goals().map(|goal| goal.id.as_str());
+            goals.all(|goal| shows(goal) || !self.running().any(|id| id == goal))
+        };
         verdict.status == Status::Fault
-            && primary.and_then(|primary| primary.code).is_some_and(|code| code.problem().basis == Basis::State)
-            && self.decision.suspected.is_some_and(|since| since.elapsed() >= STATE_STANDS)
+            && self.decision.suspected.is_some_and(|since| since.elapsed() >= FAULT_STANDS)
+            && (is_state() || all_show())
     }
 
     /// Whether a check on the goal's way was not started yet.
