@@ -69,6 +69,10 @@ fn names_the_same(left: &Verdict, right: &Verdict) -> bool {
     left.cause == right.cause && left.layer == right.layer && left.culprit == right.culprit
 }
 
+fn shows_fault(check: &str, evidence: &Evidence<'_>) -> bool {
+    evidence.of_check(check).iter().any(|&seen| evidence.observations[seen].outcome == Outcome::Problem)
+}
+
 impl State<'_> {
     /// Whether nothing that is still under way can change status, layer, cause and culprit.
     pub(super) fn is_settled(&self) -> bool {
@@ -86,7 +90,9 @@ impl State<'_> {
             return false;
         }
         let Some(open) = Open::of(verdict, &evidence) else { return false };
-        let over = |id: &String| !open.matters(id) && (!works || self.had_its_first_look(id, &evidence));
+        // A goal that shows the fault was given its chance above.
+        let shown = |id: &String| !works && self.is_goal(id) && shows_fault(id, &evidence);
+        let over = |id: &String| shown(id) || !open.matters(id) && (!works || self.had_its_first_look(id, &evidence));
         self.running().all(over) && self.would_stand(verdict, &seen)
     }
 
@@ -105,19 +111,16 @@ impl State<'_> {
     /// or each goal that is still under way has shown the fault.
     fn stands_without_the_goals(&self, verdict: &Verdict, evidence: &Evidence<'_>) -> bool {
         let primary = verdict.because.first().and_then(|id| self.seen_as(id));
-        let is_state = || {
-            primary.and_then(|primary| primary.code).is_some_and(|code| code.problem().basis == Basis::State)
-        };
-        let shows = |goal: &str| {
-            evidence.of_check(goal).iter().any(|&seen| evidence.observations[seen].outcome == Outcome::Problem)
-        };
-        let all_show = || {
-            let mut goals = self.request.playbook.goals().map(|goal| goal.id.as_str());
-            goals.all(|goal| shows(goal) || !self.running().any(|id| id == goal))
-        };
+        let is_state =
+            || primary.and_then(|primary| primary.code).is_some_and(|code| code.problem().basis == Basis::State);
+        let all_show = || self.running().filter(|id| self.is_goal(id)).all(|goal| shows_fault(goal, evidence));
         verdict.status == Status::Fault
             && self.decision.suspected.is_some_and(|since| since.elapsed() >= FAULT_STANDS)
             && (is_state() || all_show())
+    }
+
+    fn is_goal(&self, check: &str) -> bool {
+        self.request.playbook.goals().any(|goal| goal.id == check)
     }
 
     /// Whether a check on the goal's way was not started yet.
