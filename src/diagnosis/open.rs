@@ -47,7 +47,7 @@ impl<'e, 'a> Open<'e, 'a> {
         for cause in rivals(verdict, evidence) {
             cause.when.checks(&mut deciding);
             if weight(&cause.when) > said {
-                cause.when.wanted_checks(&mut overruling);
+                cause.when.checks(&mut overruling);
             }
         }
         if verdict.status == Status::Fault
