@@ -500,7 +500,7 @@ impl Scene {
     }
 
     /// Everything that the client sends to these networks goes into a tunnel.
-    pub fn into_tunnel(&mut self, link: ExtraLink, networks: &[(&str, u8)]) {
+    pub fn route_into_tunnel(&mut self, link: ExtraLink, networks: &[(&str, u8)]) {
         let (ExtraLink::Tunnel(device, ..) | ExtraLink::MuteTunnel(device, ..)) = link else { return };
         self.client.links.push(link);
         let routes = networks.iter().map(|(network, prefix)| route(network, *prefix, Way::Device(device)));

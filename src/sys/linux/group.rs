@@ -59,8 +59,7 @@ fn limits(root: &Path, program: &str) -> Known<GroupLimits> {
 fn upwards(tree: &Path, group: &str) -> Vec<PathBuf> {
     let group = Path::new(group.trim_start_matches('/'));
     let inside = !group.components().any(|part| !matches!(part, std::path::Component::Normal(_)));
-    let groups = if inside { group.ancestors().map(|group| tree.join(group)).collect() } else { vec![tree.to_owned()] };
-    groups
+    if inside { group.ancestors().map(|group| tree.join(group)).collect() } else { vec![tree.to_owned()] }
 }
 
 fn memory(folder: &Path, names: &Names, limits: &mut GroupLimits) {

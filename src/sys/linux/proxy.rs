@@ -277,7 +277,7 @@ fn from_leases(root: &Path, settings: &mut ProxySettings) {
         // Of several leases of one client the last is the one in force.
         let newest = listed(&root.join(folder), |_| true).into_iter().filter_map(|path| {
             let text = read(&path, &mut ProxySettings::default())?;
-            Some((path, text.lines().filter_map(script_of_lease).last()?))
+            Some((path, text.lines().filter_map(script_of_lease).next_back()?))
         });
         for (path, url) in newest {
             settings.settings.push(ProxySetting {

@@ -18,7 +18,7 @@ pub const WORLDS: &[World] = &[
         run: ("no-internet", ""),
         fault: |scene| {
             // As OpenVPN does it: two halves of the internet, each narrower than the default route.
-            scene.into_tunnel(ExtraLink::Tunnel("tun0", INNER, 24), &[("0.0.0.0", 1), ("128.0.0.0", 1)]);
+            scene.route_into_tunnel(ExtraLink::Tunnel("tun0", INNER, 24), &[("0.0.0.0", 1), ("128.0.0.0", 1)]);
         },
         proof: |eyes| {
             eyes.silent("198.51.100.80:80")?;
@@ -34,7 +34,7 @@ pub const WORLDS: &[World] = &[
         name: "tunnel-up-and-mute",
         says: "the VPN says connected, the intranet does not open",
         run: ("vpn", "https://www.example.test/"),
-        fault: |scene| scene.into_tunnel(ExtraLink::MuteTunnel("tun0", INNER, 24), &[(WEB, 32)]),
+        fault: |scene| scene.route_into_tunnel(ExtraLink::MuteTunnel("tun0", INNER, 24), &[(WEB, 32)]),
         proof: |eyes| {
             eyes.carrier("tun0", true)?;
             eyes.silent("198.51.100.10:443")?;
@@ -48,7 +48,7 @@ pub const WORLDS: &[World] = &[
         says: "I am connected to the VPN and nothing loads, not even the news",
         run: ("no-internet", ""),
         fault: |scene| {
-            scene.into_tunnel(ExtraLink::MuteTunnel("tun0", INNER, 24), &[("0.0.0.0", 1), ("128.0.0.0", 1)]);
+            scene.route_into_tunnel(ExtraLink::MuteTunnel("tun0", INNER, 24), &[("0.0.0.0", 1), ("128.0.0.0", 1)]);
         },
         proof: |eyes| {
             eyes.silent("198.51.100.80:80")?;
@@ -85,7 +85,7 @@ pub const WORLDS: &[World] = &[
         says: "with the VPN on, the printer at home is offline",
         run: ("one-site-fails", "http://192.0.2.20:9100/"),
         fault: |scene| {
-            scene.into_tunnel(ExtraLink::MuteTunnel("tun0", INNER, 24), &[("192.0.2.0", 25)]);
+            scene.route_into_tunnel(ExtraLink::MuteTunnel("tun0", INNER, 24), &[("192.0.2.0", 25)]);
             scene.serve("192.0.2.20:9100", Speaks::Http(Page::Text("printer")));
         },
         proof: |eyes| {
@@ -104,7 +104,7 @@ pub const WORLDS: &[World] = &[
         run: ("vpn", "https://www.example.test/"),
         arguments: &["--answer", "internal=yes"],
         fault: |scene| {
-            scene.into_tunnel(ExtraLink::MuteTunnel("tun0", INNER, 24), &[]);
+            scene.route_into_tunnel(ExtraLink::MuteTunnel("tun0", INNER, 24), &[]);
             scene.wire.drop(|packet| packet.touches(WEB));
         },
         proof: |eyes| eyes.silent("198.51.100.10:443"),
