@@ -113,6 +113,9 @@ struct Params {
     /// Milliseconds by which this machine's clock is behind, where it was measured.
     #[serde(deserialize_with = "argument::optional")]
     clock_offset_ms: Option<f64>,
+    /// Largest TCP segment that either end may send, to see whether large packets are what is lost.
+    #[serde(deserialize_with = "argument::optional")]
+    segment_bytes: Option<f64>,
     /// What this page stands for, such as `control`.
     label: Option<String>,
 }
@@ -132,6 +135,7 @@ impl Default for Params {
             expect_status: None,
             body_limit_bytes: BODY_LIMIT_BYTES,
             clock_offset_ms: None,
+            segment_bytes: None,
             label: None,
         }
     }
