@@ -159,8 +159,8 @@ pub enum Command {
     Packet(PacketCommand),
     /// Judge a stored packet again
     Replay {
-        /// Packet, zip or JSON
-        packet: PathBuf,
+        #[command(flatten)]
+        stored: Stored,
         /// Use this playbook instead of the one in the packet
         #[arg(long, value_name = "PLAYBOOK")]
         playbook: Option<String>,
@@ -201,6 +201,9 @@ pub enum Listing {
     Playbooks,
 }
 
+/// How a playbook can be shown.
+pub const PICTURES: [&str; 2] = ["text", "mermaid"];
+
 /// Commands for playbooks.
 #[derive(Debug, Subcommand)]
 pub enum PlaybookCommand {
@@ -214,11 +217,32 @@ pub enum PlaybookCommand {
         /// Playbook files or ids; all built-in ones where none is given
         playbooks: Vec<String>,
     },
-    /// Show a playbook's checks and causes
+    /// Write a commented playbook to begin with, into ID.toml
+    New {
+        /// The new playbook's id, such as `leave-requests`
+        id: String,
+        /// File to write instead; `-` for standard output
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Show what a playbook looks at in which order, and its causes
     Show {
         /// Playbook id, file, or the user's words
         playbook: String,
+        /// `mermaid` draws it for wikis and code hosts [default: text]
+        #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(PICTURES))]
+        format: Option<String>,
     },
+}
+
+/// A packet that somebody sent.
+#[derive(Debug, Clone, Args)]
+pub struct Stored {
+    /// Packet, zip or JSON
+    pub packet: PathBuf,
+    /// age identity that opens it where it is encrypted
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
 }
 
 /// Commands for packets.
@@ -226,18 +250,67 @@ pub enum PlaybookCommand {
 pub enum PacketCommand {
     /// Show what is in a packet
     Show {
-        /// Packet, zip or JSON
-        packet: PathBuf,
+        #[command(flatten)]
+        stored: Stored,
     },
-    /// Check that a packet is whole
+    /// Check that a packet is whole, and by whom it is
     Verify {
-        /// Packet, zip or JSON
+        #[command(flatten)]
+        stored: Stored,
+        /// minisign public key that must have signed it
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+    },
+    /// Sign a packet, for `packet verify` or `minisign -V`
+    Sign {
+        /// Packet
         packet: PathBuf,
+        /// minisign secret key
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// File with the password of the key, where it has one
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
+    /// Encrypt a packet to people, who open it with `age -d` or `--identity`
+    Seal {
+        /// Packet
+        packet: PathBuf,
+        /// File of age recipients, one a line
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Compare two packets of one machine
+    Diff {
+        /// The earlier packet
+        before: PathBuf,
+        /// The later packet
+        after: PathBuf,
+        /// age identity that opens them where they are encrypted
+        #[arg(long, value_name = "FILE")]
+        identity: Option<PathBuf>,
+    },
+    /// Make a packet of what a run left behind that was killed
+    Finish {
+        /// Spool of the run; all that were left behind where none is given
+        spool: Option<PathBuf>,
+        /// Folder for the packet [default: the state folder]
+        #[arg(long, short, value_name = "DIR")]
+        output: Option<PathBuf>,
+    },
+    /// Remove old packets and what killed runs left behind from the state folder
+    Purge {
+        /// Older than this [default: the setting `keep_days`, 30 days]
+        #[arg(long, value_name = "DAYS")]
+        older_than: Option<u32>,
+        /// Only show what would be removed
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Render the report of a packet
     Render {
-        /// Packet, zip or JSON
-        packet: PathBuf,
+        #[command(flatten)]
+        stored: Stored,
     },
 }
 
@@ -248,10 +321,10 @@ pub enum GenerateCommand {
     Completions { shell: clap_complete::Shell },
     /// The man page, on standard output
     Man,
-    /// JSON Schema of the packet, or of one probe's parameters, on standard output
+    /// JSON Schema of the packet, of playbooks (for editors), or of one probe's parameters, on standard output
     Schema {
-        /// A probe
-        probe: Option<String>,
+        /// A probe, or `playbook`
+        of: Option<String>,
     },
     /// The reference pages, into a folder
     Reference {

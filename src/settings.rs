@@ -35,6 +35,14 @@ pub struct Settings {
     pub internal_name: Option<String>,
     /// The site's VPN device, where it has a known name.
     pub vpn_device: Option<String>,
+    /// Whether the person at the terminal is asked for consent before anything is looked at.
+    pub ask_consent: bool,
+    /// The name of the policy that allows runs where nobody can be asked; packets carry it.
+    pub consent_policy: Option<String>,
+    /// The largest packet, in bytes; evidence beyond it is cut, and the packet says so.
+    pub packet_bytes: u64,
+    /// Days after which packets and what killed runs left behind are removed from the state folder; 0 keeps them.
+    pub keep_days: u32,
 }
 
 impl Default for Settings {
@@ -48,6 +56,10 @@ impl Default for Settings {
             second_resolver: None,
             internal_name: None,
             vpn_device: None,
+            ask_consent: false,
+            consent_policy: None,
+            packet_bytes: crate::packet::fit::LARGEST,
+            keep_days: crate::packet::purge::KEEP_DAYS,
         }
     }
 }

@@ -1,19 +1,24 @@
 //! Playbooks: a symptom, the checks that a good technician would make, and the causes that their outcomes tell apart.
 //! `parse` reads TOML with spans, `lint` finds mistakes, `builtin` is the list of those in the binary, `matching` finds
-//! one by the user's words, `testing` runs the tests that a playbook carries.
+//! one by the user's words, `testing` runs the tests that a playbook carries. For authors: `start` is a playbook to begin
+//! with, `schema` tells editors what can be written, `order` and `draw` show what a playbook will do.
 
 pub mod builtin;
 pub mod condition;
 mod draft;
+pub mod draw;
 mod given;
 mod lint;
 pub mod load;
 pub mod matching;
 pub mod mistake;
+pub mod order;
 pub mod parse;
 mod reader;
 #[cfg(test)]
 mod sample;
+pub mod schema;
+pub mod start;
 pub mod template;
 pub mod testing;
 #[cfg(test)]

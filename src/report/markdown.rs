@@ -3,7 +3,7 @@
 
 use super::Style;
 use super::content::Content;
-use super::summary::machine;
+use super::summary::{machine, manifest};
 use crate::packet::Packet;
 use crate::ui::escape;
 use std::fmt::Write;
@@ -31,6 +31,9 @@ pub(super) fn render(packet: &Packet, _: &Style) -> String {
     out.push('\n');
     for line in machine(packet) {
         let _ = writeln!(out, "{}", inline(&line));
+    }
+    if let Some(manifest) = manifest(packet) {
+        let _ = writeln!(out, "{}", inline(&manifest));
     }
     if let Some(path) = &content.packet {
         let _ = writeln!(out, "Packet: {}", inline(path));

@@ -56,6 +56,9 @@ fn render(packet: &Packet, content: &Content) -> String {
     for line in machine(packet) {
         page.paragraph(&line, Paint::Plain);
     }
+    if let Some(manifest) = manifest(packet) {
+        page.paragraph(&manifest, Paint::Plain);
+    }
     page.finish()
 }
 
@@ -73,6 +76,11 @@ pub(super) fn machine(packet: &Packet) -> [String; 2] {
             tool.name, tool.version, packet.playbook.id, run.started, run.zone, run.id, run.redaction
         ),
     ]
+}
+
+/// What ties a letter to the archive that it came with.
+pub(super) fn manifest(packet: &Packet) -> Option<String> {
+    packet.manifest.as_ref().map(|hash| format!("SHA-256 of manifest.json: {hash}"))
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! What to start next: a pure function of the playbook and of what was seen so far.
 
-use super::arguments::{Filled, fill, references};
+use super::arguments::{Filled, fill};
 use crate::diagnosis::evaluate::{Truth, evaluate};
 use crate::diagnosis::evidence::{CASE_CHECK, Evidence};
 use crate::diagnosis::suspects::{Reach, standing};
 use crate::observation::{Facts, Skip};
-use crate::playbook::{Check, Condition};
+use crate::playbook::Check;
 use crate::probe::Cost;
 use crate::request::{Mode, Request};
 use std::collections::HashSet;
@@ -112,17 +112,4 @@ fn hold_back(step: &mut Step, request: &Request, evidence: &Evidence<'_>, reach:
     questions.truncate(1);
     step.start = others;
     step.start.append(&mut questions);
-}
-
-/// The checks that this one's condition or arguments wait for, for `firstline plan`.
-pub fn waits_for(check: &Check, request: &Request) -> Vec<String> {
-    let mut names: Vec<String> = references(check, &request.playbook);
-    if let Some(condition) = &check.when {
-        let mut mentioned = Vec::new();
-        Condition::checks(condition, &mut mentioned);
-        names.extend(mentioned.into_iter().filter(|name| *name != CASE_CHECK).map(str::to_owned));
-    }
-    names.sort();
-    names.dedup();
-    names
 }

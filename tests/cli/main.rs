@@ -5,6 +5,7 @@ mod generated;
 mod hostile;
 mod packets;
 mod run;
+mod trust;
 mod usage;
 
 use std::path::Path;
@@ -12,8 +13,8 @@ use std::process::{Command, Stdio};
 
 /// One call of the program in a world of its own: no settings, no home, no colour, nothing of the machine's proxies.
 pub struct Call {
-    command: Command,
-    home: tempfile::TempDir,
+    pub command: Command,
+    pub home: tempfile::TempDir,
 }
 
 /// What came of it.

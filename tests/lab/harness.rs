@@ -3,7 +3,7 @@
 use crate::measure::{Measured, Reference};
 use crate::results::{self, Results};
 use crate::world::World;
-use crate::{census, codes, daemon, inside, machine, namespace, publish, worlds};
+use crate::{census, chance, codes, daemon, inside, machine, namespace, publish, worlds};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, VecDeque};
 use std::io::Read;
@@ -37,7 +37,10 @@ pub struct Report {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum End {
     Passed,
+    /// The program under test did something wrong.
     Failed,
+    /// The lab itself did: nothing is known of the program.
+    Broken,
     /// Wrong, and known to be.
     Wrong,
     Skipped,
@@ -54,9 +57,14 @@ impl Report {
         Report { end, text: text.into(), seconds, codes: BTreeSet::new(), measured: None, reference: None }
     }
 
-    /// A world that went wrong.
+    /// A world in which the program under test went wrong.
     pub fn failed(text: impl Into<String>, seconds: f64) -> Report {
         Report::new(End::Failed, text, seconds)
+    }
+
+    /// A world that is not what it says, or that could not be watched.
+    pub fn broken(text: impl std::fmt::Display) -> Report {
+        Report::new(End::Broken, format!("the lab itself: {text}"), 0.0)
     }
 }
 
@@ -102,6 +110,8 @@ struct Options {
     accuracy: bool,
     /// How many times to run each world while the processors are busy.
     under_load: Option<u32>,
+    /// How many times to run each world that throws dice.
+    by_chance: Option<u32>,
     exact: bool,
     ignored: bool,
     filters: Vec<String>,
@@ -115,6 +125,7 @@ impl Options {
             list: false,
             accuracy: false,
             under_load: None,
+            by_chance: None,
             exact: false,
             ignored: false,
             filters: Vec::new(),
@@ -127,6 +138,7 @@ impl Options {
                 "--exact" => options.exact = true,
                 "--ignored" => options.ignored = true,
                 "--accuracy" => options.accuracy = true,
+                "--by-chance" => options.by_chance = words.next().and_then(|times| times.parse().ok()).or(Some(20)),
                 "--under-load" => options.under_load = words.next().and_then(|times| times.parse().ok()).or(Some(20)),
                 "--prove" | "--reference" | "--show" | "--shell" => options.mode = Mode::from_word(word),
                 "--skip" => options.skips.extend(words.next().cloned()),
@@ -162,6 +174,10 @@ pub fn main() -> ExitCode {
         _ => {}
     }
     let options = Options::read(&arguments);
+    if let Some(times) = options.by_chance {
+        let chosen = worlds::by_chance().into_iter().filter(|world| options.wants(world)).collect();
+        return chance::run(chosen, times);
+    }
     let chosen: Vec<World> = worlds::all().into_iter().filter(|world| options.wants(world)).collect();
     if options.list {
         chosen.iter().for_each(|world| println!("{}: test", world.name));
@@ -295,6 +311,7 @@ fn announce(world: &World, report: &Report) {
             format!("{word} ({:.2} s)", report.seconds)
         }
         End::Failed => format!("FAILED ({:.2} s)", report.seconds),
+        End::Broken => "BROKEN".to_owned(),
         End::Wrong => format!("wrong, as published ({:.2} s): {}", report.seconds, world.known_wrong),
         End::Skipped => format!("SKIPPED: {}", report.text),
     };
@@ -306,7 +323,7 @@ fn watch(world: &World, mode: Mode) -> Report {
     let spawned = child(world, mode).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut process = match spawned {
         Ok(process) => process,
-        Err(error) => return Report::failed(format!("cannot be started: {error}"), 0.0),
+        Err(error) => return Report::broken(format!("the world cannot be started: {error}")),
     };
     let (stdout, stderr) = (listen(process.stdout.take()), listen(process.stderr.take()));
     let ended = wait(&mut process, world.expect.limit() + GRACE);
@@ -315,8 +332,8 @@ fn watch(world: &World, mode: Mode) -> Report {
     let report = stdout.lines().last().and_then(|line| serde_json::from_str::<Report>(line).ok());
     match report {
         Some(report) if ended => report,
-        _ if ended => Report::failed(format!("no report\n{stdout}{stderr}"), 0.0),
-        _ => Report::failed(format!("killed because it did not end\n{stdout}{stderr}"), 0.0),
+        _ if ended => Report::broken(format!("no report\n{stdout}{stderr}")),
+        _ => Report::broken(format!("killed because it did not end\n{stdout}{stderr}")),
     }
 }
 
@@ -366,12 +383,12 @@ fn losses(ends: &[(&'static str, Report)]) -> Vec<String> {
 /// Prints the failures and the last line.
 fn conclude(ends: &[(&'static str, Report)], losses: &[String], took: Duration) -> ExitCode {
     let with = |end: End| ends.iter().filter(move |(_, report)| report.end == end);
-    for (name, report) in with(End::Failed) {
+    for (name, report) in with(End::Failed).chain(with(End::Broken)) {
         println!("\n---- {name} ----\n{}", report.text.trim_end());
     }
     let count = |end| with(end).count();
-    let (passed, wrong) = (count(End::Passed), count(End::Wrong));
-    let (failed, skipped) = (count(End::Failed), count(End::Skipped));
+    let (passed, wrong, skipped) = (count(End::Passed), count(End::Wrong), count(End::Skipped));
+    let failed = count(End::Failed) + count(End::Broken);
     for loss in losses {
         println!("\nLOST: {loss}");
     }

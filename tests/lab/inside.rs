@@ -28,8 +28,8 @@ struct Standing {
 
 /// Builds the world of this name and does with it what the mode says.
 pub fn main(name: &str, mode: Mode) -> ExitCode {
-    let Some(world) = worlds::all().into_iter().find(|world| world.name == name) else {
-        return tell(&Report::failed(format!("there is no world `{name}`"), 0.0));
+    let Some(world) = worlds::all().into_iter().chain(worlds::by_chance()).find(|world| world.name == name) else {
+        return tell(&Report::broken(format!("there is no world `{name}`")));
     };
     let standing = match build(&world) {
         Ok(standing) => standing,
@@ -52,7 +52,7 @@ pub fn tell(report: &Report) -> ExitCode {
 
 fn build(world: &World) -> Result<Standing, Report> {
     let began = Instant::now();
-    let broken = |error: String| Report::failed(format!("the lab itself: {error}"), 0.0);
+    let broken = |error: String| Report::broken(error);
     let under_test = std::env::var_os("FIRSTLINE_LAB_BINARY")
         .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_firstline")), PathBuf::from);
     machine::furnish(&under_test).map_err(Report::skipped)?;
@@ -88,7 +88,7 @@ fn judge(world: &World, standing: &Standing) -> Report {
     let line = world.command_line();
     let outcome = match machine::run(&standing.scene, &line, limit + limit) {
         Ok(outcome) => outcome,
-        Err(error) => return Report::failed(error, 0.0),
+        Err(error) => return Report::broken(error),
     };
     let seconds = outcome.took.as_secs_f64();
     let packet = match serde_json::from_str::<Value>(&outcome.stdout) {
@@ -113,7 +113,8 @@ fn judge(world: &World, standing: &Standing) -> Report {
         true => Report::failed("it is right by now: take `known_wrong` away", seconds),
         false => wrong(world, &line, standing, (&differences, &measured), &packet, seconds),
     };
-    Report { codes: codes(&packet), measured: Some(Box::new(measured)), ..report }
+    // A world that is not what it says has measured nothing; a verdict that came too late is one all the same.
+    Report { codes: codes(&packet), measured: (report.end != End::Broken).then(|| Box::new(measured)), ..report }
 }
 
 /// A failure, or what is published as wrong: that excuses the verdict and nothing beside it, and only where the world is
@@ -151,7 +152,7 @@ fn refer(world: &World, standing: &Standing) -> Report {
             let report = Report::new(End::Passed, text, said.took_ms as f64 / 1000.0);
             Report { reference: Some(said), ..report }
         }
-        Err(error) => Report::failed(error, 0.0),
+        Err(error) => Report::broken(error),
     }
 }
 
@@ -169,7 +170,7 @@ fn prove(world: &World, standing: &Standing, seconds: f64) -> Report {
     let _ = standing.lab.started.set(Instant::now());
     match (world.proof)(&eyes) {
         Ok(()) => Report::new(End::Passed, "", seconds),
-        Err(error) => Report::failed(format!("the lab itself, the world is not what it says: {error}"), seconds),
+        Err(error) => Report::broken(format!("the world is not what it says: {error}")),
     }
 }
 

@@ -12,6 +12,7 @@
 //! cargo test --test lab -- --prove         only what plain sockets must see; the program under test is not started
 //! cargo test --test lab -- --accuracy      measures, and writes docs/reference/accuracy.md
 //! cargo test --test lab -- --under-load 20 each world 20 times with busy processors, published there too
+//! cargo test --test lab -- --by-chance 20  the worlds that throw dice, judged by how often they are diagnosed wrongly
 //! cargo test --test lab -- --reference     what the reference script says, of one world or of many
 //! cargo test --test lab -- --show NAME     the text report of one world
 //! cargo test --test lab -- --shell NAME    a shell on the client of one world
@@ -27,6 +28,8 @@ mod accuracy;
 mod census;
 #[cfg(target_os = "linux")]
 mod certificates;
+#[cfg(target_os = "linux")]
+mod chance;
 #[cfg(target_os = "linux")]
 mod codes;
 #[cfg(target_os = "linux")]

@@ -1,6 +1,7 @@
 //! The line between the gateway and the far side, where a world wants it to be bad: a program that carries frames from
 //! one end to the other and delays, drops or throttles them by rules. It needs nothing of the kernel but packet
-//! sockets, so loss is exact (every n-th packet) and works where the kernel has no `netem`.
+//! sockets, so loss is exact (every n-th packet; by chance only where a world asks for it) and works where the kernel has
+//! no `netem`.
 
 use crate::scene::ip;
 use nix::libc;
@@ -25,10 +26,17 @@ pub struct Wire {
 
 struct Rule {
     matches: fn(&Packet) -> bool,
-    every: u32,
+    loss: Loss,
     from: Duration,
     until: Duration,
     seen: u32,
+}
+
+/// Which of the packets that match are dropped.
+enum Loss {
+    Every(u32),
+    /// Each with this probability.
+    Chance(f64),
 }
 
 impl Wire {
@@ -39,7 +47,24 @@ impl Wire {
 
     /// Drops every n-th packet that matches.
     pub fn drop_every(&mut self, every: u32, matches: fn(&Packet) -> bool) {
-        self.rules.push(Rule { matches, every, from: Duration::ZERO, until: Duration::MAX, seen: 0 });
+        self.rules.push(Rule {
+            matches,
+            loss: Loss::Every(every),
+            from: Duration::ZERO,
+            until: Duration::MAX,
+            seen: 0,
+        });
+    }
+
+    /// Drops each packet that matches with this probability: only for worlds that are judged by many runs.
+    pub fn drop_by_chance(&mut self, share: f64, matches: fn(&Packet) -> bool) {
+        self.rules.push(Rule {
+            matches,
+            loss: Loss::Chance(share),
+            from: Duration::ZERO,
+            until: Duration::MAX,
+            seen: 0,
+        });
     }
 
     /// Drops every packet that matches, beginning so long after the program under test was started.
@@ -49,7 +74,7 @@ impl Wire {
 
     /// Drops every packet that matches between two instants after the program under test was started.
     pub fn drop_during(&mut self, from: Duration, until: Duration, matches: fn(&Packet) -> bool) {
-        self.rules.push(Rule { matches, every: 1, from, until, seen: 0 });
+        self.rules.push(Rule { matches, loss: Loss::Every(1), from, until, seen: 0 });
     }
 
     /// Whether it is an ordinary line that needs no help.
@@ -63,7 +88,10 @@ impl Wire {
                 return true;
             }
             rule.seen += 1;
-            !rule.seen.is_multiple_of(rule.every)
+            match rule.loss {
+                Loss::Every(every) => !rule.seen.is_multiple_of(every),
+                Loss::Chance(share) => rand::random::<f64>() >= share,
+            }
         })
     }
 }

@@ -12,10 +12,11 @@ use crate::probe::{Cost, Probe};
 use toml::Spanned;
 use toml::de::DeValue;
 
-const COSTS: &[(&str, Cost)] =
+pub(in crate::playbook) const COSTS: &[(&str, Cost)] =
     &[("local", Cost::Local), ("network", Cost::Network), ("slow", Cost::Slow), ("person", Cost::Person)];
-const PRIORS: &[(&str, Prior)] = &[("rare", Prior::Rare), ("occasional", Prior::Occasional), ("common", Prior::Common)];
-const KINDS: &[(&str, InputKind)] = &[
+pub(in crate::playbook) const PRIORS: &[(&str, Prior)] =
+    &[("rare", Prior::Rare), ("occasional", Prior::Occasional), ("common", Prior::Common)];
+pub(in crate::playbook) const KINDS: &[(&str, InputKind)] = &[
     ("target", InputKind::Target),
     ("text", InputKind::Text),
     ("number", InputKind::Number),

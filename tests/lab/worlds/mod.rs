@@ -1,6 +1,7 @@
 //! All worlds, by what is wrong in them. A world is one value; a file of worlds is one line here.
 
 mod application;
+mod chance;
 mod dns;
 mod healthy;
 mod hidden;
@@ -40,7 +41,12 @@ const ALL: &[&[World]] = &[
     real::web::WORLDS,
 ];
 
-/// Every world.
+/// The worlds that throw dice. No single run of them says anything, so the gate leaves them out.
+pub fn by_chance() -> Vec<World> {
+    chance::WORLDS.to_vec()
+}
+
+/// Every world that is the same each time.
 pub fn all() -> Vec<World> {
     ALL.iter().flat_map(|worlds| worlds.iter().copied()).collect()
 }

@@ -82,7 +82,6 @@ pub const WORLDS: &[World] = &[
             seconds: 15.0,
             ..process(&["process.backlog_full"], Culprit::Contains("reportd"))
         },
-        known_wrong: "the run ends with the state of the socket, before the connection shows what it costs, and so no cause is named",
         ..WORLD
     },
     World {

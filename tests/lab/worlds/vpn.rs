@@ -28,7 +28,6 @@ pub const WORLDS: &[World] = &[
             innocent: &["link", "ip", "path", "transport", GATEWAY],
             ..vpn(&["vpn-route-left-behind"], &["vpn.route_left_behind"], "tunnels")
         },
-        known_wrong: "the route to the resolver is seen to lead into the dead tunnel, and no cause of that check names the tunnel",
         ..WORLD
     },
     World {
