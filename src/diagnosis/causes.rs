@@ -108,7 +108,7 @@ pub fn is_tie(ranked: &[Holding<'_>]) -> bool {
 }
 
 /// How many statements a condition makes.
-fn weight(condition: &Condition) -> usize {
+pub(super) fn weight(condition: &Condition) -> usize {
     match condition {
         Condition::All(parts) => parts.iter().map(weight).sum(),
         Condition::Any(parts) => parts.iter().map(weight).min().unwrap_or(0),
@@ -168,9 +168,17 @@ impl<'c, 'a> Field<'c, 'a> {
 
     /// Whether every statement of `smaller` is also one of `larger`, and `larger` makes more.
     fn includes(&self, larger: usize, smaller: usize) -> bool {
-        let (larger, smaller) = (&self.conjuncts[larger], &self.conjuncts[smaller]);
-        larger.len() > smaller.len() && smaller.iter().all(|part| larger.contains(part))
+        states_more(&self.conjuncts[larger], &self.conjuncts[smaller])
     }
+}
+
+/// Whether a cause states all that another one states, and more: where both hold it wins.
+pub(super) fn refines(cause: &Cause, other: &Cause) -> bool {
+    states_more(&conjuncts(&cause.when), &conjuncts(&other.when))
+}
+
+fn states_more(larger: &[&Condition], smaller: &[&Condition]) -> bool {
+    larger.len() > smaller.len() && smaller.iter().all(|part| larger.contains(part))
 }
 
 fn conjuncts(condition: &Condition) -> Vec<&Condition> {

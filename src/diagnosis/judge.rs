@@ -3,7 +3,7 @@
 use super::beside::{also, asides, by_observation, dedup, is_background, slighter};
 use super::causes::{Holding, holding, is_tie, ranked};
 use super::evidence::{CASE_CHECK, Evidence, class, proves_way};
-use super::frontier::{Goal, frontier, goal, is_felt};
+use super::frontier::{Goal, frontier, goal, is_felt, with_roots};
 use super::ladder::{findings, not_tested, notes, ruled_out};
 use super::remaining::remaining_layers;
 use super::verdict::*;
@@ -97,9 +97,11 @@ fn judge_evidence(evidence: &Evidence<'_>, case: &Case) -> Judgement {
 /// The cause that explains the frontier, or the lowest problem of it where none does.
 fn blame<'a>(frontier: &[Vec<usize>], held: &[Holding<'a>], evidence: &Evidence<'a>) -> Option<Blame<'a>> {
     let at: BTreeSet<usize> = frontier.iter().flatten().copied().collect();
-    let explaining = held
-        .iter()
-        .filter(|holding| at.iter().any(|&index| holding.explains(index, evidence) || holding.loses(index, evidence)));
+    let roots = with_roots(&at, evidence);
+    let explaining = held.iter().filter(|holding| {
+        roots.iter().any(|&index| holding.explains(index, evidence))
+            || at.iter().any(|&index| holding.loses(index, evidence))
+    });
     let mut ranked = ranked(without_lost_packets(explaining.cloned().collect(), evidence));
     if ranked.is_empty() {
         // Conditions rest on the first subject that fulfils them; another subject of the same check fails with it.
@@ -110,7 +112,7 @@ fn blame<'a>(frontier: &[Vec<usize>], held: &[Holding<'a>], evidence: &Evidence<
         return frontier.first().map(|group| Blame { primary: group[0], holding: None, rivals: Vec::new() });
     }
     // Lower groups explain higher ones, so a cause that touches the lowest group goes before one that does not.
-    let lowest: BTreeSet<usize> = frontier[0].iter().copied().collect();
+    let lowest = with_roots(&frontier[0].iter().copied().collect(), evidence);
     let touches = |holding: &Holding<'_>, index| {
         holding.explains(index, evidence) || holding.loses(index, evidence) || holding.explains_sibling(index, evidence)
     };

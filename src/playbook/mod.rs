@@ -23,6 +23,7 @@ pub mod template;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod unit;
 mod when;
 
 pub use condition::Condition;

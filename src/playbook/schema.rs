@@ -35,6 +35,7 @@ pub fn playbook() -> Value {
             "check": check(),
             "cause": cause(),
             "escalate": escalate(),
+            "step": step(),
             "when": when(),
             "condition": condition(),
             "code": code(),
@@ -148,7 +149,11 @@ fn cause() -> Value {
             "culprit": text("The concrete thing: an interface, address, resolver, process."),
             "plain": text("One sentence for the user, in words that need no training."),
             "technical": text("One sentence for the next tier."),
-            "workaround": texts("What gets the person working again, safest first; three are shown at a time."),
+            "workaround": {
+                "type": "array",
+                "items": { "anyOf": [{ "type": "string" }, reference("step")] },
+                "description": "What gets the person working again, safest first; three are shown at a time.",
+            },
             "verify": text("The check that must be ok when the fault is gone."),
             "escalate": reference("escalate"),
             "degrades": flag("People feel it although the goal works right now."),
@@ -161,6 +166,17 @@ fn escalate() -> Value {
     closed(&["to"], json!({ "to": text("The team or vendor that takes it over."), "when": text("When.") }))
 }
 
+fn step() -> Value {
+    closed(
+        &["step"],
+        json!({
+            "step": text("What to do."),
+            "risk": text("What may go wrong by it."),
+            "undo": text("How to take it back."),
+        }),
+    )
+}
+
 fn when() -> Value {
     let about = "Statements that must all hold.";
     json!({ "anyOf": [list("condition"), reference("condition")], "description": about })
@@ -168,7 +184,7 @@ fn when() -> Value {
 
 fn condition() -> Value {
     let value = json!({ "type": ["string", "number", "boolean"] });
-    let number = json!({ "type": "number" });
+    let number = json!({ "type": ["number", "string"], "description": "A number, or a text with a unit: `3 s`." });
     closed(
         &[],
         json!({
@@ -279,6 +295,7 @@ mod tests {
             ("[inputs.a]", "/definitions/input/properties"),
             ("[[cause]]", "/definitions/cause/properties"),
             ("[[cause]]\n[cause.escalate]", "/definitions/escalate/properties"),
+            ("[[cause]]\n[[cause.workaround]]", "/definitions/step/properties"),
             ("[[cause]]\n[[cause.when]]", "/definitions/condition/properties"),
             ("[[test]]", "/definitions/test/properties"),
             ("[[test]]\n[test.given.a]", "/definitions/given/properties"),

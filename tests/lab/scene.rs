@@ -317,6 +317,8 @@ pub enum Page {
     Big(usize),
     /// Answers with bytes that are no HTTP.
     NotHttp,
+    /// Speaks HTTP/2 and nothing older.
+    OnlyTwo,
     /// A login page where another text was expected.
     Login,
     /// A 302 to the login page of a captive portal.

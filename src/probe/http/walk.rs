@@ -175,8 +175,14 @@ impl Walk<'_> {
                 let said = script::ask(self.look.world, &script, url, false, self.until).await?;
                 said.candidates.into_iter().next().unwrap_or(Used::Direct)
             }
-            // No program here searches on its own; those of the desktop that do fall back to a direct connection.
-            Used::Discover => Used::Direct,
+            Used::Discover => match script::discover(self.look.world, self.until).await {
+                Some(script) => {
+                    let said = script::ask(self.look.world, &script, url, false, self.until).await;
+                    // A script that was found and cannot be used is passed over, as browsers do.
+                    said.ok().and_then(|said| said.candidates.into_iter().next()).unwrap_or(Used::Direct)
+                }
+                None => Used::Direct,
+            },
             used => used,
         };
         self.facts.proxy_source = Some(choice.source.clone());

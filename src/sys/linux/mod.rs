@@ -11,6 +11,8 @@ mod container;
 mod error_queue;
 mod filesystem;
 mod filter;
+mod group;
+mod ipsec;
 mod link;
 mod log;
 mod neighbour;
@@ -99,6 +101,10 @@ impl Machine for LocalMachine {
         tunnel::tunnels(&self.netlink).await
     }
 
+    async fn ipsec(&self) -> Known<Ipsec> {
+        ipsec::ipsec().await
+    }
+
     async fn filter_rules(&self) -> Known<Vec<FilterRule>> {
         filter::filter_rules().await
     }
@@ -173,6 +179,10 @@ impl Machine for LocalMachine {
 
     async fn pressure(&self) -> Known<Pressure> {
         resource::pressure().await
+    }
+
+    async fn group_limits(&self, pid: Option<u32>) -> Known<GroupLimits> {
+        group::group_limits(pid).await
     }
 
     async fn filesystems(&self) -> Known<Vec<Filesystem>> {

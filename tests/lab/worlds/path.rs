@@ -148,6 +148,27 @@ pub const WORLDS: &[World] = &[
         ..WORLD
     },
     World {
+        name: "captive-portal-lets-the-control-page-pass",
+        says: "the hotel's Wi-Fi says connected, but no page opens",
+        run: ("one-site-fails", "https://www.example.test/"),
+        fault: |scene| {
+            scene.client.settings.push("control_urls = [\"http://check.example.test/generate_204\"]".to_owned());
+            scene.name("check.example.test", Name::Addresses(vec![ip(SECOND_WEB)]));
+            scene.serve("198.51.100.11:80", Speaks::Http(Page::Portal));
+            scene.wire.drop(|packet| packet.tcp(443));
+        },
+        proof: |eyes| {
+            eyes.page("198.51.100.80:80", "control.example.test", "200")?;
+            eyes.page("198.51.100.11:80", "check.example.test", "302")?;
+            eyes.silent("198.51.100.10:443")
+        },
+        expect: Expect {
+            innocent: &["link", "ip", "route", "dns", "http"],
+            ..fault(&["path"], &["path.captive_portal"], Culprit::Contains("portal.guestnet.example"))
+        },
+        ..WORLD
+    },
+    World {
         name: "captive-portal-by-names",
         says: "the café's Wi-Fi is connected but does not work",
         run: ("no-internet", ""),
