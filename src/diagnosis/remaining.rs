@@ -17,6 +17,7 @@ pub(super) fn remaining_layers(blame: &Blame<'_>, evidence: &Evidence<'_>) -> Ve
     let primary = evidence.observations[blame.primary];
     let own = blame.holding.as_ref().map_or(primary.layer, |holding| holding.cause.layer);
     let mut layers = BTreeSet::from([own]);
+    layers.extend(blame.holding.as_ref().and_then(|holding| holding.cause.or_layer));
     layers.extend(blame.rivals.iter().map(|rival| rival.cause.layer));
     let silent = primary.code.is_some_and(|code| code.problem().basis == Basis::Silence);
     if silent && !evidence.has_witness(blame.primary) {

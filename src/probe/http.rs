@@ -118,6 +118,9 @@ struct Params {
     /// Milliseconds by which this machine's clock is behind, where it was measured.
     #[serde(deserialize_with = "argument::optional")]
     clock_offset_ms: Option<f64>,
+    /// Largest TCP segment that either end may send, to see whether large packets are what is lost.
+    #[serde(deserialize_with = "argument::optional")]
+    segment_bytes: Option<f64>,
     /// How often silence is looked at: with 1 the first suspicion ends the check, for a control whose silence accuses
     /// nobody.
     #[serde(deserialize_with = "argument::number")]
@@ -141,6 +144,7 @@ impl Default for Params {
             expect_status: None,
             body_limit_bytes: BODY_LIMIT_BYTES,
             clock_offset_ms: None,
+            segment_bytes: None,
             looks: 2,
             label: None,
         }

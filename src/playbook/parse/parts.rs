@@ -192,6 +192,8 @@ pub(super) fn read_cause(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Opt
     let workaround = fields.get("workaround").map(|value| read_steps(reader, value)).unwrap_or_default();
     let verify = fields.text(reader, "verify");
     let degrades = fields.flag(reader, "degrades");
+    let or_layer = fields.word(reader, "or_layer", &Layer::ALL.map(|layer| (layer.name(), layer)));
+    let suspected = fields.flag(reader, "suspected");
     let security_stop = fields.flag(reader, "security_stop");
     let escalate = fields.get("escalate").and_then(|value| reader.table("`escalate`", "escalate", value));
     let escalate = escalate.and_then(|fields| read_escalate(reader, fields));
@@ -217,6 +219,8 @@ pub(super) fn read_cause(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Opt
         verify: verify.as_ref().map(|text| text.value.clone()),
         escalate: escalate.map(|(escalate, _)| escalate),
         degrades,
+        or_layer,
+        suspected,
         security_stop,
     };
     let (verify, workaround) = (verify.map(|text| text.at), places(workaround));

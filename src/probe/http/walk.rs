@@ -4,7 +4,7 @@ use super::super::argument::Addresses;
 use super::super::way::choice::{self, Used};
 use super::super::way::connect::{self, Proxy, again};
 use super::super::way::cookie::Jar;
-use super::super::way::dial::{self, dial};
+use super::super::way::dial::{self, dial_for};
 use super::super::way::exchange::{self, Body, BodyEnd, Broken, GIVE_UP_AFTER, Session};
 use super::super::way::handshake::{Shaken, TlsFacts, Wish, shake};
 use super::super::way::script;
@@ -207,7 +207,8 @@ impl Walk<'_> {
         self.facts.addresses = addresses.iter().take(20).map(IpAddr::to_string).collect();
         let targets: Vec<SocketAddr> = addresses.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
         let slow = |address, took| self.suspect(dial::suspicion(&host, address, took));
-        match dial(network, &targets, self.until, &slow).await {
+        let segment_bytes = self.params.segment_bytes.map(|bytes| bytes.clamp(0.0, f64::from(u16::MAX)) as u16);
+        match dial_for(network, &targets, segment_bytes, self.until, &slow).await {
             Ok(dialled) => {
                 self.facts.connect_ms = Some(milliseconds(dialled.took));
                 self.remember_failed(&dialled.failed);
