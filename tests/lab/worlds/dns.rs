@@ -228,9 +228,9 @@ pub const WORLDS: &[World] = &[
         ..WORLD
     },
     World {
-        name: "resolvers-answer-after-three-seconds",
+        name: "resolvers-answer-after-two-and-a-half-seconds",
         says: "pages come, but only after ages",
-        fault: |scene| scene.resolvers(ResolverMood::Slow(3_000)),
+        fault: |scene| scene.resolvers(ResolverMood::Slow(2_500)),
         expect: Expect {
             cause: &["dns-slow"],
             decides: "dns",

@@ -163,6 +163,8 @@ pub const WORLDS: &[World] = &[
             eyes.silent("198.51.100.10:443")
         },
         expect: Expect {
+            cause: &["captive-portal"],
+            decides: "portal",
             innocent: &["link", "ip", "route", "dns", "http"],
             ..fault(&["path"], &["path.captive_portal"], Culprit::Contains("portal.guestnet.example"))
         },

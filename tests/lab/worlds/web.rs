@@ -100,7 +100,12 @@ pub const WORLDS: &[World] = &[
         run: ("one-site-fails", "http://www.example.test/"),
         fault: |scene| scene.serve("198.51.100.10:80", Speaks::Http(Page::Text(FILTER_PAGE))),
         proof: |eyes| eyes.page("198.51.100.10:80", "www.example.test", "200"),
-        expect: Expect { innocent: BELOW, ..fault(&["http"], &["http.block_page"], Culprit::Is("FortiGuard")) },
+        expect: Expect {
+            cause: &["filter-page"],
+            decides: "reproduce",
+            innocent: BELOW,
+            ..fault(&["http"], &["http.block_page"], Culprit::Is("FortiGuard"))
+        },
         ..WORLD
     },
     World {
@@ -108,7 +113,7 @@ pub const WORLDS: &[World] = &[
         says: "the shop asks whether I am a human and then nothing",
         fault: |scene| scene.page(Page::Text(BOT_WALL)),
         proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "200"),
-        expect: http(&["http.block_page"]),
+        expect: Expect { cause: &["taken-for-a-robot"], decides: "reproduce", ..http(&["http.block_page"]) },
         ..WORLD
     },
     World {
@@ -116,7 +121,7 @@ pub const WORLDS: &[World] = &[
         says: "does the sign-in page work?",
         fault: |scene| scene.page(Page::Text(CAPTCHA_FORM)),
         proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "200"),
-        expect: HEALTHY,
+        expect: Expect { innocent: BELOW, ..HEALTHY },
         ..WORLD
     },
     World {
@@ -124,7 +129,7 @@ pub const WORLDS: &[World] = &[
         says: "our old program cannot fetch the prices any more",
         fault: |scene| scene.page(Page::OnlyTwo),
         proof: |eyes| eyes.connects("198.51.100.10:443"),
-        expect: http(&["http.only_http2"]),
+        expect: Expect { cause: &["only-http-two"], decides: "reproduce", ..http(&["http.only_http2"]) },
         ..WORLD
     },
     World {
