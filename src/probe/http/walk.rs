@@ -202,7 +202,7 @@ impl Walk<'_> {
         let host = host_of(url);
         let port = url.port_or_known_default().unwrap_or(443);
         let asked = Url::parse(&self.facts.url).ok();
-        self.facts.culprit = asked.filter(|asked| host_of(asked) != host).map(|_| format!("{host}:{port}"));
+        self.facts.culprit = asked.filter(|asked| host_of(asked) != host).map(|_| bounded(&format!("{host}:{port}")));
         let addresses = self.addresses(&host).await?;
         self.facts.addresses = addresses.iter().take(20).map(IpAddr::to_string).collect();
         let targets: Vec<SocketAddr> = addresses.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
