@@ -157,7 +157,7 @@ fn cause() -> Value {
             "verify": text("The check that must be ok when the fault is gone."),
             "escalate": reference("escalate"),
             "code": reference("code"),
-            "or_layer": reference("or_layer"),
+            "or_layer": reference("layer"),
             "degrades": flag("People feel it although the goal works right now."),
             "security_stop": flag("A sign of an attack: stop, keep everything as it is, hand over."),
         }),
