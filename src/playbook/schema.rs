@@ -158,6 +158,7 @@ fn cause() -> Value {
             "escalate": reference("escalate"),
             "code": reference("code"),
             "or_layer": reference("layer"),
+            "suspected": flag("It is never more than suspected."),
             "degrades": flag("People feel it although the goal works right now."),
             "security_stop": flag("A sign of an attack: stop, keep everything as it is, hand over."),
         }),
