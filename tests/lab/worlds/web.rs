@@ -121,7 +121,7 @@ pub const WORLDS: &[World] = &[
         says: "does the sign-in page work?",
         fault: |scene| scene.page(Page::Text(CAPTCHA_FORM)),
         proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "200"),
-        expect: Expect { innocent: BELOW, ..HEALTHY },
+        expect: Expect { decides: "reproduce", innocent: BELOW, ..HEALTHY },
         ..WORLD
     },
     World {
