@@ -194,7 +194,9 @@ problems! {
 
     AppNoGreeting "app.no_greeting" Application Reachability Silence true "the service accepts the connection and does not greet";
     AppWrongProtocol "app.wrong_protocol" Application Integrity Answer true "the service speaks another protocol";
-    AppRefused "app.refused" Application Integrity Answer true "the service turns the client away in its greeting";
+    AppRefused "app.refused" Application Integrity Answer true "the service turns the client away";
+    AppNoAnswer "app.no_answer" Application Reachability Silence true "the service accepts the connection and does not answer";
+    AppOutdated "app.outdated" Application Integrity Answer true "the service speaks only an outdated version of its protocol";
 
     ProcessNotRunning "process.not_running" Process Integrity State false "the program is not running";
     ProcessNotListening "process.not_listening" Process Integrity State false "no program listens on the port";

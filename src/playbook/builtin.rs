@@ -23,6 +23,7 @@ pub const BUILTIN: &[(&str, &str)] = built_in!("playbooks":
     "slow"
     "local-service"
     "this-machine"
+    "shared-drive"
 );
 
 /// Name and text of each fragment that playbooks can include.
@@ -128,6 +129,7 @@ mod tests {
             ("the website won't open", "one-site-fails"),
             ("everything is slow", "slow"),
             ("the vpn does not connect", "vpn"),
+            ("the mapped drive has a red cross", "shared-drive"),
         ];
         for (words, id) in cases {
             let found = matching::best(words, &matching::headings());

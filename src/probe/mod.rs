@@ -10,6 +10,7 @@ pub mod ask;
 pub mod attempt;
 pub mod clock;
 pub mod closed;
+mod dialogue;
 pub mod disk;
 pub mod dns;
 pub mod echo;
@@ -33,6 +34,7 @@ pub mod resource;
 pub mod route;
 mod secret;
 pub mod service;
+pub mod smb;
 pub mod socket;
 pub mod tcp;
 #[cfg(test)]
@@ -261,6 +263,7 @@ pub const PROBES: &[&Probe] = &[
     &http::PROBE,
     &portal::PROBE,
     &greeting::PROBE,
+    &smb::PROBE,
     // people and commands
     &ask::PROBE,
     &exec::PROBE,

@@ -87,9 +87,27 @@ pub const WORLDS: &[World] = &[
         name: "real-samba-works",
         says: "does the file server work?",
         run: ("one-site-fails", "smb://office.example.test"),
-        fault: Scene::samba,
+        fault: |scene| scene.samba(""),
         proof: |eyes| eyes.hears("198.51.100.30:445", SMB_NEGOTIATE, b"\xfeSMB"),
         expect: WORKS,
+        ..WORLD
+    },
+    World {
+        name: "real-samba-drive-works",
+        says: "does the team drive work?",
+        run: ("shared-drive", "office.example.test"),
+        fault: |scene| scene.samba(" server signing = mandatory\n"),
+        proof: |eyes| eyes.hears("198.51.100.30:445", SMB_NEGOTIATE, b"\xfeSMB"),
+        expect: WORKS,
+        ..WORLD
+    },
+    World {
+        name: "real-samba-speaks-only-the-oldest-version",
+        says: "the old storage box does not open any more",
+        run: ("shared-drive", "office.example.test"),
+        fault: |scene| scene.samba(" server min protocol = NT1\n server max protocol = NT1\n"),
+        proof: |eyes| eyes.connects("198.51.100.30:445"),
+        expect: Expect { innocent: BELOW, ..fault(&["application"], &["app.outdated"], THE_OFFICE) },
         ..WORLD
     },
     World {

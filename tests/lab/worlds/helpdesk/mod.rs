@@ -1,0 +1,3 @@
+//! The tickets that every help desk has, by the playbook of each.
+
+pub mod drive;
