@@ -24,6 +24,7 @@ pub const BUILTIN: &[(&str, &str)] = built_in!("playbooks":
     "local-service"
     "this-machine"
     "shared-drive"
+    "printer"
 );
 
 /// Name and text of each fragment that playbooks can include.
@@ -130,6 +131,7 @@ mod tests {
             ("everything is slow", "slow"),
             ("the vpn does not connect", "vpn"),
             ("the mapped drive has a red cross", "shared-drive"),
+            ("the printer is offline", "printer"),
         ];
         for (words, id) in cases {
             let found = matching::best(words, &matching::headings());

@@ -19,6 +19,7 @@ pub mod filter;
 pub mod greeting;
 pub mod hosts;
 pub mod http;
+pub mod ipp;
 pub mod link;
 pub mod log;
 pub mod lookup;
@@ -264,6 +265,7 @@ pub const PROBES: &[&Probe] = &[
     &portal::PROBE,
     &greeting::PROBE,
     &smb::PROBE,
+    &ipp::PROBE,
     // people and commands
     &ask::PROBE,
     &exec::PROBE,

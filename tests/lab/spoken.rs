@@ -63,3 +63,72 @@ pub mod smb {
         Reply::Say(framed)
     }
 }
+
+/// Printers and print servers (RFC 8010, RFC 8011).
+pub mod ipp {
+    use super::*;
+
+    const IDLE: u8 = 3;
+    const STOPPED: u8 = 5;
+
+    /// Has nothing to do.
+    pub fn idle(heard: &[u8]) -> Reply {
+        printer(heard, IDLE, &["none"], 0, true)
+    }
+
+    /// Stands still for want of paper, with two jobs before it.
+    pub fn without_paper(heard: &[u8]) -> Reply {
+        printer(heard, STOPPED, &["media-empty-error"], 2, true)
+    }
+
+    /// Was paused by somebody.
+    pub fn paused(heard: &[u8]) -> Reply {
+        printer(heard, STOPPED, &["paused"], 4, true)
+    }
+
+    /// Is idle and takes no jobs.
+    pub fn closed(heard: &[u8]) -> Reply {
+        printer(heard, IDLE, &["none"], 0, false)
+    }
+
+    /// Holds three jobs and does nothing about them.
+    pub fn holds(heard: &[u8]) -> Reply {
+        printer(heard, IDLE, &["none"], 3, true)
+    }
+
+    /// client-error-not-found.
+    pub fn knows_no_such_queue(heard: &[u8]) -> Reply {
+        http(heard, b"\x01\x01\x04\x06\0\0\0\x01\x01\x47\0\x12attributes-charset\0\x05utf-8\x03")
+    }
+
+    fn printer(heard: &[u8], state: u8, reasons: &[&str], queued: u8, accepts: bool) -> Reply {
+        let mut body = b"\x01\x01\0\0\0\0\0\x01\x01\x47\0\x12attributes-charset\0\x05utf-8\x04".to_vec();
+        attribute(&mut body, 0x41, "printer-make-and-model", b"Lab Printer 3000");
+        attribute(&mut body, 0x23, "printer-state", &[0, 0, 0, state]);
+        for (place, reason) in reasons.iter().enumerate() {
+            attribute(&mut body, 0x44, if place == 0 { "printer-state-reasons" } else { "" }, reason.as_bytes());
+        }
+        attribute(&mut body, 0x22, "printer-is-accepting-jobs", &[u8::from(accepts)]);
+        attribute(&mut body, 0x21, "queued-job-count", &[0, 0, 0, queued]);
+        body.push(3);
+        http(heard, &body)
+    }
+
+    fn attribute(body: &mut Vec<u8>, tag: u8, name: &str, value: &[u8]) {
+        body.push(tag);
+        for text in [name.as_bytes(), value] {
+            body.extend((text.len() as u16).to_be_bytes());
+            body.extend(text);
+        }
+    }
+
+    /// Answers a POST that has come whole, which a question in IPP has when its end tag is there.
+    fn http(heard: &[u8], body: &[u8]) -> Reply {
+        if !heard.ends_with(b"\x03") {
+            return Reply::Listen;
+        }
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Type: application/ipp\r\nContent-Length: {}\r\n\r\n", body.len());
+        Reply::Say([head.as_bytes(), body].concat())
+    }
+}

@@ -34,6 +34,7 @@ const ALL: &[&[World]] = &[
     web::WORLDS,
     application::WORLDS,
     helpdesk::drive::WORLDS,
+    helpdesk::printer::WORLDS,
     process::WORLDS,
     host::WORLDS,
     real::names::WORLDS,

@@ -146,4 +146,44 @@ pub const WORLDS: &[World] = &[
         expect: Expect { innocent: BELOW, ..fault(&["http"], &["http.forbidden"], THE_OFFICE) },
         ..WORLD
     },
+    World {
+        name: "real-cups-queue-works",
+        says: "does the print queue work?",
+        run: ("printer", "ipp://office.example.test/printers/office"),
+        fault: |scene| scene.cups(READY, EVERYBODY),
+        proof: |eyes| eyes.connects("198.51.100.30:631"),
+        expect: WORKS,
+        ..WORLD
+    },
+    World {
+        name: "real-cups-queue-stopped",
+        says: "nothing prints since noon",
+        run: ("printer", "ipp://office.example.test/printers/office"),
+        fault: |scene| scene.cups("State Stopped\nStateMessage Paused\nReason paused\nAccepting Yes", EVERYBODY),
+        proof: |eyes| eyes.connects("198.51.100.30:631"),
+        expect: Expect {
+            cause: &["queue-paused"],
+            innocent: BELOW,
+            ..fault(&["application"], &["print.stopped"], THE_OFFICE)
+        },
+        ..WORLD
+    },
+    World {
+        name: "real-cups-queue-takes-no-jobs",
+        says: "the printer is not listed as ready",
+        run: ("printer", "ipp://office.example.test/printers/office"),
+        fault: |scene| scene.cups("State Idle\nAccepting No", EVERYBODY),
+        proof: |eyes| eyes.connects("198.51.100.30:631"),
+        expect: Expect { innocent: BELOW, ..fault(&["application"], &["print.rejects"], THE_OFFICE) },
+        ..WORLD
+    },
+    World {
+        name: "real-cups-knows-no-such-queue",
+        says: "the old printer is gone",
+        run: ("printer", "ipp://office.example.test/printers/second-floor"),
+        fault: |scene| scene.cups(READY, EVERYBODY),
+        proof: |eyes| eyes.connects("198.51.100.30:631"),
+        expect: Expect { innocent: BELOW, ..fault(&["application"], &["app.unknown_name"], THE_OFFICE) },
+        ..WORLD
+    },
 ];
