@@ -2,6 +2,7 @@
 //! Every field has a default, so later code never asks whether a setting was given.
 
 use crate::error::{Error, Kind, Result, closest, point};
+use crate::packet::case::priority::{Matrix, STOCK};
 use etcetera::{BaseStrategy, choose_base_strategy};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
@@ -35,6 +36,8 @@ pub struct Settings {
     pub internal_name: Option<String>,
     /// The site's VPN device, where it has a known name.
     pub vpn_device: Option<String>,
+    /// Priority by impact (rows, high to low) and urgency (columns, high to low), as the site's ticket system counts.
+    pub priorities: Matrix,
 }
 
 impl Default for Settings {
@@ -48,6 +51,7 @@ impl Default for Settings {
             second_resolver: None,
             internal_name: None,
             vpn_device: None,
+            priorities: STOCK,
         }
     }
 }

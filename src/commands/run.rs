@@ -183,7 +183,7 @@ fn deliver(context: &Context, ran: Ran, flags: &RunFlags) -> Result<Exit> {
     let Ran { mut packet, spool, state_folders } = ran;
     let files = spool.collect(&mut packet.observations);
     packet.run.warnings.extend(spool.warnings());
-    let wanted = packet.verdict.status != Status::Healthy || flags.output.is_some() || flags.ticket.is_some();
+    let wanted = packet.verdict.status != Status::Healthy || flags.output.is_some() || packet.case.ticket.is_some();
     if wanted {
         let folders = packet_folders(context, flags, &state_folders);
         if write(&mut packet, &files, &folders).is_some() {

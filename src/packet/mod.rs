@@ -1,9 +1,12 @@
 //! The handoff packet: the one value that every report renders from, live or stored. `spool` keeps what a run sees as
 //! it comes, `write` makes the archive, `read` opens one that somebody sent.
 
+pub mod case;
 pub mod read;
 pub mod spool;
 pub mod write;
+
+pub use case::Case;
 
 use crate::diagnosis::verdict::{BoardStep, Next, Verdict};
 use crate::observation::Observation;
@@ -105,23 +108,6 @@ impl Host {
             (None, _) => None,
         }
     }
-}
-
-/// What people said.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct Case {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ticket: Option<String>,
-    /// In the user's words.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub symptom: Option<String>,
-    /// What the run was pointed at, without credentials.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub target: Option<String>,
-    /// Answers to questions, by check.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub answers: BTreeMap<String, String>,
 }
 
 /// The playbook that was run.

@@ -66,11 +66,11 @@ fn stem(packet: &Packet) -> String {
 /// missing beside it is returned in words.
 fn write_into(packet: &Packet, files: &Files, folder: &Path, stem: &str) -> io::Result<Vec<String>> {
     let json = json(packet)?;
-    let summary = report::summary(packet);
-    let archive = archive(packet, &json, &summary, files)?;
+    let letters = report::letters(packet);
+    let archive = archive(&json, &letters, files)?;
     super::spool::make_folder(folder)?;
     put(&folder.join(format!("{stem}.zip")), &archive)?;
-    let beside = [("txt", summary.as_bytes()), ("json", json.as_slice())];
+    let beside = [("txt", letters[0].1.as_bytes()), ("json", json.as_slice())];
     let failed = beside.into_iter().filter_map(|(ending, bytes)| {
         let path = folder.join(format!("{stem}.{ending}"));
         let error = put(&path, bytes).err()?;
@@ -107,13 +107,9 @@ fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
-fn archive(packet: &Packet, json: &[u8], summary: &str, files: &Files) -> io::Result<Vec<u8>> {
-    let markdown = report::markdown(packet);
-    let mut contents: Vec<(String, &[u8])> = vec![
-        ("packet.json".to_owned(), json),
-        ("summary.txt".to_owned(), summary.as_bytes()),
-        ("summary.md".to_owned(), markdown.as_bytes()),
-    ];
+fn archive(json: &[u8], letters: &[(&str, String)], files: &Files) -> io::Result<Vec<u8>> {
+    let mut contents: Vec<(String, &[u8])> = vec![("packet.json".to_owned(), json)];
+    contents.extend(letters.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes())));
     contents.extend(files.iter().map(|(name, bytes)| (format!("evidence/{name}"), bytes.as_slice())));
     let sums = sums(&contents);
     contents.push((super::read::SUMS.to_owned(), sums.as_bytes()));
@@ -178,9 +174,9 @@ mod tests {
 
     #[test]
     fn the_same_packet_gives_the_same_bytes() {
-        let packet = example();
-        let once = archive(&packet, b"{}", "s", &[]).unwrap();
-        assert_eq!(once, archive(&packet, b"{}", "s", &[]).unwrap());
+        let letters = report::letters(&example());
+        let once = archive(b"{}", &letters, &[]).unwrap();
+        assert_eq!(once, archive(b"{}", &letters, &[]).unwrap());
     }
 
     #[test]

@@ -21,7 +21,8 @@ use std::collections::BTreeMap;
 /// Steps that are shown at a time; a person can hold no more in mind.
 const STEPS_SHOWN: usize = 3;
 
-/// What people said is an observation like any other: its facts, and the JSON type of each. Inputs come on top.
+/// What people said is an observation like any other: its facts, and the JSON type of each. Inputs come on top, and the
+/// fields of the case that are facts.
 const CASE_FACTS: [(&str, &str); 10] = [
     ("target", "string"),
     ("scheme", "string"),

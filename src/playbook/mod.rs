@@ -11,7 +11,7 @@ pub mod load;
 pub mod matching;
 pub mod mistake;
 pub mod parse;
-mod reader;
+pub(crate) mod reader;
 #[cfg(test)]
 mod sample;
 pub mod template;

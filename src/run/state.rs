@@ -11,7 +11,11 @@ use crate::diagnosis::verdict::{BoardStep, Status, Verdict};
 use crate::diagnosis::{judge, judge_so_far};
 use crate::layer::Layer;
 use crate::observation::{Certainty, Context, Observation, Outcome, Skip};
-use crate::packet::{Host, Packet, PlaybookRef, Run, SCHEMA, Tool};
+use crate::packet::case::field::FIELDS;
+use crate::packet::case::heard::Heard;
+use crate::packet::case::priority::Priority;
+use crate::packet::{Case, Host, Packet, PlaybookRef, Run, SCHEMA, Tool};
+use crate::playbook::Playbook;
 use crate::probe::Cost;
 use crate::request::Request;
 use crate::sys::{Account, Change, local_zone};
@@ -101,7 +105,12 @@ impl<'a> State<'a> {
             );
         }
         facts.insert("connectivity_check".to_owned(), json!(self.request.settings.connectivity_check));
-        facts.insert("symptom".to_owned(), json!(self.request.case.symptom.is_some()));
+        facts.insert("symptom".to_owned(), json!(self.request.case.is_complaint()));
+        for field in FIELDS.iter().filter(|field| field.is_fact) {
+            if let Some(word) = field.word(&self.request.case) {
+                facts.insert(field.name.to_owned(), json!(word));
+            }
+        }
         observation
     }
 
@@ -328,6 +337,14 @@ impl<'a> State<'a> {
         above.map(|id| (id.clone(), blamed.to_owned())).collect()
     }
 
+    /// What people said, before the run and while it went on, and the priority that follows from it.
+    fn case(&self, observations: &[Observation]) -> Case {
+        let mut case = self.request.case.clone();
+        heard(&mut case, &self.request.playbook, observations);
+        case.priority = Priority::propose(&case, &self.request.settings.priorities);
+        case
+    }
+
     /// Ends the run: says what was not looked at, judges once more, and puts the packet together.
     pub(super) async fn close(mut self, ending: Ending, changes: Vec<Change>) -> Packet {
         self.cut_off(ending);
@@ -335,6 +352,7 @@ impl<'a> State<'a> {
             in_order(self.snapshot().into_iter().map(|seen| Observation::clone(&seen)));
         let judgement = judge(&self.request.playbook, &observations, &self.request.case);
         let verdict = judgement.verdict;
+        let case = self.case(&observations);
         let took_ms = self.began.elapsed().as_millis() as u64;
         if let (Some(step), false) = (self.board.last().cloned(), verdict.suspects.is_empty()) {
             let left = verdict.suspects.len();
@@ -381,7 +399,7 @@ impl<'a> State<'a> {
             tool: Tool { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
             run,
             host: host(self.world).await,
-            case: self.request.case.clone(),
+            case,
             playbook: PlaybookRef {
                 id: self.request.playbook.id.clone(),
                 title: self.request.playbook.title.clone(),
@@ -394,6 +412,20 @@ impl<'a> State<'a> {
             board: self.board,
             changes,
             next: judgement.next,
+        }
+    }
+}
+
+/// What was said before the run, and in answer to its questions.
+fn heard(case: &mut Case, playbook: &Playbook, observations: &[Observation]) {
+    for (check, heard) in playbook.checks.iter().filter_map(|check| Some((check, Heard::of(check)?))) {
+        for seen in observations.iter().filter(|seen| seen.check == check.id) {
+            let fact = |name: &str| seen.facts.get(name).and_then(serde_json::Value::as_str);
+            match fact("answer") {
+                Some(answer) => heard.tell(case, answer, fact("meaning")),
+                None if seen.skip == Some(Skip::RefusedByPerson) => case.asked_in_vain(heard.field),
+                None => {}
+            }
         }
     }
 }

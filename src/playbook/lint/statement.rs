@@ -3,6 +3,7 @@
 use super::fact::{FactType, wrong_word};
 use super::{CASE_FACTS, Lint, is_open, properties};
 use crate::diagnosis::evidence::CASE_CHECK;
+use crate::packet::case::field::{FIELDS, Field, Takes};
 use crate::playbook::Check;
 use crate::playbook::condition::{Compare, Test};
 use crate::playbook::mistake::{At, Kind, Mistake, shown};
@@ -24,7 +25,11 @@ impl Lint<'_> {
         let types = self.case_facts();
         match types.get(name.as_str()) {
             Some(kind) => {
-                let fact = FactType { types: vec![(*kind).to_owned()], words: None };
+                let words = match Field::find(name).filter(|field| field.is_fact).map(Field::takes) {
+                    Some(Takes::Word(words)) => Some(words.iter().map(|word| (*word).to_owned()).collect()),
+                    _ => None,
+                };
+                let fact = FactType { types: vec![(*kind).to_owned()], words };
                 if let Some(problem) = fact.mismatch(name, compare) {
                     self.add(Mistake::new(Kind::BadCompare, &atom.value, problem));
                 }
@@ -40,7 +45,8 @@ impl Lint<'_> {
 
     pub(super) fn case_facts(&self) -> BTreeMap<String, &'static str> {
         let inputs = self.draft.inputs.iter().map(|input| (variable(&input.name), "string"));
-        inputs.chain(CASE_FACTS.map(|(name, kind)| (name.to_owned(), kind))).collect()
+        let fields = FIELDS.iter().filter(|field| field.is_fact).map(|field| (field.name.to_owned(), "string"));
+        inputs.chain(fields).chain(CASE_FACTS.map(|(name, kind)| (name.to_owned(), kind))).collect()
     }
 
     pub(super) fn atoms(&mut self, atoms: &[PlacedAtom]) {
