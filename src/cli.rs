@@ -221,6 +221,9 @@ pub enum Listing {
     Playbooks,
 }
 
+/// How a playbook can be shown.
+pub const PICTURES: [&str; 2] = ["text", "mermaid"];
+
 /// Commands for playbooks.
 #[derive(Debug, Subcommand)]
 pub enum PlaybookCommand {
@@ -234,10 +237,21 @@ pub enum PlaybookCommand {
         /// Playbook files or ids; all built-in ones where none is given
         playbooks: Vec<String>,
     },
-    /// Show a playbook's checks and causes
+    /// Write a commented playbook to begin with, into ID.toml
+    New {
+        /// The new playbook's id, such as `leave-requests`
+        id: String,
+        /// File to write instead; `-` for standard output
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Show what a playbook looks at in which order, and its causes
     Show {
         /// Playbook id, file, or the user's words
         playbook: String,
+        /// `mermaid` draws it for wikis and code hosts [default: text]
+        #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(PICTURES))]
+        format: Option<String>,
     },
 }
 
@@ -253,6 +267,23 @@ pub enum PacketCommand {
     Verify {
         /// Packet, zip or JSON
         packet: PathBuf,
+    },
+    /// Make a packet of what a run left behind that was killed
+    Finish {
+        /// Spool of the run; all that were left behind where none is given
+        spool: Option<PathBuf>,
+        /// Folder for the packet [default: the state folder]
+        #[arg(long, short, value_name = "DIR")]
+        output: Option<PathBuf>,
+    },
+    /// Remove old packets and what killed runs left behind from the state folder
+    Purge {
+        /// Older than this [default: the setting `keep_days`, 30 days]
+        #[arg(long, value_name = "DAYS")]
+        older_than: Option<u32>,
+        /// Only show what would be removed
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Render the report of a packet
     Render {
@@ -270,10 +301,10 @@ pub enum GenerateCommand {
     Man,
     /// An empty case file to fill, on standard output
     Case,
-    /// JSON Schema of the packet, or of one probe's parameters, on standard output
+    /// JSON Schema of the packet, of playbooks (for editors), or of one probe's parameters, on standard output
     Schema {
-        /// A probe
-        probe: Option<String>,
+        /// A probe, or `playbook`
+        of: Option<String>,
     },
     /// The reference pages, into a folder
     Reference {

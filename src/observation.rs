@@ -102,6 +102,11 @@ impl Via {
         self.elements().next().is_none()
     }
 
+    /// Whether both name an element of one kind, and different ones.
+    pub fn contradicts(&self, other: &Via) -> bool {
+        self.elements().any(|(name, own)| other.elements().any(|(kind, theirs)| kind == name && theirs != own))
+    }
+
     /// Whether it names an element of this kind; none where it does not say which way was taken. A way that is known
     /// and names no gateway leads to the own network.
     pub fn uses(&self, kind: &str) -> Option<bool> {

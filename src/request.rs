@@ -4,9 +4,9 @@
 use crate::case_file;
 use crate::cli::{DEFAULT_DEADLINE, RunFlags, What};
 use crate::error::{Error, Result, closest};
-use crate::packet::Case;
 use crate::packet::case::field::Field;
 use crate::packet::case::heard::Heard;
+use crate::packet::{Case, Consent};
 use crate::playbook::{Input, InputKind, Playbook};
 use crate::settings::Settings;
 use crate::target::Target;
@@ -28,6 +28,10 @@ pub enum Mode {
 /// One run, complete.
 #[derive(Debug, Clone)]
 pub struct Request {
+    /// Random id of the run, 16 hexadecimal digits: the name of its spool, and in its packet.
+    pub id: String,
+    /// By what right it looks at this machine.
+    pub consent: Consent,
     pub playbook: Playbook,
     /// Inputs by name, as text; the target's own text under the name of its input.
     pub inputs: BTreeMap<String, String>,
@@ -94,8 +98,15 @@ impl Request {
             (_, true) => Mode::OneByOne,
             _ => Mode::Quick,
         };
-        Ok(Request { playbook, inputs, target, settings, case, deadline, mode })
+        let id = run_id();
+        let consent = Consent::NotAsked;
+        Ok(Request { id, consent, playbook, inputs, target, settings, case, deadline, mode })
     }
+}
+
+/// An id that no other run has.
+pub fn run_id() -> String {
+    format!("{:016x}", rand::random::<u64>())
 }
 
 /// The words of the command line by what they are.

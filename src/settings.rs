@@ -38,6 +38,14 @@ pub struct Settings {
     pub vpn_device: Option<String>,
     /// Priority by impact (rows, high to low) and urgency (columns, high to low), as the site's ticket system counts.
     pub priorities: Matrix,
+    /// Whether the person at the terminal is asked for consent before anything is looked at.
+    pub ask_consent: bool,
+    /// The name of the policy that allows runs where nobody can be asked; packets carry it.
+    pub consent_policy: Option<String>,
+    /// The largest packet, in bytes; evidence beyond it is cut, and the packet says so.
+    pub packet_bytes: u64,
+    /// Days after which packets and what killed runs left behind are removed from the state folder; 0 keeps them.
+    pub keep_days: u32,
 }
 
 impl Default for Settings {
@@ -52,6 +60,10 @@ impl Default for Settings {
             internal_name: None,
             vpn_device: None,
             priorities: STOCK,
+            ask_consent: false,
+            consent_policy: None,
+            packet_bytes: crate::packet::fit::LARGEST,
+            keep_days: crate::packet::purge::KEEP_DAYS,
         }
     }
 }

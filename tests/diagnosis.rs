@@ -53,6 +53,7 @@ fn cause(id: &str, of: &str) -> Cause {
         workaround: Vec::new(),
         verify: None,
         escalate: None,
+        code: None,
         degrades: false,
         security_stop: false,
     }
@@ -162,6 +163,28 @@ fn via() -> impl Strategy<Value = Via> {
     (interface, gateway, peer).prop_map(|(interface, gateway, peer)| Via { interface, gateway, peer, ..Via::default() })
 }
 
+/// A success, or a problem of one of the kinds that time tells apart.
+fn timed_code() -> impl Strategy<Value = Option<Code>> {
+    prop::option::of(prop::sample::select(vec![
+        Code::RouteGatewaySilent,
+        Code::TcpTimeout,
+        Code::TcpRefused,
+        Code::TcpFlapping,
+        Code::HttpNoAnswer,
+        Code::HttpServerError,
+    ]))
+}
+
+/// What one level of a stack showed, and when.
+fn timed(level: usize, (code, used, started_ms, took_ms): &(Option<Code>, Via, u64, u64)) -> Observation {
+    let outcome = if code.is_some() { Outcome::Problem } else { Outcome::Ok };
+    let mut seen = seen(&format!("level-{level}"), outcome).via(used.clone());
+    seen.layer = code.map_or(Layer::Http, |code| code.problem().layer);
+    seen.code = *code;
+    (seen.started_ms, seen.took_ms) = (*started_ms, *took_ms);
+    seen
+}
+
 proptest! {
     #[test]
     fn the_lowest_broken_level_is_blamed(size in 1usize..24, fault in 0usize..24) {
@@ -259,6 +282,40 @@ proptest! {
         let cleared = evidence.disproof(0).is_some();
         let may_be = code.problem().class == Class::Reachability && broken.is_within(&used);
         prop_assert_eq!(cleared, may_be, "{:?} by {:?}", broken, used);
+    }
+
+    #[test]
+    fn when_things_were_seen_counts_and_in_which_order_they_arrived_does_not(
+        seen in prop::collection::vec((timed_code(), via(), 0u64..4_000, 0u64..4_000), 1..10),
+        order in Just((0..10).collect::<Vec<usize>>()).prop_shuffle(),
+    ) {
+        let playbook = stack(seen.len());
+        let observations: Vec<Observation> =
+            seen.iter().enumerate().map(|(level, how)| timed(level, how)).collect();
+        let mut mixed: Vec<Observation> = observations.clone();
+        mixed.sort_by_key(|seen| order[observations.iter().position(|other| other.id == seen.id).unwrap()]);
+        let verdict = judge(&playbook, &observations, &Case::default()).verdict;
+        prop_assert_eq!(verdict, judge(&playbook, &mixed, &Case::default()).verdict);
+    }
+
+    #[test]
+    fn time_takes_disproofs_away_and_adds_none(
+        seen in prop::collection::vec((timed_code(), via(), 0u64..4_000, 0u64..4_000), 1..10),
+        shift in 0u64..100_000,
+    ) {
+        let playbook = stack(seen.len());
+        let observations: Vec<Observation> =
+            seen.iter().enumerate().map(|(level, how)| timed(level, how)).collect();
+        let disproved = |change: &dyn Fn(&mut Observation)| -> Vec<bool> {
+            let mut changed = observations.clone();
+            changed.iter_mut().for_each(change);
+            let evidence = Evidence::new(&playbook, &changed, None);
+            (0..changed.len()).map(|index| evidence.disproof(index).is_some()).collect()
+        };
+        let timed = disproved(&|_| {});
+        let at_once = disproved(&|seen| (seen.started_ms, seen.took_ms) = (0, 0));
+        prop_assert!(timed.iter().zip(&at_once).all(|(timed, at_once)| !timed || *at_once));
+        prop_assert_eq!(timed, disproved(&|seen| seen.started_ms += shift), "only differences count");
     }
 
     #[test]
@@ -383,7 +440,10 @@ fn only_what_a_rival_wants_to_see_keeps_a_decided_run_going() {
     parts.push(Condition::Atom(witness));
     playbook.causes.push(rival);
     let broken = [seen("level-1", Outcome::Problem)];
-    assert_eq!(matters(&playbook, &broken, "level-0"), Some(true), "it lies on the way, beneath");
+    assert_eq!(matters(&playbook, &broken, "level-0"), Some(false), "an answer came over what lies beneath it");
+    let mut state = broken.clone();
+    state[0].code = Some(Code::RouteNoDefault);
+    assert_eq!(matters(&playbook, &state, "level-0"), Some(true), "it lies on the way, beneath");
     assert_eq!(matters(&playbook, &broken, "level-2"), Some(false), "it stands on what is blamed");
     assert_eq!(matters(&playbook, &broken, "rivals-witness"), Some(true));
     assert_eq!(matters(&playbook, &broken, "beside"), Some(false));

@@ -6,8 +6,9 @@ use crate::error::{Error, Result, closest};
 use crate::exit::Exit;
 use crate::layer::Layer;
 use crate::playbook::condition::Test;
-use crate::playbook::{Cause, Condition, Playbook};
-use crate::probe::{Contacts, PROBES, Probe};
+use crate::playbook::order::{rounds, waits_for};
+use crate::playbook::{Cause, Check, Condition, Playbook};
+use crate::probe::{Contacts, Cost, PROBES, Probe};
 use crate::problem::{Basis, Class, Code, PROBLEMS};
 use crate::report::{Page, Paint};
 use serde_json::Value;
@@ -302,12 +303,15 @@ pub(super) fn playbook_page(page: &mut Page, playbook: &Playbook) {
         .collect();
     page.labelled("Inputs", inputs.iter().map(String::as_str));
     page.gap();
-    page.paragraph("Checks", Paint::Strong);
-    let checks: Vec<[String; 4]> = playbook.checks.iter().map(check_row).collect();
-    let rows: Vec<([&str; 4], Paint)> =
-        checks.iter().map(|row| (row.each_ref().map(String::as_str), Paint::Plain)).collect();
-    page.table(&rows);
-    page.gap();
+    let rounds = rounds(playbook);
+    for (index, round) in rounds.iter().enumerate() {
+        page.paragraph(&round_title(index, round), Paint::Strong);
+        let checks: Vec<[String; 4]> = round.iter().map(|check| check_row(check, playbook)).collect();
+        let rows: Vec<([&str; 4], Paint)> =
+            checks.iter().map(|row| (row.each_ref().map(String::as_str), Paint::Plain)).collect();
+        page.table(&rows);
+        page.gap();
+    }
     page.paragraph("Causes", Paint::Strong);
     let titles: Vec<String> = playbook.causes.iter().map(|cause| readable(&cause.title)).collect();
     let rows: Vec<([&str; 3], Paint)> = playbook
@@ -319,7 +323,18 @@ pub(super) fn playbook_page(page: &mut Page, playbook: &Playbook) {
     page.table(&rows);
 }
 
-fn check_row(check: &crate::playbook::Check) -> [String; 4] {
+/// When the checks of a round are made.
+fn round_title(index: usize, round: &[&Check]) -> String {
+    match index {
+        _ if round.iter().all(|check| check.cost == Cost::Person) => {
+            "Asked of a person, when nothing else can answer".to_owned()
+        }
+        0 => "Checks that start at once".to_owned(),
+        _ => format!("Checks of round {}, as soon as what they wait for has spoken", index + 1),
+    }
+}
+
+fn check_row(check: &Check, playbook: &Playbook) -> [String; 4] {
     let mut notes = Vec::new();
     if let Some(title) = &check.title {
         notes.push(title.clone());
@@ -332,6 +347,11 @@ fn check_row(check: &crate::playbook::Check) -> [String; 4] {
     }
     if !check.after.is_empty() {
         notes.push(format!("after {}", check.after.join(", ")));
+    }
+    let mut waits = waits_for(check, playbook);
+    waits.retain(|other| !check.after.contains(other));
+    if !waits.is_empty() {
+        notes.push(format!("waits for {}", waits.join(", ")));
     }
     [check.id.clone(), check.probe.clone(), check.layer.to_string(), notes.join("; ")]
 }

@@ -9,7 +9,7 @@ use crate::exit::Exit;
 use crate::layer::Layer;
 use crate::packet::Packet;
 use crate::packet::case::field::{FIELDS, Takes};
-use crate::playbook::Playbook;
+use crate::playbook::{self, Playbook};
 use crate::probe::{self, PROBES};
 use crate::problem::{Class, PROBLEMS};
 use clap::{Command, CommandFactory};
@@ -34,8 +34,11 @@ pub(super) fn generate(context: &Context, command: &GenerateCommand) -> Result<E
             context.print(&String::from_utf8_lossy(&bytes))?;
         }
         GenerateCommand::Case => context.print(&empty_case())?,
-        GenerateCommand::Schema { probe: None } => context.print(&packet_schema()?)?,
-        GenerateCommand::Schema { probe: Some(name) } => context.print_json(&probe_schema(name)?)?,
+        GenerateCommand::Schema { of: None } => context.print(&packet_schema()?)?,
+        GenerateCommand::Schema { of: Some(name) } if name == "playbook" => {
+            context.print(&playbook_schema()?)?;
+        }
+        GenerateCommand::Schema { of: Some(name) } => context.print_json(&probe_schema(name)?)?,
         GenerateCommand::Reference { folder } => {
             write_reference(folder)?;
             context.print(&format!("{}\n", folder.display()))?;
@@ -46,6 +49,13 @@ pub(super) fn generate(context: &Context, command: &GenerateCommand) -> Result<E
 
 fn packet_schema() -> Result<String> {
     let mut text = serde_json::to_string_pretty(&schemars::schema_for!(Packet))
+        .map_err(|error| Error::internal("cannot write the schema").because(&error))?;
+    text.push('\n');
+    Ok(text)
+}
+
+fn playbook_schema() -> Result<String> {
+    let mut text = serde_json::to_string_pretty(&playbook::schema::playbook())
         .map_err(|error| Error::internal("cannot write the schema").because(&error))?;
     text.push('\n');
     Ok(text)
@@ -71,6 +81,7 @@ fn write_reference(folder: &Path) -> Result<()> {
         ("playbooks.md", playbooks_page(&playbooks)),
         ("case.md", case_page()),
         ("packet.schema.json", packet_schema()?),
+        ("playbook.schema.json", playbook_schema()?),
     ];
     let failed = |path: &Path, error: &std::io::Error| {
         Error::environment(format!("cannot write `{}`", path.display())).because(error)

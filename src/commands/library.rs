@@ -2,6 +2,7 @@
 
 use crate::diagnosis::judge;
 use crate::error::{Error, Kind, Result};
+use crate::packet::PlaybookRef;
 use crate::playbook::builtin::{BUILTIN, ORIGIN};
 use crate::playbook::load::check_file;
 use crate::playbook::testing::{self, Report};
@@ -52,7 +53,7 @@ pub(super) fn test(reference: &str) -> Result<Report> {
     Ok(testing::run(&playbook, &|playbook, observations, case| judge(playbook, observations, case).verdict))
 }
 
-/// Whether a playbook is part of the binary.
-pub(super) fn is_builtin(origin: &str) -> bool {
-    origin == ORIGIN
+/// What leads to the playbook of a packet again: a file's origin; a built-in one is found by its id.
+pub(super) fn reference(stored: &PlaybookRef) -> &str {
+    if stored.origin == ORIGIN { &stored.id } else { &stored.origin }
 }

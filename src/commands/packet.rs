@@ -1,5 +1,7 @@
 //! `firstline packet`: what can be done with a packet that somebody sent.
 
+mod kept;
+
 use super::Context;
 use crate::cli::PacketCommand;
 use crate::error::Result;
@@ -13,6 +15,8 @@ pub(super) fn packet(context: &Context, command: &PacketCommand) -> Result<Exit>
         PacketCommand::Show { packet } => show(context, packet),
         PacketCommand::Verify { packet } => check(context, packet),
         PacketCommand::Render { packet } => render(context, packet),
+        PacketCommand::Finish { spool, output } => kept::finish(context, spool.as_deref(), output.as_deref()),
+        PacketCommand::Purge { older_than, dry_run } => kept::purge(context, *older_than, *dry_run),
     }
 }
 

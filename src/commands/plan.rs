@@ -4,13 +4,13 @@ use super::{Context, explain, library, run};
 use crate::cli::{RunFlags, What};
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::playbook::order::{references, waits_for};
 use crate::playbook::template::{Scope, text, variable};
 use crate::playbook::{Check, Playbook};
 use crate::probe::{self, Cost};
 use crate::report::{Page, Paint};
 use crate::request::Request;
-use crate::run::arguments::{references, scope};
-use crate::run::plan::waits_for;
+use crate::run::arguments::scope;
 use crate::settings::Settings;
 use serde::Serialize;
 use serde_json::Value;
@@ -65,7 +65,7 @@ fn depth(check: &Check, playbook: &Playbook, level: usize) -> usize {
 }
 
 fn planned(check: &Check, request: &Request, scope: &Scope) -> Planned {
-    let mut waits_for = waits_for(check, request);
+    let mut waits_for = waits_for(check, &request.playbook);
     waits_for.retain(|name| !check.after.contains(name));
     Planned {
         check: check.id.clone(),

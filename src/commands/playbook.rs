@@ -1,17 +1,22 @@
-//! `firstline playbook`: lint, test and show.
+//! `firstline playbook`: lint, test, new and show.
 
 use super::{Context, explain, library};
 use crate::cli::PlaybookCommand;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::exit::Exit;
+use crate::playbook::{draw, start};
 use crate::report::Page;
 use crate::ui::escape_lines;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 pub(super) fn playbook(context: &Context, command: &PlaybookCommand) -> Result<Exit> {
     match command {
         PlaybookCommand::Lint { playbooks } => lint(context, &library::or_all(playbooks)),
         PlaybookCommand::Test { playbooks } => test(context, &library::or_all(playbooks)),
-        PlaybookCommand::Show { playbook } => show(context, playbook),
+        PlaybookCommand::New { id, output } => new(context, id, output.as_deref()),
+        PlaybookCommand::Show { playbook, format } => show(context, playbook, format.as_deref()),
     }
 }
 
@@ -52,8 +57,34 @@ fn test(context: &Context, references: &[String]) -> Result<Exit> {
     Ok(Exit::found(good))
 }
 
-fn show(context: &Context, reference: &str) -> Result<Exit> {
+fn new(context: &Context, id: &str, output: Option<&Path>) -> Result<Exit> {
+    let text = start::text(id).map_err(|mistakes| Error::rendered(Kind::Usage, mistakes.render(false)))?;
+    if output == Some(Path::new("-")) {
+        context.print(&text)?;
+        return Ok(Exit::Good);
+    }
+    let path = output.map_or_else(|| PathBuf::from(format!("{id}.toml")), Path::to_owned);
+    let failed = |error: &io::Error| {
+        let message = format!("cannot write `{}`", path.display());
+        match error.kind() {
+            // Somebody's work is never written over.
+            io::ErrorKind::AlreadyExists => Error::usage(format!("`{}` is there already", path.display()))
+                .hint("choose another id, or another file with --output FILE"),
+            _ => Error::environment(message).because(error),
+        }
+    };
+    let mut file = fs::File::create_new(&path).map_err(|error| failed(&error))?;
+    file.write_all(text.as_bytes()).map_err(|error| failed(&error))?;
+    context.print(&format!("{0}\n\nnext: firstline playbook lint {0}\n", path.display()))?;
+    Ok(Exit::Good)
+}
+
+fn show(context: &Context, reference: &str, format: Option<&str>) -> Result<Exit> {
     let playbook = library::load(reference)?;
+    if format == Some("mermaid") {
+        context.print(&escape_lines(&draw::mermaid(&playbook)))?;
+        return Ok(Exit::Good);
+    }
     let mut page = Page::new(&context.terminal.style(context.common.verbose));
     explain::playbook_page(&mut page, &playbook);
     context.print(&page.finish())?;

@@ -12,13 +12,7 @@ use std::path::Path;
 pub(super) fn replay(context: &Context, path: &Path, playbook: Option<&str>) -> Result<Exit> {
     let mut packet = open(path)?.packet;
     let stored = packet.playbook.clone();
-    // A file's origin leads to it again; a built-in playbook is found by its id.
-    let reference = match playbook {
-        Some(reference) => reference.to_owned(),
-        None if !library::is_builtin(&stored.origin) => stored.origin.clone(),
-        None => stored.id.clone(),
-    };
-    let playbook = library::load(&reference)?;
+    let playbook = library::load(playbook.unwrap_or_else(|| library::reference(&stored)))?;
     let judgement = judge(&playbook, &packet.observations, &packet.case);
     packet.verdict = judgement.verdict;
     packet.next = judgement.next;

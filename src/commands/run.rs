@@ -8,14 +8,15 @@ use crate::exit::Exit;
 use crate::observation::Observation;
 use crate::packet::Packet;
 use crate::packet::spool::{Spool, state_folders};
-use crate::packet::write::write;
+use crate::packet::write::{hash_of, write};
+use crate::packet::{Consent, purge};
 use crate::playbook::{Check, Input, Playbook};
 use crate::report;
 use crate::request::Request;
 use crate::run::{Watcher, execute};
 use crate::settings::Settings;
 use crate::sys::{self, LocalMachine};
-use crate::ui::person::{Answered, AtTerminal, ask_for_input};
+use crate::ui::person::{Answered, AtTerminal, ask_for_consent, ask_for_input};
 use crate::ui::progress::{Progress, ProgressWatcher};
 use crate::world::real::RealNetwork;
 use crate::world::{Nobody, Person, World};
@@ -35,7 +36,8 @@ const LEAST_FOR_SECOND: Duration = Duration::from_secs(5);
 pub(super) fn one(context: &Context, what: &What, flags: &RunFlags) -> Result<Exit> {
     let settings = Settings::load(context.common.settings.as_deref())?;
     let playbook = library::load(&what.playbook)?;
-    let request = build(context, playbook, what, flags, settings)?;
+    let consent = consent(context, &settings, flags)?;
+    let request = Request { consent, ..build(context, playbook, what, flags, settings)? };
     let ran = run(context, &request, flags)?;
     deliver(context, ran, flags)
 }
@@ -49,16 +51,18 @@ pub(super) fn triage(context: &Context, flags: &RunFlags) -> Result<Exit> {
         return Err(Error::usage(format!("the triage has no input `{name}`"))
             .hint("firstline run PLAYBOOK --set ...; `firstline list playbooks` shows their inputs"));
     }
+    let consent = consent(context, &settings, flags)?;
     let started = Instant::now();
     let deadline = flags.deadline.unwrap_or(DEFAULT_DEADLINE);
     let request = build(context, first.clone(), &named(FIRST), &flags_for(&first, flags), settings.clone())?;
+    let request = Request { consent: consent.clone(), ..request };
     let internet = run(context, &request, flags)?;
     if internet.packet.verdict.status != Status::Healthy || internet.packet.run.ended == "interrupted" {
         return deliver(context, internet, flags);
     }
     let left = deadline.saturating_sub(started.elapsed()).max(LEAST_FOR_SECOND).min(deadline);
     let flags_second = RunFlags { deadline: Some(left), ..flags_for(&second, flags) };
-    let request = build(context, second, &named(SECOND), &flags_second, settings)?;
+    let request = Request { consent, ..build(context, second, &named(SECOND), &flags_second, settings)? };
     let mut machine = run(context, &request, flags)?;
     let note = format!("the internet works: {}", internet.packet.verdict.summary);
     machine.packet.verdict.notes.insert(0, note);
@@ -91,18 +95,35 @@ pub(super) fn build(
     Request::build(playbook, what, flags, settings, &ask)
 }
 
+/// By what right this machine is looked at. Where the settings want consent, somebody gives it or a policy does.
+fn consent(context: &Context, settings: &Settings, flags: &RunFlags) -> Result<Consent> {
+    let may_ask = context.terminal.can_ask() && !flags.no_input;
+    match &settings.consent_policy {
+        _ if may_ask && settings.ask_consent => match ask_for_consent() {
+            true => Ok(Consent::Answer),
+            false => Err(Error::usage("the person at this machine did not allow it; nothing was looked at")),
+        },
+        Some(policy) if !may_ask => Ok(Consent::Policy(policy.clone())),
+        _ if settings.ask_consent => Err(Error::usage("nobody is here who could be asked for consent")
+            .hint("the setting `consent_policy` names the policy that allows runs without anybody")),
+        _ => Ok(Consent::NotAsked),
+    }
+}
+
 /// A run that has ended, and what it left in the spool.
 struct Ran {
     packet: Packet,
     spool: Spool,
     state_folders: Vec<PathBuf>,
+    settings: Settings,
 }
 
 /// Runs the request on this machine.
 fn run(context: &Context, request: &Request, flags: &RunFlags) -> Result<Ran> {
-    let id = format!("{:016x}", rand::random::<u64>());
-    let state_folders = state_folders(&id);
-    let spool = Spool::open(&state_folders, &id);
+    let state_folders = state_folders(&request.id);
+    let spool = Spool::open(&state_folders, &request.id);
+    // Read beside the run, which waits for the network anyway.
+    let program = std::thread::spawn(program_hash);
     let progress = Progress::new(context.terminal.stderr && !context.common.quiet);
     let interrupt = Rc::new(Notify::new());
     let at_keyboard = context.terminal.can_ask() && !flags.no_input;
@@ -123,7 +144,10 @@ fn run(context: &Context, request: &Request, flags: &RunFlags) -> Result<Ran> {
     });
     progress.finish();
     match packet? {
-        Some(packet) => Ok(Ran { packet, spool, state_folders }),
+        Some(mut packet) => {
+            packet.tool.sha256 = program.join().ok().flatten();
+            Ok(Ran { packet, spool, state_folders, settings: request.settings.clone() })
+        }
         None => {
             let error = Error::environment("stopped at once, without a report");
             Err(match spool.leave() {
@@ -132,6 +156,12 @@ fn run(context: &Context, request: &Request, flags: &RunFlags) -> Result<Ran> {
             })
         }
     }
+}
+
+/// SHA-256 of this program, so that its verdict can be traced to the very build.
+fn program_hash() -> Option<String> {
+    let mut file = std::fs::File::open(std::env::current_exe().ok()?).ok()?;
+    hash_of(&mut file).ok()
 }
 
 /// Runs a future on a fresh current-thread runtime. Blocking calls that still wait at the end are abandoned.
@@ -160,6 +190,14 @@ struct Watchers<'a> {
 }
 
 impl Watcher for Watchers<'_> {
+    fn began(&self, header: &Packet) {
+        self.spool.began(header);
+    }
+
+    fn withdrawn(&self, id: &str) {
+        self.spool.withdrawn(id);
+    }
+
     fn started(&self, check: &Check) {
         self.progress.started(check);
     }
@@ -180,19 +218,27 @@ impl Watcher for Watchers<'_> {
 
 /// Writes the packet where one is wanted, and the report.
 fn deliver(context: &Context, ran: Ran, flags: &RunFlags) -> Result<Exit> {
-    let Ran { mut packet, spool, state_folders } = ran;
+    let Ran { mut packet, spool, state_folders, settings } = ran;
     let files = spool.collect(&mut packet.observations);
     packet.run.warnings.extend(spool.warnings());
+    packet.run.limits.extend(spool.limits());
     let wanted = packet.verdict.status != Status::Healthy || flags.output.is_some() || packet.case.ticket.is_some();
     if wanted {
         let folders = packet_folders(context, flags, &state_folders);
-        if write(&mut packet, &files, &folders).is_some() {
+        if write(&mut packet, files, settings.packet_bytes, &folders).is_some() {
             spool.remove();
         } else if let Some(folder) = spool.leave() {
-            packet.run.warnings.push(format!("the observations stay in {}", folder.display()));
+            packet.run.warnings.push(format!(
+                "the observations stay in {}; `firstline packet finish` makes a packet of them",
+                folder.display()
+            ));
         }
     } else {
         spool.remove();
+    }
+    for state in state_folders.iter().filter(|_| settings.keep_days > 0) {
+        // What cannot be removed now goes with the next run.
+        let _ = purge::purge(state, settings.keep_days, purge::Act::Remove);
     }
     let style = context.terminal.style(context.common.verbose);
     let text = report::render(context.format(), &packet, &style);
@@ -216,6 +262,6 @@ fn packet_folders(context: &Context, flags: &RunFlags, state_folders: &[PathBuf]
         None => None,
     };
     let absolute = |folder: PathBuf| std::path::absolute(&folder).unwrap_or(folder);
-    let state = state_folders.iter().map(|folder| folder.join("packets"));
+    let state = state_folders.iter().map(|folder| folder.join(purge::PACKETS));
     chosen.into_iter().map(absolute).chain(state).collect()
 }

@@ -5,7 +5,9 @@ use super::evidence::{Evidence, class};
 use super::judge::{Blame, default_culprit};
 use super::verdict::Also;
 use super::words::fill;
+use crate::layer::Layer;
 use crate::observation::Observation;
+use crate::playbook::Check;
 use crate::problem::{Basis, Class, Code};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -46,11 +48,56 @@ pub(super) fn asides(blame: &Option<Blame<'_>>, held: &Explaining<'_, '_>, evide
         .filter(|&index| {
             let observation = evidence.observations[index];
             !is_background(observation)
-                && class(observation) != Class::Quality
+                && says_of_itself(observation)
                 && !evidence.on_trail(&observation.check)
-                && evidence.check(&observation.check).is_some_and(|check| !check.may_affect.is_empty())
+                && evidence.check(&observation.check).is_some_and(|check| is_worth_a_word(check, evidence))
         })
         .map(|index| as_also(index, held, evidence))
+        .collect()
+}
+
+/// Whether a problem is one of what the check looked at. That a check beside the trail could not reach anybody says
+/// nothing of its own; that this machine itself keeps something from being reached does.
+fn says_of_itself(observation: &Observation) -> bool {
+    let state = observation.codes().any(|code| code.problem().basis == Basis::State);
+    match class(observation) {
+        Class::Integrity => true,
+        Class::Reachability => state,
+        Class::Quality => false,
+    }
+}
+
+/// Whether a problem beside the trail matters although it is not blamed: what is wrong with the machine itself always
+/// does; what could only have spoilt the way does not where all that it may affect works.
+fn is_worth_a_word(check: &Check, evidence: &Evidence<'_>) -> bool {
+    let of_machine = matches!(check.layer, Layer::Host | Layer::Process);
+    !check.may_affect.is_empty() && (of_machine || check.may_affect.iter().any(|other| !evidence.works(other)))
+}
+
+/// Independent troubles that a person feels beside the blamed one: causes that would degrade a working goal, on another
+/// layer, and not a mere consequence of it.
+pub(super) fn slighter(
+    blame: &Blame<'_>,
+    held: &[Holding<'_>],
+    explaining: &Explaining<'_, '_>,
+    evidence: &Evidence<'_>,
+) -> Vec<Also> {
+    let primary = evidence.observations[blame.primary];
+    let blamed = blame.holding.as_ref();
+    let layer = blamed.map_or(primary.layer, |holding| holding.cause.layer);
+    let shares =
+        |index: usize| index == blame.primary || blamed.is_some_and(|holding| holding.matched.contains(&index));
+    ranked(held.iter().filter(|holding| holding.cause.degrades && holding.cause.layer != layer).cloned().collect())
+        .into_iter()
+        .filter_map(|holding| {
+            let mut problems = holding.problems(evidence);
+            problems.retain(|&index| holding.explains(index, evidence));
+            let first = *problems.first()?;
+            let silent = evidence.observations[first].code.is_some_and(|code| code.problem().basis == Basis::Silence);
+            let follows = silent && layer < holding.cause.layer;
+            (!follows && !problems.iter().any(|&index| shares(index))).then_some(first)
+        })
+        .map(|index| as_also(index, explaining, evidence))
         .collect()
 }
 
@@ -77,8 +124,8 @@ pub(super) fn as_also(index: usize, held: &Explaining<'_, '_>, evidence: &Eviden
         .or_else(|| default_culprit(observation));
     Also {
         layer: cause.as_ref().map_or(observation.layer, |holding| holding.cause.layer),
+        code: cause.as_ref().and_then(|holding| holding.cause.code).or(observation.code),
         cause: cause.map(|holding| holding.cause.id.clone()),
-        code: observation.code,
         culprit,
         summary: observation.summary.clone(),
     }

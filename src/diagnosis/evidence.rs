@@ -6,7 +6,7 @@ use crate::layer::Layer;
 use crate::observation::{Observation, Outcome, Skip, Via};
 use crate::playbook::{Check, Playbook, template};
 use crate::probe::Cost;
-use crate::problem::Class;
+use crate::problem::{Basis, Class, Code};
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
@@ -24,6 +24,8 @@ pub struct Evidence<'a> {
     by_variable: OnceCell<HashMap<String, Vec<usize>>>,
     /// For each observation, the one whose success disproves its problem.
     disproved: Vec<Option<usize>>,
+    /// For each observation, whether what it reached fell silent afterwards.
+    overtaken: Vec<bool>,
     /// For each observation, whether it concerns an element that the goal does not use.
     aside: Vec<bool>,
     /// Checks that are on the goal's trail: the goals and what is beneath them.
@@ -60,7 +62,8 @@ impl<'a> Evidence<'a> {
         }
         let trail = trail(playbook, &graph);
         let proving: Vec<bool> = observations.iter().map(|observation| proves_way(observation)).collect();
-        let disproved = disproved(&observations, &proving);
+        let overtaken = overtaken(&observations, &proving);
+        let disproved = disproved(&observations, &proving, &overtaken);
         let mut evidence = Evidence {
             playbook,
             graph,
@@ -68,6 +71,7 @@ impl<'a> Evidence<'a> {
             by_check,
             by_variable: OnceCell::new(),
             disproved,
+            overtaken,
             aside: Vec::new(),
             trail,
             top_goals: Vec::new(),
@@ -141,6 +145,11 @@ impl<'a> Evidence<'a> {
     /// The success that disproves this problem.
     pub fn disproof(&self, index: usize) -> Option<&'a Observation> {
         self.disproved[index].map(|by| self.observations[by])
+    }
+
+    /// Whether this success is a thing of the past: what it reached was silent when it was tried again later.
+    pub fn is_overtaken(&self, index: usize) -> bool {
+        self.overtaken[index]
     }
 
     /// Whether it concerns an element that the goal does not use.
@@ -243,9 +252,48 @@ pub fn proves_way(observation: &Observation) -> bool {
     }
 }
 
-/// Rule 1: a success proves the trail it used, and nothing else. For each observation the first success that disproves
-/// it; successes are found by the elements that they used.
-fn disproved(all: &[&Observation], proving: &[bool]) -> Vec<Option<usize>> {
+/// When the far end was last heard, in milliseconds since the start of the run. Where a connection stood and silence
+/// followed, that is not when the wait ended; the start of the check is the latest moment that is sure.
+fn heard_ms(answer: &Observation) -> u64 {
+    let silent = answer.code.is_some_and(|code| code.problem().basis == Basis::Silence);
+    if answer.outcome == Outcome::Problem && silent { answer.started_ms } else { answer.started_ms + answer.took_ms }
+}
+
+/// What is at the far end of a way.
+fn far_end(via: &Via) -> Option<(&'static str, &str)> {
+    let peer = via.peer.as_deref().map(|peer| ("peer", peer));
+    peer.or_else(|| via.resolver.as_deref().map(|resolver| ("resolver", resolver)))
+}
+
+/// Whether nothing at all came back from the far end, not even the acceptance of a connection.
+fn is_dead_silence(observation: &Observation) -> bool {
+    let nothing_came = |code: Code| code.problem().basis == Basis::Silence && !code.problem().proves_path;
+    observation.outcome == Outcome::Problem
+        && class(observation) == Class::Reachability
+        && observation.code.is_some_and(nothing_came)
+}
+
+/// Rule 1 needs time: a line may die during the run. For each success whether its far end, tried again after it was
+/// last heard, was silent. Another element that is silent later says nothing: it may never answer (a gateway that drops
+/// pings), and a later silence cannot explain an earlier answer.
+fn overtaken(all: &[&Observation], proving: &[bool]) -> Vec<bool> {
+    let mut last_tried: HashMap<(&str, &str), u64> = HashMap::new();
+    for silence in all.iter().filter(|observation| is_dead_silence(observation)) {
+        if let Some(end) = far_end(&silence.via) {
+            let tried = last_tried.entry(end).or_default();
+            *tried = (*tried).max(silence.started_ms);
+        }
+    }
+    let falls_silent = |success: &Observation| {
+        let tried = far_end(&success.via).and_then(|end| last_tried.get(&end));
+        tried.is_some_and(|&tried| tried > heard_ms(success))
+    };
+    all.iter().zip(proving).map(|(success, &proves)| proves && falls_silent(success)).collect()
+}
+
+/// Rule 1: a success proves the trail it used, and nothing else; one that was overtaken, only as it was at that time. For
+/// each observation the first success that disproves it; successes are found by the elements that they used.
+fn disproved(all: &[&Observation], proving: &[bool], overtaken: &[bool]) -> Vec<Option<usize>> {
     let mut by_element: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
     for (index, success) in all.iter().enumerate().filter(|(index, _)| proving[*index]) {
         for element in success.via.elements() {
@@ -266,8 +314,97 @@ fn disproved(all: &[&Observation], proving: &[bool]) -> Vec<Option<usize>> {
                     && success.layer > problem.layer
                     // Neighbour discovery is spoken beneath IP and needs no route.
                     && (success.probe != "neighbour" || problem.layer == Layer::Link)
+                    && !(overtaken[index] && problem.started_ms > heard_ms(success))
                     && problem.via.is_within(&success.via)
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WEB: &str = "198.51.100.10:443";
+
+    fn via(peer: &str) -> Via {
+        Via { interface: Some("eth0".to_owned()), peer: Some(peer.to_owned()), ..Via::default() }
+    }
+
+    fn at(mut observation: Observation, started_ms: u64, took_ms: u64) -> Observation {
+        (observation.started_ms, observation.took_ms) = (started_ms, took_ms);
+        observation
+    }
+
+    fn works(check: &str, started_ms: u64, took_ms: u64) -> Observation {
+        let works = Observation::new("http", Layer::Http, check, None, Outcome::Ok, "works".to_owned()).via(via(WEB));
+        at(works, started_ms, took_ms)
+    }
+
+    fn problem(check: &str, code: Code, via: Via, started_ms: u64, took_ms: u64) -> Observation {
+        let layer = code.problem().layer;
+        let mut problem = Observation::new("tcp", layer, check, None, Outcome::Problem, "broken".to_owned()).via(via);
+        problem.code = Some(code);
+        at(problem, started_ms, took_ms)
+    }
+
+    fn own_network() -> Via {
+        Via { interface: Some("eth0".to_owned()), ..Via::default() }
+    }
+
+    /// Whether the first of these is disproved by any of them, whatever their order.
+    fn cleared(all: &[Observation]) -> bool {
+        let playbook = Playbook::default();
+        let forth = Evidence::new(&playbook, all, None);
+        let back = Evidence::new(&playbook, all.iter().rev(), None);
+        let first = |evidence: &Evidence<'_>| {
+            let index = evidence.observations.iter().position(|observation| observation.id == all[0].id);
+            evidence.disproof(index.expect("it is among them")).is_some()
+        };
+        assert_eq!(first(&forth), first(&back));
+        first(&forth)
+    }
+
+    #[test]
+    fn a_success_clears_a_later_silence_of_its_far_end_only_where_it_was_not_over_by_then() {
+        use Code::{HttpNoAnswer, HttpServerError, TcpRefused, TcpTimeout};
+        let silent = |started| problem("tcp", TcpTimeout, via(WEB), started, 3_150);
+        let later_word = |code| Observation { layer: Layer::Http, ..problem("page", code, via(WEB), 100, 900) };
+        let table = [
+            ("it went on meanwhile", cleared(&[silent(50), works("page", 0, 60)]), true),
+            ("at the same moment", cleared(&[silent(60), works("page", 0, 60)]), true),
+            ("it was over before", cleared(&[silent(61), works("page", 0, 60)]), false),
+            ("it came afterwards", cleared(&[silent(61), works("page", 4_000, 60)]), true),
+            ("one of two came afterwards", cleared(&[silent(61), works("a", 0, 60), works("b", 70, 9)]), true),
+            ("without times nothing is later", cleared(&[silent(0), works("page", 0, 0)]), true),
+            ("an answer is one until its end", cleared(&[silent(500), later_word(HttpServerError)]), true),
+            ("a silence was heard at its start", cleared(&[silent(500), later_word(HttpNoAnswer)]), false),
+            (
+                "a refusal is no silence",
+                cleared(&[problem("tcp", TcpRefused, via(WEB), 61, 1), works("a", 0, 60)]),
+                true,
+            ),
+        ];
+        for (what, is, wanted) in table {
+            assert_eq!(is, wanted, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_later_silence_of_something_else_is_a_quirk_until_the_far_end_falls_silent_too() {
+        let gateway = problem("ping", Code::RouteGatewaySilent, own_network(), 500, 3_000);
+        let page = works("page", 0, 60);
+        let there = |peer, started| problem("again", Code::TcpTimeout, via(peer), started, 3_150);
+        assert!(cleared(&[gateway.clone(), page.clone()]), "it never answers");
+        assert!(!cleared(&[gateway.clone(), page.clone(), there(WEB, 700)]), "the line died");
+        assert!(cleared(&[gateway.clone(), page.clone(), there("198.51.100.11:443", 700)]), "another one is dead");
+        assert!(cleared(&[gateway, page, there(WEB, 30)]), "it was tried before the page came");
+    }
+
+    #[test]
+    fn flapping_stands_whenever_it_was_seen() {
+        for started in [0, 50, 5_000] {
+            assert!(!cleared(&[problem("tcp", Code::TcpFlapping, via(WEB), started, 900), works("page", 0, 60)]));
+        }
+    }
 }

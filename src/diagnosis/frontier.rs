@@ -1,7 +1,8 @@
 //! Rules 2 to 4: does the goal work, and if not, which are the lowest problems that nothing beneath explains.
 
 use super::evidence::{Evidence, class};
-use crate::observation::Outcome;
+use crate::layer::Layer;
+use crate::observation::{Outcome, Via};
 use crate::probe::Cost;
 use crate::problem::{Class, Code};
 use std::collections::HashSet;
@@ -91,9 +92,33 @@ fn leading_to_goal<'a>(evidence: &Evidence<'a>) -> HashSet<&'a str> {
             continue;
         }
         let Some(check) = evidence.check(upper) else { continue };
-        open.extend(check.after.iter().map(String::as_str).filter(|lower| leading.insert(lower)));
+        let answers = answers(upper, evidence);
+        let hinders = |lower: &str| !has_carried(lower, &answers, evidence);
+        open.extend(check.after.iter().map(String::as_str).filter(|lower| hinders(lower) && leading.insert(lower)));
     }
     leading
+}
+
+/// The far end's own words about a failing check, with the layer of each; nothing where one of its problems is none.
+fn answers<'a>(check: &str, evidence: &Evidence<'a>) -> Vec<(Layer, &'a Via)> {
+    let problems = evidence.blocking(check);
+    let answers = problems.iter().map(|&index| {
+        let observation = evidence.observations[index];
+        let answer = observation.code.map(|code| code.problem()).filter(|problem| problem.proves_path);
+        answer.map(|problem| (problem.layer, &observation.via))
+    });
+    answers.collect::<Option<Vec<_>>>().unwrap_or_default()
+}
+
+/// Whether these answers came up through a lower check, which then does not hinder, though it may be slow or half dead:
+/// it lies beneath the layers that answered, and none of its problems is about another element than the one in use.
+fn has_carried(lower: &str, answers: &[(Layer, &Via)], evidence: &Evidence<'_>) -> bool {
+    let Some(check) = evidence.check(lower) else { return false };
+    let elsewhere = |via: &Via| {
+        let problems = evidence.blocking(lower);
+        problems.iter().any(|&index| evidence.observations[index].via.contradicts(via))
+    };
+    !answers.is_empty() && answers.iter().all(|(layer, via)| check.layer < *layer && !elsewhere(via))
 }
 
 /// Whether a check works by having used what is beneath it; a setting that reads well has used nothing.

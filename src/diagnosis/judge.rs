@@ -1,8 +1,8 @@
 //! The verdict over a set of observations (DESIGN section 5). The same set gives the same verdict in any order.
 
-use super::beside::{also, asides, by_observation, dedup, is_background};
+use super::beside::{also, asides, by_observation, dedup, is_background, slighter};
 use super::causes::{Holding, holding, is_tie, ranked};
-use super::evidence::{CASE_CHECK, Evidence};
+use super::evidence::{CASE_CHECK, Evidence, class, proves_way};
 use super::frontier::{Goal, frontier, goal, is_felt};
 use super::ladder::{findings, not_tested, notes, ruled_out};
 use super::remaining::remaining_layers;
@@ -36,8 +36,14 @@ pub fn judge_so_far(evidence: &Evidence<'_>, case: &Case) -> Judgement {
 fn others_fall_back(goal: &Goal, blame: &Option<Blame<'_>>, evidence: &Evidence<'_>) -> bool {
     let Goal::Fails(failing) = goal else { return false };
     let falls_back = blame.as_ref().and_then(|blame| blame.holding.as_ref()).is_some_and(|held| held.cause.degrades);
+    // A resolver that answers some of the questions is asked again until it does.
+    let answers = |observation: &Observation| match observation.outcome {
+        Outcome::Ok => true,
+        Outcome::Problem => class(observation) == Class::Quality && proves_way(observation),
+        Outcome::Unknown | Outcome::Skipped => false,
+    };
     let mut seen = evidence.observations.iter();
-    let answered = seen.any(|observation| observation.probe == "dns" && observation.outcome == Outcome::Ok);
+    let answered = seen.any(|observation| observation.probe == "dns" && answers(observation));
     let all = |code: Code| failing.iter().all(|&index| evidence.observations[index].code == Some(code));
     falls_back
         && ((answered && all(Code::DnsLookupTimeout))
@@ -79,7 +85,7 @@ fn judge_evidence(evidence: &Evidence<'_>, case: &Case) -> Judgement {
         Goal::Badly(seen) => {
             (Status::Degraded, felt(&held, evidence).or_else(|| blame(&[vec![*seen]], &held, evidence)))
         }
-        Goal::Works => match felt(&held, evidence) {
+        Goal::Works => match felt(&held, evidence).or_else(|| felt_unexplained(evidence)) {
             Some(blame) => (Status::Degraded, Some(blame)),
             None if case.is_complaint() => not_reproduced(evidence),
             None => (Status::Healthy, None),
@@ -119,12 +125,38 @@ fn felt<'a>(held: &[Holding<'a>], evidence: &Evidence<'a>) -> Option<Blame<'a>> 
         .iter()
         .filter(|holding| holding.cause.degrades || holding.matched.iter().any(|&index| is_felt(index, evidence)));
     let mut ranked = ranked(felt.cloned().collect());
+    without_lost_packets(&mut ranked, evidence);
     if ranked.is_empty() {
         return None;
     }
     let winner = ranked.swap_remove(0);
     let primary = telling_problem(&winner, evidence).or_else(|| winner.matched.first().copied())?;
     Some(Blame { primary, holding: Some(winner), rivals: Vec::new() })
+}
+
+/// What a person feels although the goal works, where no cause explains it: said with its layer and code.
+fn felt_unexplained<'a>(evidence: &Evidence<'a>) -> Option<Blame<'a>> {
+    let felt = (0..evidence.observations.len()).filter(|&index| evidence.stands(index) && is_felt(index, evidence));
+    let lowest = felt.min_by_key(|&index| {
+        let observation = evidence.observations[index];
+        (observation.layer, evidence.graph.position(&observation.check))
+    });
+    lowest.map(|primary| Blame { primary, holding: None, rivals: Vec::new() })
+}
+
+/// Rule 2 for quality: where packets are lost lower down, what is silent only at times above that is lost with them.
+fn without_lost_packets(ranked: &mut Vec<Holding<'_>>, evidence: &Evidence<'_>) {
+    let loses = |holding: &Holding<'_>| {
+        holding.problems(evidence).iter().any(|&index| evidence.observations[index].has(Code::PathLoss))
+    };
+    let Some(lowest) = ranked.iter().filter(|holding| loses(holding)).map(|holding| holding.cause.layer).min() else {
+        return;
+    };
+    let is_silence = |holding: &Holding<'_>| {
+        let code = telling_problem(holding, evidence).and_then(|index| evidence.observations[index].code);
+        code.is_some_and(|code| code.problem().basis == Basis::Silence)
+    };
+    ranked.retain(|holding| holding.cause.layer <= lowest || !is_silence(holding));
 }
 
 /// Each check is a goal: the gravest problem is the verdict, the others stand beside it.
@@ -173,15 +205,19 @@ fn compose(
 ) -> Judgement {
     let explaining = by_observation(held);
     let also = blame.as_ref().map_or_else(Vec::new, |blame| also(blame, frontier, &explaining, evidence));
+    let slighter = blame.as_ref().map_or_else(Vec::new, |blame| slighter(blame, held, &explaining, evidence));
     let asides = asides(&blame, &explaining, evidence);
     let mut verdict = match &blame {
         Some(blame) => blamed(status, blame, evidence),
         None => unblamed(status, evidence, case),
     };
-    verdict.also = dedup(also.into_iter().chain(asides).collect());
+    // The same trouble seen a second time, such as by a control, is no trouble beside it.
+    let blamed_already = |also: &Also| also.code == verdict.code && also.culprit == verdict.culprit;
+    let beside = also.into_iter().chain(slighter).chain(asides).filter(|also| !blamed_already(also)).collect();
+    verdict.also = dedup(beside);
     verdict.findings = findings(&verdict, evidence);
     verdict.ruled_out = ruled_out(&verdict, evidence);
-    verdict.not_tested = not_tested(evidence);
+    verdict.not_tested = not_tested(&verdict, blame.as_ref().map(|blame| blame.primary), evidence);
     verdict.notes = notes(&verdict, evidence);
     let next = next(&verdict, &blame, evidence);
     Judgement { verdict, next }
@@ -215,7 +251,9 @@ fn blamed(status: Status, blame: &Blame<'_>, evidence: &Evidence<'_>) -> Verdict
         }
     }
     let mut certainty = certainty(blame, evidence);
-    if !blame.rivals.is_empty() || several {
+    // What the machine recorded of an earlier time makes a suspicion and no more (rule 8).
+    let recorded = status == Status::Degraded && blame.holding.is_none() && !is_felt(blame.primary, evidence);
+    if !blame.rivals.is_empty() || several || recorded {
         certainty = Certainty::Suspected;
     }
     let open = !blame.rivals.is_empty();
@@ -227,7 +265,7 @@ fn blamed(status: Status, blame: &Blame<'_>, evidence: &Evidence<'_>) -> Verdict
         layer: (!several).then_some(layer),
         layers,
         cause: cause.filter(|_| !open).map(|cause| cause.id.clone()),
-        code: primary.code,
+        code: cause.and_then(|cause| cause.code).or(primary.code),
         title,
         certainty,
         culprit,

@@ -8,6 +8,21 @@ use crate::observation::{Observation, Outcome, Skip};
 use crate::probe::{Cost, find};
 use std::collections::{BTreeMap, HashSet};
 
+/// Why a failing check says nothing of its own layer: it stands on what is blamed, and nobody at the far end answered it.
+fn follows(check: &str, verdict: &Verdict, blamed: Option<usize>, evidence: &Evidence<'_>) -> Option<String> {
+    let primary = evidence.observations[blamed?];
+    let seen = || evidence.of_check(check).iter().map(|&index| evidence.observations[index]);
+    let heard = |observation: &Observation| {
+        observation.outcome != Outcome::Problem
+            || observation.code.is_some_and(|code| code.problem().proves_path)
+            || verdict.because.contains(&observation.id)
+    };
+    let stands_on = verdict.status == Status::Fault && evidence.graph.is_beneath(&primary.check, check);
+    (stands_on && !evidence.top_goals().contains(&check) && !seen().any(heard)).then(|| {
+        seen().next().map_or_else(String::new, |first| format!("{}, because of {}", first.summary, primary.check))
+    })
+}
+
 /// One rung for each layer that the playbook looks at.
 pub(super) fn findings(verdict: &Verdict, evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut rungs: BTreeMap<Layer, Vec<usize>> = BTreeMap::new();
@@ -155,7 +170,8 @@ pub(super) fn ruled_out(verdict: &Verdict, evidence: &Evidence<'_>) -> Vec<Ruled
         .collect()
 }
 
-pub(super) fn not_tested(evidence: &Evidence<'_>) -> Vec<NotTested> {
+/// The checks that say nothing of their own layer: not made, not to be made, or failed because of what is blamed.
+pub(super) fn not_tested(verdict: &Verdict, blamed: Option<usize>, evidence: &Evidence<'_>) -> Vec<NotTested> {
     let mut untested = Vec::new();
     for check in &evidence.playbook.checks {
         let seen = evidence.of_check(&check.id);
@@ -168,7 +184,7 @@ pub(super) fn not_tested(evidence: &Evidence<'_>) -> Vec<NotTested> {
             let first = evidence.observations[seen[0]];
             (first.skip != Some(Skip::NotNeeded)).then(|| first.summary.clone())
         } else {
-            None
+            follows(&check.id, verdict, blamed, evidence)
         };
         if let Some(why) = why {
             untested.push(NotTested { check: check.id.clone(), layer: check.layer, why });

@@ -8,6 +8,7 @@ use super::verdict::{Status, Verdict};
 use crate::observation::{Certainty, Observation};
 use crate::playbook::Cause;
 use crate::probe::Cost;
+use crate::problem::Basis;
 use std::collections::{BTreeSet, HashSet};
 
 /// What a verdict rests on and what could overturn it.
@@ -55,7 +56,9 @@ impl<'e, 'a> Open<'e, 'a> {
     /// Whether what this check has yet to say could change status, layer, cause or culprit, or costs nothing to wait for.
     pub fn matters(&self, check: &str) -> bool {
         if self.stands_on_blame(check) {
-            return false;
+            // A state that no cause explains yet waits for what a cause wants to see of the goal; else it would depend
+            // on the clock which of the two came first.
+            return !self.named && self.deciding.contains(check);
         }
         if !self.named || self.deciding.contains(check) {
             return true;
@@ -64,7 +67,7 @@ impl<'e, 'a> Open<'e, 'a> {
         match self.evidence.check(check).map_or(Cost::Person, |check| check.cost) {
             // Reading this machine is free. The gateway of a second address family beside one that answers is not.
             Cost::Local => !(works && self.evidence.works(check)),
-            Cost::Network | Cost::Slow => self.evidence.on_trail(check),
+            Cost::Network | Cost::Slow => self.evidence.on_trail(check) && !self.lies_beneath_an_answer(check),
             Cost::Person => works,
         }
     }
@@ -73,6 +76,15 @@ impl<'e, 'a> Open<'e, 'a> {
     pub fn stands_on_blame(&self, check: &str) -> bool {
         // What works badly has not failed: the rest may have its own say.
         self.fails && self.primary.is_some_and(|primary| self.evidence.graph.is_beneath(&primary.check, check))
+    }
+
+    /// Whether what is blamed is an answer that came over what this check looks at: the far end has spoken, so the way
+    /// beneath it carried packets, whatever the gateway of another address family does.
+    fn lies_beneath_an_answer(&self, check: &str) -> bool {
+        self.primary.is_some_and(|primary| {
+            let answered = primary.code.is_some_and(|code| code.problem().basis == Basis::Answer);
+            answered && self.evidence.graph.is_beneath(check, &primary.check)
+        })
     }
 
     /// The check that is blamed.

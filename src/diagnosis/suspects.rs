@@ -35,7 +35,8 @@ fn with_state(evidence: &Evidence<'_>, state: impl Fn(&str) -> bool) -> Set {
 }
 
 fn proves_beneath(check: &str, evidence: &Evidence<'_>) -> bool {
-    evidence.of_check(check).iter().any(|&index| evidence.observations[index].outcome == Outcome::Ok)
+    let proves = |index: usize| evidence.observations[index].outcome == Outcome::Ok && !evidence.is_overtaken(index);
+    evidence.of_check(check).iter().any(|&index| proves(index))
 }
 
 /// `proven` lies beneath what works; `blocked` are the checks that do not.

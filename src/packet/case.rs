@@ -5,7 +5,10 @@ pub mod field;
 pub mod heard;
 pub mod priority;
 
+use crate::observation::{Observation, Skip};
+use crate::playbook::Playbook;
 use field::{FIELDS, Field};
+use heard::Heard;
 use priority::Priority;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -200,6 +203,20 @@ impl Case {
                 self.not_known.retain(|name| name != field.name);
             } else if other.not_known.iter().any(|name| name == field.name) && field.said(self).is_empty() {
                 self.asked_in_vain(field);
+            }
+        }
+    }
+
+    /// Takes over what was said in answer to the questions of a run.
+    pub fn hear(&mut self, playbook: &Playbook, observations: &[Observation]) {
+        for (check, heard) in playbook.checks.iter().filter_map(|check| Some((check, Heard::of(check)?))) {
+            for seen in observations.iter().filter(|seen| seen.check == check.id) {
+                let fact = |name: &str| seen.facts.get(name).and_then(serde_json::Value::as_str);
+                match fact("answer") {
+                    Some(answer) => heard.tell(self, answer, fact("meaning")),
+                    None if seen.skip == Some(Skip::RefusedByPerson) => self.asked_in_vain(heard.field),
+                    None => {}
+                }
             }
         }
     }

@@ -1,19 +1,26 @@
 //! The handoff packet: the one value that every report renders from, live or stored. `spool` keeps what a run sees as
-//! it comes, `write` makes the archive, `read` opens one that somebody sent.
+//! it comes, `finish` makes a packet of one that was left behind, `fit` keeps it under its limit, `manifest` says what
+//! is in it, `purge` removes what is old, `write` makes the archive, `read` opens one that somebody sent.
 
 pub mod case;
+pub mod finish;
+pub mod fit;
+pub mod manifest;
+pub mod purge;
 pub mod read;
 pub mod spool;
 pub mod write;
 
 pub use case::Case;
 
-use crate::diagnosis::verdict::{BoardStep, Next, Verdict};
-use crate::observation::Observation;
+use crate::diagnosis::judge;
+use crate::diagnosis::verdict::{BoardStep, Next, Status, Verdict};
+use crate::observation::{Certainty, Observation, Outcome};
+use crate::playbook::Playbook;
 use crate::sys::Change;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// The schema that this program writes. Fields are only ever added within a version.
 pub const SCHEMA: &str = "firstline.packet/1";
@@ -34,6 +41,47 @@ pub struct Packet {
     pub board: Vec<BoardStep>,
     pub changes: Vec<Change>,
     pub next: Next,
+    /// SHA-256 of the manifest of the archive that it lies in, which the letters carry. The manifest holds the hash of
+    /// the JSON, so the JSON cannot hold this.
+    #[serde(skip)]
+    pub manifest: Option<String>,
+}
+
+impl Packet {
+    /// Puts what was seen into order, judges it, and counts what follows from it. `run.ended`, and when something was
+    /// suspected and decided, must stand already.
+    pub fn close(&mut self, playbook: &Playbook, mut observations: Vec<Observation>) {
+        let ended = |seen: &Observation| seen.started_ms + seen.took_ms;
+        observations.sort_by(|left, right| (ended(left), &left.id).cmp(&(ended(right), &right.id)));
+        let judgement = judge(playbook, &observations, &self.case);
+        let verdict = judgement.verdict;
+        let left = verdict.suspects.len();
+        let before = self.board.last().map_or(0, |step| step.suspects);
+        if (1..before).contains(&left) && verdict.cause.is_some() {
+            self.board.push(BoardStep { after: verdict.because[0].clone(), suspects: left });
+        }
+        let run = &mut self.run;
+        run.took_ms = observations.iter().map(ended).max().unwrap_or(0);
+        let is_sure = verdict.status != Status::Undecided && verdict.certainty == Certainty::Confirmed;
+        run.decided_ms = run.decided_ms.or_else(|| is_sure.then_some(run.took_ms));
+        let offset = |seen: &Observation| seen.facts.get("offset_ms")?.as_f64();
+        run.clock_offset_ms = observations
+            .iter()
+            .filter(|seen| seen.probe == "clock")
+            .find_map(offset)
+            .map(|offset| offset.round() as i64);
+        let looked: HashSet<&str> = observations
+            .iter()
+            .filter(|seen| seen.outcome != Outcome::Skipped)
+            .map(|seen| seen.check.as_str())
+            .collect();
+        run.checks_used = playbook.checks.iter().filter(|check| looked.contains(check.id.as_str())).count();
+        run.checks_available = playbook.checks.len();
+        self.case.hear(playbook, &observations);
+        self.observations = observations;
+        self.verdict = verdict;
+        self.next = judgement.next;
+    }
 }
 
 /// The program that made it.
@@ -41,6 +89,21 @@ pub struct Packet {
 pub struct Tool {
     pub name: String,
     pub version: String,
+    /// SHA-256 of the program file in hexadecimal, where it could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// By what right the run looked at somebody's machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Consent {
+    /// Somebody at the terminal was asked and said yes.
+    Answer,
+    /// Nobody was there; the site's settings name the policy that allows it.
+    Policy(String),
+    /// Nobody was asked, and no policy was named.
+    NotAsked,
 }
 
 /// The run itself.
@@ -60,7 +123,8 @@ pub struct Run {
     /// When the verdict was confirmed; absent where it is a suspicion.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decided_ms: Option<u64>,
-    /// Why it ended: `settled`, `complete`, `deadline`, `interrupted`.
+    /// Why it ended: `settled`, `complete`, `deadline`, `interrupted`, or `killed` where the packet was made afterwards
+    /// of what the spool held.
     pub ended: String,
     pub deadline_ms: u64,
     pub checks_used: usize,
@@ -68,6 +132,8 @@ pub struct Run {
     pub user: String,
     pub elevated: bool,
     pub interactive: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Consent>,
     /// What was hidden: `secrets-only`.
     pub redaction: String,
     /// Milliseconds by which the clock is off, where it was measured; positive when it is behind.
@@ -75,6 +141,9 @@ pub struct Run {
     pub clock_offset_ms: Option<i64>,
     /// Things that went wrong with the run itself, such as a folder that could not be written.
     pub warnings: Vec<String>,
+    /// Limits that were reached, in sentences: what they left out is not in the packet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<String>,
     /// Where the packet was written; none where none was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub packet_path: Option<String>,

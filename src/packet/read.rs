@@ -1,6 +1,6 @@
 //! Reading a packet that somebody sent: zip or bare JSON, with a cap on everything that a stranger decides.
 
-use super::{Packet, SCHEMA};
+use super::{Packet, SCHEMA, manifest};
 use crate::error::{Error, Result};
 use crate::packet::write::hex;
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,7 +57,12 @@ pub fn open(path: &Path) -> Result<Opened> {
         let entry = archive.by_index(index).map_err(|error| broken(path, &error))?;
         files.push((entry.name().map(|name| name.into_owned()).unwrap_or_default(), entry.size()));
     }
-    Ok(Opened { packet: parse(path, &bytes)?, files })
+    let mut packet = parse(path, &bytes)?;
+    // Archives of before there were manifests have none.
+    if files.iter().any(|(name, _)| name == manifest::NAME) {
+        packet.manifest = Some(hex(&unpack(&mut archive, manifest::NAME, LARGEST_JSON, path)?));
+    }
+    Ok(Opened { packet, files })
 }
 
 /// Compares every file of an archive with its checksum.
@@ -183,7 +188,7 @@ fn unpack(archive: &mut ZipArchive<File>, name: &str, limit: u64, path: &Path) -
 }
 
 /// Reads at most `limit` bytes, whatever the header claims.
-fn read_capped(from: &mut impl Read, limit: u64, path: &Path, what: &str) -> Result<Vec<u8>> {
+pub(super) fn read_capped(from: &mut impl Read, limit: u64, path: &Path, what: &str) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.take(limit + 1).read_to_end(&mut bytes).map_err(|error| {
         Error::usage(format!("the packet `{}` is damaged: {what} cannot be read", path.display())).because(&error)
@@ -195,7 +200,7 @@ fn read_capped(from: &mut impl Read, limit: u64, path: &Path, what: &str) -> Res
     Ok(bytes)
 }
 
-fn parse(path: &Path, bytes: &[u8]) -> Result<Packet> {
+pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Packet> {
     #[derive(serde::Deserialize)]
     struct Marked {
         #[serde(default)]

@@ -1,10 +1,12 @@
 //! The spool: a private folder that takes every observation and its evidence as they come, so that a crash, a kill or a
 //! full disk at the end loses nothing. It is removed once the packet stands.
 
+use super::Packet;
 use crate::observation::{Evidence, Observation};
 use crate::run::Watcher;
 use crate::sys;
 use etcetera::{BaseStrategy, choose_base_strategy};
+use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -13,10 +15,26 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 /// All evidence of one run together; far above what the probes attach, so that it bounds only a mistake.
-const MOST_EVIDENCE_BYTES: usize = 32 << 20;
+pub(super) const MOST_EVIDENCE_BYTES: usize = 32 << 20;
 
-/// One line for each observation, newest form last.
-const OBSERVATIONS: &str = "observations.ndjson";
+/// One line for each observation, newest form last. Held under a lock while the run goes on.
+pub(super) const OBSERVATIONS: &str = "observations.ndjson";
+/// The packet as it was before anything was seen.
+pub(super) const HEADER: &str = "packet.json";
+/// The folder of the evidence.
+pub(super) const EVIDENCE: &str = "evidence";
+/// The folder of all spools in a state folder.
+pub(super) const SPOOLS: &str = "spool";
+
+/// One line of the observations.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Line {
+    /// Seen, or seen again in a later form. Its evidence is named as the files are.
+    Seen(Box<Observation>),
+    /// No longer held, by id.
+    Withdrawn(String),
+}
 
 /// The folder of the run under way, for the panic message.
 static CURRENT: Mutex<Option<PathBuf>> = Mutex::new(None);
@@ -58,6 +76,7 @@ struct State {
     evidence: BTreeMap<(String, String), Stored>,
     bytes: usize,
     warnings: Vec<String>,
+    limits: Vec<String>,
 }
 
 struct Stored {
@@ -68,7 +87,14 @@ struct Stored {
 impl Spool {
     /// Opens a spool for this run in the first of `folders` that can be written; in memory where none can.
     pub fn open(folders: &[PathBuf], run: &str) -> Self {
-        let mut state = State { folder: None, lines: None, evidence: BTreeMap::new(), bytes: 0, warnings: Vec::new() };
+        let mut state = State {
+            folder: None,
+            lines: None,
+            evidence: BTreeMap::new(),
+            bytes: 0,
+            warnings: Vec::new(),
+            limits: Vec::new(),
+        };
         let mut reason = None;
         for base in folders {
             match prepare(base, run) {
@@ -90,6 +116,11 @@ impl Spool {
     /// What went wrong with the spool itself.
     pub fn warnings(&self) -> Vec<String> {
         self.state.borrow().warnings.clone()
+    }
+
+    /// What the spool did not take, because it was too much.
+    pub fn limits(&self) -> Vec<String> {
+        self.state.borrow().limits.clone()
     }
 
     /// The evidence files of these observations, by file name; the observations' lists are brought in line with it.
@@ -117,11 +148,7 @@ impl Spool {
         let state = self.state.into_inner();
         drop(state.lines);
         if let Some(folder) = state.folder {
-            let _ = fs::remove_dir_all(&folder);
-            // Goes only where it is empty: a temporary base was made for this run alone.
-            for above in folder.ancestors().skip(1).take(2) {
-                let _ = fs::remove_dir(above);
-            }
+            remove(&folder);
         }
         set_current(None);
     }
@@ -132,21 +159,52 @@ impl Spool {
     }
 }
 
+/// Removes a spool, and what lies above it where that is empty: a temporary base was made for this run alone.
+pub(super) fn remove(folder: &Path) {
+    let _ = fs::remove_dir_all(folder);
+    for above in folder.ancestors().skip(1).take(2) {
+        let _ = fs::remove_dir(above);
+    }
+}
+
 impl Watcher for Spool {
+    fn began(&self, header: &Packet) {
+        let mut state = self.state.borrow_mut();
+        let Some(folder) = state.folder.clone() else { return };
+        if let Err(error) = super::write::json(header).and_then(|json| put(&folder.join(HEADER), &json)) {
+            state.failed(&error);
+        }
+    }
+
+    fn withdrawn(&self, id: &str) {
+        self.state.borrow_mut().append(&Line::Withdrawn(id.to_owned()));
+    }
+
     fn observed(&self, observation: &Observation) {
         let mut state = self.state.borrow_mut();
         for evidence in &observation.attached {
             state.keep(&observation.id, evidence);
         }
-        state.append(observation);
+        if state.lines.is_none() {
+            return;
+        }
+        let mut seen = observation.clone();
+        seen.evidence.retain_mut(|name| match state.evidence.get(&(observation.id.clone(), name.clone())) {
+            Some(stored) => {
+                *name = stored.file.clone();
+                true
+            }
+            None => false,
+        });
+        state.append(&Line::Seen(Box::new(seen)));
     }
 }
 
 impl State {
     /// One line; the file is not synchronised for each, because a power cut is not what it guards against.
-    fn append(&mut self, observation: &Observation) {
+    fn append(&mut self, line: &Line) {
         let Some(file) = &mut self.lines else { return };
-        let Ok(mut line) = serde_json::to_vec(observation) else { return };
+        let Ok(mut line) = serde_json::to_vec(line) else { return };
         line.push(b'\n');
         if let Err(error) = file.write_all(&line) {
             self.lines = None;
@@ -159,8 +217,8 @@ impl State {
         let before = self.evidence.get(&key).map_or(0, |stored| stored.text.len());
         if self.bytes - before + evidence.text.len() > MOST_EVIDENCE_BYTES {
             let warning = format!("evidence beyond {} MiB was left out", MOST_EVIDENCE_BYTES >> 20);
-            if !self.warnings.contains(&warning) {
-                self.warnings.push(warning);
+            if !self.limits.contains(&warning) {
+                self.limits.push(warning);
             }
             return;
         }
@@ -171,7 +229,7 @@ impl State {
         self.bytes = self.bytes - before + evidence.text.len();
         if self.lines.is_some()
             && let Some(folder) = &self.folder
-            && let Err(error) = fs::write(folder.join("evidence").join(&file), &evidence.text)
+            && let Err(error) = put(&folder.join(EVIDENCE).join(&file), evidence.text.as_bytes())
         {
             self.failed(&error);
         }
@@ -196,8 +254,19 @@ impl State {
     }
 }
 
+/// A file that is whole or is not there: a kill in between leaves the part, which nobody reads.
+fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // No evidence has a name with a dot in front.
+    let part = path.with_file_name(".part");
+    let written = fs::write(&part, bytes).and_then(|()| fs::rename(&part, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&part);
+    }
+    written
+}
+
 /// A name that every file system takes: `[a-z0-9._-]`, not hidden, of bounded length.
-fn file_name(name: &str) -> String {
+pub(super) fn file_name(name: &str) -> String {
     /// Shortest limit among common file systems is 255 bytes; half of it leaves room for a suffix.
     const LONGEST: usize = 120;
     let clean: String = name
@@ -226,13 +295,15 @@ pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
 }
 
 fn prepare(base: &Path, run: &str) -> io::Result<(PathBuf, File)> {
-    let spools = base.join("spool");
+    let spools = base.join(SPOOLS);
     make_folder(base)?;
     make_folder(&spools)?;
     let folder = spools.join(run);
     sys::make_private_folder(&folder)?;
-    sys::make_private_folder(&folder.join("evidence"))?;
+    sys::make_private_folder(&folder.join(EVIDENCE))?;
     let lines = OpenOptions::new().create_new(true).append(true).open(folder.join(OBSERVATIONS))?;
+    // Nobody else knows of the file yet; where the file system has no locks, it counts as one that was left behind.
+    let _ = lines.try_lock();
     Ok((folder, lines))
 }
 

@@ -2,6 +2,7 @@
 //! depend on the packet alone: fixed order, fixed times.
 
 use super::Packet;
+use super::manifest::{self, FileMark, Manifest};
 use crate::report;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -14,7 +15,10 @@ use zip::write::SimpleFileOptions;
 const LEVEL: i64 = 1;
 
 /// Evidence by file name.
-pub type Files = [(String, Vec<u8>)];
+pub type Files = Vec<(String, Vec<u8>)>;
+
+/// Files of an archive by name.
+pub type Contents<'a> = [(String, &'a [u8])];
 
 /// Where a packet went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,14 +26,21 @@ pub struct Written {
     pub path: PathBuf,
 }
 
-/// Writes the packet into the first of `folders` that takes it. What did not work is added to the run's warnings, and
-/// so is the path: both are part of the packet that is written.
-pub fn write(packet: &mut Packet, files: &Files, folders: &[PathBuf]) -> Option<Written> {
+/// Writes the packet into the first of `folders` that takes it, with at most `limit` bytes. What did not work is added
+/// to the run's warnings, and so is the path: both are part of the packet that is written.
+pub fn write(packet: &mut Packet, mut files: Files, limit: u64, folders: &[PathBuf]) -> Option<Written> {
     let stem = stem(packet);
+    let trimmed = match super::fit::fit(packet, &mut files, limit) {
+        Ok(trimmed) => trimmed,
+        Err(error) => {
+            packet.run.warnings.push(format!("the size of the packet could not be found out: {error}"));
+            Vec::new()
+        }
+    };
     for folder in folders {
         let path = folder.join(format!("{stem}.zip"));
         packet.run.packet_path = Some(path.to_string_lossy().into_owned());
-        match write_into(packet, files, folder, &stem) {
+        match write_into(packet, &files, &trimmed, folder, &stem) {
             Ok(beside) => {
                 packet.run.warnings.extend(beside);
                 return Some(Written { path });
@@ -40,6 +51,7 @@ pub fn write(packet: &mut Packet, files: &Files, folders: &[PathBuf]) -> Option<
         }
     }
     packet.run.packet_path = None;
+    packet.manifest = None;
     None
 }
 
@@ -64,10 +76,16 @@ fn stem(packet: &Packet) -> String {
 
 /// Writes the archive, and what lies beside it for convenience. The archive alone decides whether it worked; what is
 /// missing beside it is returned in words.
-fn write_into(packet: &Packet, files: &Files, folder: &Path, stem: &str) -> io::Result<Vec<String>> {
+fn write_into(
+    packet: &mut Packet,
+    files: &Files,
+    trimmed: &[FileMark],
+    folder: &Path,
+    stem: &str,
+) -> io::Result<Vec<String>> {
     let json = json(packet)?;
+    let archive = archive(packet, &json, files, trimmed)?;
     let letters = report::letters(packet);
-    let archive = archive(&json, &letters, files)?;
     super::spool::make_folder(folder)?;
     put(&folder.join(format!("{stem}.zip")), &archive)?;
     let beside = [("txt", letters[0].1.as_bytes()), ("json", json.as_slice())];
@@ -90,7 +108,7 @@ pub fn json(packet: &Packet) -> io::Result<Vec<u8>> {
 }
 
 /// Writes beside the place and renames, so that nobody ever sees half a file. A disk that fills up leaves nothing.
-fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let part = path.with_file_name(format!(".{name}.part"));
     let written = fs::OpenOptions::new()
@@ -107,13 +125,24 @@ fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
-fn archive(json: &[u8], letters: &[(&str, String)], files: &Files) -> io::Result<Vec<u8>> {
-    let mut contents: Vec<(String, &[u8])> = vec![("packet.json".to_owned(), json)];
-    contents.extend(letters.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes())));
-    contents.extend(files.iter().map(|(name, bytes)| (format!("evidence/{name}"), bytes.as_slice())));
+/// The archive: letters, packet, manifest, evidence, checksums. The hash of the manifest goes into the packet, because
+/// the letters carry it.
+fn archive(packet: &mut Packet, json: &[u8], files: &Files, trimmed: &[FileMark]) -> io::Result<Vec<u8>> {
+    let evidence = files.iter().map(|(name, bytes)| (format!("evidence/{name}"), bytes.as_slice()));
+    let proven: Vec<(String, &[u8])> = [("packet.json".to_owned(), json)].into_iter().chain(evidence).collect();
+    let manifest = Manifest::of(packet, &proven, trimmed).to_bytes()?;
+    packet.manifest = Some(hex(&manifest));
+    let letters = report::letters(packet);
+    let mut contents: Vec<(String, &[u8])> =
+        letters.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes())).collect();
+    contents.push((manifest::NAME.to_owned(), &manifest));
+    contents.extend(proven);
     let sums = sums(&contents);
     contents.push((super::read::SUMS.to_owned(), sums.as_bytes()));
+    pack(&contents)
+}
 
+fn pack(contents: &Contents<'_>) -> io::Result<Vec<u8>> {
     // The default time of a zip entry is its epoch, 1980: the same packet gives the same bytes.
     let options = SimpleFileOptions::default()
         .compression_method(zip::CompressionMethod::Deflated)
@@ -122,14 +151,29 @@ fn archive(json: &[u8], letters: &[(&str, String)], files: &Files) -> io::Result
         .unix_permissions(0o644);
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in contents {
-        archive.start_file(name, options).map_err(io::Error::other)?;
+        archive.start_file(name.as_str(), options).map_err(io::Error::other)?;
         archive.write_all(bytes)?;
     }
     Ok(archive.finish().map_err(io::Error::other)?.into_inner())
 }
 
+/// What each file takes in an archive.
+pub(super) fn packed_sizes(files: &[(String, Vec<u8>)]) -> io::Result<Vec<u64>> {
+    let contents: Vec<(String, &[u8])> =
+        files.iter().enumerate().map(|(index, (_, bytes))| (index.to_string(), bytes.as_slice())).collect();
+    let mut archive = zip::ZipArchive::new(Cursor::new(pack(&contents)?)).map_err(io::Error::other)?;
+    // A name stands twice, with some fifty bytes around it (APPNOTE.TXT 4.3).
+    let around = |name: &str| 2 * name.len() as u64 + 160;
+    let mut sizes = Vec::with_capacity(files.len());
+    for (index, (name, _)) in files.iter().enumerate() {
+        let entry = archive.by_index(index).map_err(io::Error::other)?;
+        sizes.push(entry.compressed_size() + around(name));
+    }
+    Ok(sizes)
+}
+
 /// Lines that `sha256sum --check` reads.
-fn sums(contents: &[(String, &[u8])]) -> String {
+fn sums(contents: &Contents<'_>) -> String {
     let mut text = String::new();
     for (name, bytes) in contents {
         let _ = writeln!(text, "{}  {name}", hex(bytes));
@@ -139,7 +183,26 @@ fn sums(contents: &[(String, &[u8])]) -> String {
 
 /// SHA-256 in hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+    in_hex(&Sha256::digest(bytes))
+}
+
+/// SHA-256 of all that can be read, in hexadecimal.
+///
+/// # Errors
+/// Where it cannot be read to its end.
+pub fn hash_of(from: &mut impl io::Read) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut part = vec![0; 1 << 16];
+    loop {
+        match from.read(&mut part)? {
+            0 => return Ok(in_hex(&hash.finalize())),
+            read => hash.update(&part[..read]),
+        }
+    }
+}
+
+fn in_hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })
@@ -148,6 +211,7 @@ pub fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::packet::fit::LARGEST;
     use crate::packet::read;
 
     fn example() -> Packet {
@@ -158,8 +222,8 @@ mod tests {
     fn a_packet_comes_back_as_it_was_and_checks_out() {
         let folder = tempfile::tempdir().unwrap();
         let mut packet = example();
-        let files = [("answer.txt".to_owned(), b"raw".to_vec())];
-        let written = write(&mut packet, &files, &[folder.path().to_owned()]).unwrap();
+        let files = vec![("answer.txt".to_owned(), b"raw".to_vec())];
+        let written = write(&mut packet, files, LARGEST, &[folder.path().to_owned()]).unwrap();
         let name = written.path.file_name().unwrap().to_string_lossy().into_owned();
         assert_eq!(name, "firstline-one-site-fails-20261121-091502-5f0c.zip");
         assert_eq!(read::open(&written.path).unwrap().packet, packet);
@@ -174,9 +238,8 @@ mod tests {
 
     #[test]
     fn the_same_packet_gives_the_same_bytes() {
-        let letters = report::letters(&example());
-        let once = archive(b"{}", &letters, &[]).unwrap();
-        assert_eq!(once, archive(b"{}", &letters, &[]).unwrap());
+        let archive = |mut packet: Packet| archive(&mut packet, b"{}", &Vec::new(), &[]).unwrap();
+        assert_eq!(archive(example()), archive(example()));
     }
 
     #[test]
@@ -184,7 +247,8 @@ mod tests {
         let good = tempfile::tempdir().unwrap();
         let bad = tempfile::NamedTempFile::new().unwrap();
         let mut packet = example();
-        let written = write(&mut packet, &[], &[bad.path().to_owned(), good.path().to_owned()]).unwrap();
+        let written =
+            write(&mut packet, Vec::new(), LARGEST, &[bad.path().to_owned(), good.path().to_owned()]).unwrap();
         assert!(written.path.starts_with(good.path()));
         let stored = read::open(&written.path).unwrap().packet;
         assert!(stored.run.warnings[0].contains(&*bad.path().to_string_lossy()), "{:?}", stored.run.warnings);
@@ -195,7 +259,7 @@ mod tests {
     fn nowhere_to_write_loses_nothing_but_the_file() {
         let bad = tempfile::NamedTempFile::new().unwrap();
         let mut packet = example();
-        assert_eq!(write(&mut packet, &[], &[bad.path().to_owned()]), None);
+        assert_eq!(write(&mut packet, Vec::new(), LARGEST, &[bad.path().to_owned()]), None);
         assert_eq!((packet.run.packet_path, packet.run.warnings.len()), (None, 1));
     }
 }

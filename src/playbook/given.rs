@@ -10,10 +10,11 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 /// The words that a verdict's status can be.
-const STATUSES: &[(&str, &str)] =
+pub(super) const STATUSES: &[(&str, &str)] =
     &[("healthy", "healthy"), ("degraded", "degraded"), ("fault", "fault"), ("undecided", "undecided")];
 
-const CERTAINTIES: &[(&str, Certainty)] = &[("suspected", Certainty::Suspected), ("confirmed", Certainty::Confirmed)];
+pub(super) const CERTAINTIES: &[(&str, Certainty)] =
+    &[("suspected", Certainty::Suspected), ("confirmed", Certainty::Confirmed)];
 
 /// A test and where its parts stand.
 #[derive(Debug)]

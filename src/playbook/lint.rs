@@ -37,7 +37,7 @@ const CASE_FACTS: [(&str, &str); 10] = [
 ];
 
 /// Keys of `[[check]]` that are no arguments.
-const CHECK_KEYS: [&str; 10] =
+pub(super) const CHECK_KEYS: [&str; 10] =
     ["id", "probe", "title", "layer", "cost", "goal", "after", "may_affect", "control_for", "when"];
 
 /// Adds every mistake that only the whole tells.

@@ -1,19 +1,24 @@
 //! Playbooks: a symptom, the checks that a good technician would make, and the causes that their outcomes tell apart.
 //! `parse` reads TOML with spans, `lint` finds mistakes, `builtin` is the list of those in the binary, `matching` finds
-//! one by the user's words, `testing` runs the tests that a playbook carries.
+//! one by the user's words, `testing` runs the tests that a playbook carries. For authors: `start` is a playbook to begin
+//! with, `schema` tells editors what can be written, `order` and `draw` show what a playbook will do.
 
 pub mod builtin;
 pub mod condition;
 mod draft;
+pub mod draw;
 mod given;
 mod lint;
 pub mod load;
 pub mod matching;
 pub mod mistake;
+pub mod order;
 pub mod parse;
 pub(crate) mod reader;
 #[cfg(test)]
 mod sample;
+pub mod schema;
+pub mod start;
 pub mod template;
 pub mod testing;
 #[cfg(test)]
@@ -28,6 +33,7 @@ pub use parse::{Registry, parse};
 use crate::layer::Layer;
 use crate::observation::Facts;
 use crate::probe::Cost;
+use crate::problem::Code;
 use std::collections::BTreeMap;
 
 /// The version of the language that this program reads.
@@ -148,6 +154,9 @@ pub struct Cause {
     pub title: String,
     /// Holds where the cause explains what was seen.
     pub when: Condition,
+    /// The problem that the cause amounts to, where no single observation has it: what a substitution shows, or several
+    /// silences together. Without it the verdict has the code of the problem that the cause explains.
+    pub code: Option<Code>,
     /// Template for the concrete thing; empty for the subject of the observation that is explained.
     pub culprit: Option<String>,
     /// One sentence for the user.

@@ -3,6 +3,7 @@
 
 mod parts;
 
+pub(super) use self::parts::{COSTS, KINDS, PRIORS};
 use self::parts::{kebab, placed, read_cause, read_check, read_input};
 use super::draft::{Draft, Fill, Head};
 use super::given;

@@ -197,6 +197,7 @@ mod tests {
             workaround: Vec::new(),
             verify: None,
             escalate: None,
+            code: None,
             degrades: false,
             security_stop: false,
         };

@@ -13,10 +13,10 @@ use toml::de::DeValue;
 pub(super) const OUTCOMES: &[(&str, Outcome)] =
     &[("ok", Outcome::Ok), ("problem", Outcome::Problem), ("unknown", Outcome::Unknown), ("skipped", Outcome::Skipped)];
 
-const OVERS: &[(&str, Over)] = &[("any", Over::Any), ("all", Over::All), ("none", Over::None)];
+pub(super) const OVERS: &[(&str, Over)] = &[("any", Over::Any), ("all", Over::All), ("none", Over::None)];
 
 /// The kinds of elements of which it may be said that an observation used one.
-const ELEMENTS: &[(&str, &str)] = &[("gateway", "gateway"), ("resolver", "resolver"), ("proxy", "proxy")];
+pub(super) const ELEMENTS: &[(&str, &str)] = &[("gateway", "gateway"), ("resolver", "resolver"), ("proxy", "proxy")];
 
 /// What an atom may state.
 const TESTS: [&str; 5] = ["outcome", "code", "fact", "answer", "via"];

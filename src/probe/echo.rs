@@ -26,7 +26,8 @@ pub const PROBE: Probe = Probe {
     about: "Sends ICMP echo requests. Goes to 250 ms spacing at the first silence and to 20 requests 50 ms apart at \
         the first loss, so that the loss is a number and not an accident. Uses the datagram ICMP socket where \
         net.ipv4.ping_group_range allows it, else the raw one, which needs CAP_NET_RAW; may it use neither, the answer \
-        is unknown. A gateway or target that drops pings is no fault by itself. Sources: RFC 792, RFC 4443, RFC 1122 \
+        is unknown. A gateway or target that drops pings is no fault by itself. Where nothing comes back while the \
+        kernel's counter of reverse-path drops rises as often, this machine itself drops the answers. Sources: RFC 792, RFC 4443, RFC 1122 \
         section 3.2.2.6.",
     contacts: Contacts::named(&["address", "addresses"]),
     codes: &[
@@ -38,6 +39,7 @@ pub const PROBE: Probe = Probe {
         Code::PathUnreachable,
         Code::PathProhibited,
         Code::PathLoop,
+        Code::RouteReversePath,
     ],
     params: schema_of::<Params>,
     facts: schema_of::<EchoFacts>,
@@ -142,6 +144,8 @@ pub struct EchoFacts {
     error: Option<&'static str>,
     /// Who said so.
     from: Option<String>,
+    /// Packets that strict reverse-path filtering of this machine dropped meanwhile.
+    dropped_here: Option<u64>,
 }
 
 async fn run(look: &Look<'_>) -> Vec<Observation> {
@@ -160,17 +164,45 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
 async fn one(look: &Look<'_>, params: &Params, address: IpAddr) -> Observation {
     let mut via = look.world.via(address).await;
     via.peer = (params.role == Role::Target).then(|| address.to_string());
+    let before = reverse_path_drops(look).await;
     let measured = match params.role {
         Role::Gateway => {
             beside_its_own_silence(look, params, address, &via, measure(look, params, address, &via)).await
         }
         Role::Target => measure(look, params, address, &via).await,
     };
+    let dropped = match (before, reverse_path_drops(look).await) {
+        (Some(before), Some(after)) => after.saturating_sub(before),
+        _ => 0,
+    };
     match measured {
+        // As many as were asked for came back and were thrown away: others' packets may be among them, but not only.
+        Ok((series, _)) if is_dropped_here(&series, dropped) => dropped_here(look, params, address, &series, dropped),
         Ok((series, certain)) => conclude(look, params, address, &series, certain),
         Err(reason) => look.unknown(Some(&address.to_string()), &reason),
     }
     .via(via)
+}
+
+fn is_dropped_here(series: &EchoSeries, dropped: u64) -> bool {
+    answers(series) == 0 && !series.replies.is_empty() && dropped >= series.replies.len() as u64
+}
+
+/// Packets that this machine dropped because it would not send to their sender by the interface they came in
+/// (`rp_filter`, RFC 3704).
+async fn reverse_path_drops(look: &Look<'_>) -> Option<u64> {
+    look.world.machine.kernel_counter("TcpExt.IPReversePathFilter").await.ok()
+}
+
+/// The answers came, by another interface than the one that leads to their sender.
+fn dropped_here(look: &Look<'_>, params: &Params, address: IpAddr, series: &EchoSeries, dropped: u64) -> Observation {
+    let facts = EchoFacts { dropped_here: Some(dropped), ..facts(params.role, address, series) };
+    let summary = format!(
+        "none of {} pings to {address} was answered, and meanwhile strict rp_filter of this machine dropped {dropped} \
+         packets: the answers come in by another interface",
+        facts.sent
+    );
+    look.problem(Some(&address.to_string()), Code::RouteReversePath, summary).facts(&facts)
 }
 
 /// Says early that a gateway is silent, where it forwards meanwhile: the goal may work long before its silence is worth
@@ -372,6 +404,7 @@ fn facts(role: Role, address: IpAddr, series: &EchoSeries) -> EchoFacts {
         jitter_ms: mean(&steps),
         error: series.error.as_ref().map(|(failure, _)| failure.word()),
         from: series.error.as_ref().and_then(|(_, from)| from.map(|from| from.to_string())),
+        dropped_here: None,
     }
 }
 

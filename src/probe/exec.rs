@@ -143,6 +143,7 @@ mod tests {
         ] {
             let seen = look_at(&PROBE, LocalMachine::default(), args.clone()).await.remove(0);
             assert_eq!(seen.outcome, outcome, "{args}: {}", seen.summary);
+            assert_eq!(seen.code, (outcome == Outcome::Problem).then_some(Code::ExecFailed), "{args}");
         }
     }
 

@@ -64,7 +64,7 @@ pub struct FilterFacts {
     pub port: Option<u16>,
     /// `tcp`, `udp` or `icmp`.
     pub protocol: Option<String>,
-    /// `out` for what this machine sends, `answers` for what comes back.
+    /// `out` for what this machine sends, `in` for what arrives from itself, `answers` for what comes back.
     pub direction: Option<String>,
     /// The rule that drops it, in the tool's words.
     pub rule: Option<String>,
@@ -93,6 +93,8 @@ struct Packet {
     source: Option<IpAddr>,
     uid: Option<u32>,
     is_answer: bool,
+    /// Whether it comes in, as an answer or as a connection to this machine itself.
+    comes_in: bool,
     is_dns: bool,
 }
 
@@ -115,9 +117,10 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
     let mut observations = Vec::new();
     for (peer, port, protocol, is_dns) in wanted {
         let route = look.world.machine.route_to(peer).await.unwrap_or_default();
+        let is_here = route.kind == "local";
         let (interface, source) = (route.interface, route.source);
-        let packet = Packet { peer, port, protocol, interface, source, uid, is_answer: false, is_dns };
-        observations.push(judge(look, &rules, &packet));
+        let packet = Packet { peer, port, protocol, interface, source, uid, is_answer: false, comes_in: false, is_dns };
+        observations.push(judge(look, &rules, &packet, is_here));
     }
     observations
 }
@@ -135,7 +138,7 @@ fn wanted(params: &Params) -> Vec<(IpAddr, Option<u16>, String, bool)> {
     targets.chain(resolvers).collect()
 }
 
-fn judge(look: &Look<'_>, rules: &[FilterRule], packet: &Packet) -> Observation {
+fn judge(look: &Look<'_>, rules: &[FilterRule], packet: &Packet, is_here: bool) -> Observation {
     let subject = match packet.port {
         Some(port) => SocketAddr::new(packet.peer, port).to_string(),
         None => packet.peer.to_string(),
@@ -155,9 +158,15 @@ fn judge(look: &Look<'_>, rules: &[FilterRule], packet: &Packet) -> Observation 
     };
     let out = Walk { rules, packet, possible: Vec::new() };
     facts.redirected_by = out.redirecting().map(|rule| format!("{} in {}", rule.text, rule.chain));
-    let answer = Packet { is_answer: true, ..packet.clone() };
+    let answer = Packet { is_answer: true, comes_in: true, ..packet.clone() };
+    // What this machine sends to itself comes in as well.
+    let arriving = Packet { comes_in: true, ..packet.clone() };
+    let mut passes = vec![("out", OUT, packet), ("answers", BACK, &answer)];
+    if is_here {
+        passes.insert(1, ("in", BACK, &arriving));
+    }
     let mut possible = Vec::new();
-    for (direction, hooks, packet) in [("out", OUT, packet), ("answers", BACK, &answer)] {
+    for (direction, hooks, packet) in passes {
         let mut walk = Walk { rules, packet, possible: Vec::new() };
         let dropped = walk.hooks(hooks);
         possible.extend(walk.possible.iter().map(|rule| format!("{}: {}", rule.chain, rule.text)));
@@ -169,7 +178,7 @@ fn judge(look: &Look<'_>, rules: &[FilterRule], packet: &Packet) -> Observation 
             facts.verdict = Some(rule.verdict.clone());
             facts.packets = rule.packets;
             let handle = rule.handle.map_or(String::new(), |handle| format!(" (handle {handle})"));
-            let what = if direction == "out" { "packets to" } else { "answers from" };
+            let what = if direction == "answers" { "answers from" } else { "packets to" };
             let words = format!("`{}` in {}{handle} drops {what} {subject}", rule.text, rule.chain);
             return look.problem(Some(&subject), Code::HostFilterDrops, words).facts(&facts).via(via);
         }
@@ -290,7 +299,15 @@ impl<'a> Walk<'a> {
             return Match::No;
         }
         let mut meets = if rule.partial { Match::Maybe } else { Match::Yes };
-        for next in [self.destination(rule), self.ports(rule), self.interfaces(rule), self.user(rule)] {
+        let demands = [
+            self.destination(rule),
+            self.source(rule),
+            self.ports(rule),
+            self.source_ports(rule),
+            self.interfaces(rule),
+            self.user(rule),
+        ];
+        for next in demands {
             meets = match (meets, next) {
                 (_, Match::No) => return Match::No,
                 (Match::Yes, Match::Yes) => Match::Yes,
@@ -312,22 +329,30 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn ports(&self, rule: &FilterRule) -> Match {
-        if rule.ports.is_empty() {
-            return Match::Yes;
-        }
-        match self.packet.port {
-            // Answers go to a port that the kernel chose for us.
-            _ if self.packet.is_answer && rule.ports.iter().all(|(_, to)| *to < FIRST_OWN_PORT) => Match::No,
-            _ if self.packet.is_answer && rule.ports.contains(&(0, u16::MAX)) => Match::Yes,
-            _ if self.packet.is_answer => Match::Maybe,
-            Some(port) => yes_or_no(rule.ports.iter().any(|(from, to)| (*from..=*to).contains(&port))),
+    /// Answers come from the far end.
+    fn source(&self, rule: &FilterRule) -> Match {
+        let from = if self.packet.is_answer { Some(self.packet.peer) } else { self.packet.source };
+        match from {
+            _ if rule.sources.is_empty() => Match::Yes,
+            Some(address) => yes_or_no(rule.sources.iter().any(|net| net.contains(&address))),
             None => Match::Maybe,
         }
     }
 
+    fn ports(&self, rule: &FilterRule) -> Match {
+        if self.packet.is_answer { own_port(&rule.ports) } else { far_port(&rule.ports, self.packet.port) }
+    }
+
+    fn source_ports(&self, rule: &FilterRule) -> Match {
+        if self.packet.is_answer {
+            far_port(&rule.source_ports, self.packet.port)
+        } else {
+            own_port(&rule.source_ports)
+        }
+    }
+
     fn interfaces(&self, rule: &FilterRule) -> Match {
-        let (here, other) = match self.packet.is_answer {
+        let (here, other) = match self.packet.comes_in {
             true => (&rule.input_interface, &rule.interface),
             false => (&rule.interface, &rule.input_interface),
         };
@@ -350,6 +375,23 @@ impl<'a> Walk<'a> {
             (Some(uid), Some(own)) if uid == own && !self.packet.is_answer => Match::Yes,
             _ => Match::Maybe,
         }
+    }
+}
+
+/// Whether a match on the near end's port fits: the kernel chooses that.
+fn own_port(ports: &[(u16, u16)]) -> Match {
+    if ports.is_empty() || ports.contains(&(0, u16::MAX)) {
+        return Match::Yes;
+    }
+    if ports.iter().all(|(_, to)| *to < FIRST_OWN_PORT) { Match::No } else { Match::Maybe }
+}
+
+/// Whether a match on the far end's port fits.
+fn far_port(ports: &[(u16, u16)], port: Option<u16>) -> Match {
+    match port {
+        _ if ports.is_empty() => Match::Yes,
+        Some(port) => yes_or_no(ports.iter().any(|(from, to)| (*from..=*to).contains(&port))),
+        None => Match::Maybe,
     }
 }
 
@@ -442,6 +484,11 @@ mod tests {
             (":INPUT DROP [0:0]\n-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT", Some("policy drop")),
             (":INPUT DROP [0:0]\n-A INPUT -p tcp -m tcp --sport 443 -j ACCEPT", None),
             ("-A INPUT -p tcp -m tcp --dport 25 -j DROP", None),
+            ("-A INPUT -p tcp -m tcp --sport 443 -j DROP", Some("drop")),
+            ("-A INPUT -p tcp -m tcp --sport 80 -j DROP", None),
+            ("-A INPUT -s 10.99.0.0/24 -j DROP", Some("drop")),
+            ("-A INPUT -s 10.98.0.0/24 -j DROP", None),
+            ("-A OUTPUT -s 10.0.0.5/32 -j DROP", Some("drop")),
             (":FORWARD DROP [0:0]", None),
         ];
         for (lines, verdict) in cases {

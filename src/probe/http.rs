@@ -33,7 +33,8 @@ const CODES: &[&[Code]] = &[
     dial::CODES,
     script::CODES,
     connect::CODES,
-    handshake::CODES,
+    handshake::REFUSED,
+    handshake::BROKEN,
     &[
         Code::HttpAuthRequired,
         Code::HttpForbidden,
@@ -45,6 +46,7 @@ const CODES: &[&[Code]] = &[
         Code::HttpUnexpectedContent,
         Code::HttpNoAnswer,
         Code::HttpSlowFirstByte,
+        Code::HttpSlow,
         Code::HttpBodyStalled,
         Code::HttpCut,
         Code::HttpNotHttp,
@@ -189,6 +191,10 @@ struct Facts {
     /// The addresses that failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     failed_addresses: Vec<String>,
+    /// The router that said that the address cannot be reached.
+    from: Option<String>,
+    /// Where redirects led to another host: that host and its port.
+    culprit: Option<String>,
     /// The lookup got no answer, and the addresses given beforehand were used.
     lookup_failed: Option<bool>,
     /// The lookup took over a second.

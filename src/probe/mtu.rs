@@ -95,7 +95,7 @@ async fn one(look: &Look<'_>, address: IpAddr) -> Observation {
     (look.emit)(judged(&found).suspected());
     sleep_until((start + AGAIN_AFTER).min(look.deadline)).await;
     match search().await {
-        Ok(again) if is_black_hole(&again) => judged(&again),
+        Ok(again) if is_black_hole(&again) => judged(&both(&found, again)),
         // The second look may have been cut short; what was seen once stays a suspicion.
         Ok(again) if again.works.is_none() => judged(&found).suspected(),
         Ok(again) => judged(&again),
@@ -109,6 +109,14 @@ async fn context(look: &Look<'_>, address: IpAddr) -> (crate::observation::Via, 
     via.peer = Some(address.to_string());
     let link = links.unwrap_or_default().into_iter().find(|link| Some(&link.name) == via.interface.as_ref());
     (via, link.and_then(|link| link.mtu))
+}
+
+/// What two searches say together. Whatever was answered once gets through; what vanished below that was lost by chance,
+/// so that lost packets do not move the limit unless both searches lose the same one.
+fn both(first: &PathMtu, second: PathMtu) -> PathMtu {
+    let works = first.works.max(second.works);
+    let fails = [first.fails, second.fails].into_iter().flatten().filter(|fails| Some(*fails) > works).min();
+    PathMtu { works, fails, ..second }
 }
 
 /// Small packets pass, larger ones vanish, and nobody names the limit at which they do.
@@ -183,6 +191,22 @@ mod tests {
         })
         .await;
         assert_eq!((seen.outcome, emitted.len()), (Outcome::Ok, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_packet_does_not_move_the_limit() {
+        let exact = || found(Some(1400), Some(1401), None);
+        let low = || found(Some(1350), Some(1360), None);
+        for searches in [[exact(), low()], [low(), exact()], [exact(), exact()]] {
+            let [first, second] = searches;
+            let together = both(&first, second);
+            assert_eq!((together.works, together.fails), (Some(1400), Some(1401)));
+        }
+        let (seen, _) = search(|call| {
+            Ok(if call == 0 { found(Some(1400), Some(1401), None) } else { found(Some(1350), Some(1360), None) })
+        })
+        .await;
+        assert_eq!((&seen.facts["works_bytes"], &seen.facts["fails_bytes"]), (&json!(1400), &json!(1401)));
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 //! pings and work (features.md, pitfall 1).
 
 use super::link::is_running;
+use super::route::MAIN_TABLE;
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Outcome, Skip, Via};
@@ -157,7 +158,10 @@ async fn wanted(look: &Look<'_>, params: &Params) -> Result<Vec<Wanted>, String>
         }
     };
     let routes = machine.routes().await.map_err(|why| why.to_string())?;
-    let is_default_gateway = |address| routes.iter().any(|route| route.is_default() && route.gateway == Some(address));
+    // Where the main table has a default route, one of another table serves only what a policy rule sends there.
+    let main_only = routes.iter().any(|route| route.is_default() && route.table == MAIN_TABLE);
+    let is_usual = |route: &&Route| route.is_default() && (!main_only || route.table == MAIN_TABLE);
+    let is_default_gateway = |address| routes.iter().filter(is_usual).any(|route| route.gateway == Some(address));
     let gateway_of = |address| routes.iter().find(|route| route.gateway == Some(address));
     match params.address {
         Some(address) => {
@@ -171,7 +175,7 @@ async fn wanted(look: &Look<'_>, params: &Params) -> Result<Vec<Wanted>, String>
         }
         None if !params.targets.is_empty() => {}
         None => {
-            for route in routes.iter().filter(|route| route.is_default()) {
+            for route in routes.iter().filter(is_usual) {
                 if let Some(gateway) = route.gateway {
                     add(gateway, route.interface.clone(), true);
                 }
@@ -197,6 +201,7 @@ async fn wanted(look: &Look<'_>, params: &Params) -> Result<Vec<Wanted>, String>
 enum End {
     Proven(&'static str, Option<String>),
     Dead,
+    NotNeeded(String),
     Undecided(String),
 }
 
@@ -228,7 +233,7 @@ impl Watch<'_> {
                 End::Undecided(format!("{} is down", self.one.interface))
             }
             _ if self.link.is_some_and(|link| link.kind == Some(LinkKind::Tunnel)) => {
-                End::Undecided(format!("the tunnel {} has no neighbour discovery", self.one.interface))
+                End::NotNeeded(format!("the tunnel {} has no neighbour discovery", self.one.interface))
             }
             _ => self.prod(&facts, started).await,
         };
@@ -417,6 +422,12 @@ impl Watch<'_> {
                 self.look.ok(Some(&self.subject), words).facts(&facts).via(self.via())
             }
             End::Dead => self.dead(facts),
+            End::NotNeeded(why) => {
+                let (layer, check, subject) = (self.look.layer, self.look.check, Some(self.subject.as_str()));
+                let mut skipped = Observation::new(PROBE.name, layer, check, subject, Outcome::Skipped, why);
+                skipped.skip = Some(Skip::NotNeeded);
+                skipped
+            }
             End::Undecided(why) => self.look.unknown(Some(&self.subject), &why).facts(&facts).via(self.via()),
         }
     }

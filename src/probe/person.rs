@@ -4,10 +4,10 @@
 
 use super::proxy;
 use super::way::choice::{self, Choice, Used};
-use super::way::{self, Trouble, bounded, connect, script};
+use super::way::{self, Trouble, bounded, connect, handshake, script};
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
-use crate::observation::{Context, Observation};
+use crate::observation::{Context, Observation, Skip};
 use crate::problem::{Code, count, joined};
 use crate::sys::PersonProxies;
 use futures_util::FutureExt;
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 /// What it can report: what each step of the way can end in, and what it sees itself.
-const CODES: &[&[Code]] = &[script::CODES, connect::CODES, &[Code::ProxyDiffersForUser]];
+const CODES: &[&[Code]] = &[script::CODES, connect::CODES, handshake::REFUSED, &[Code::ProxyDiffersForUser]];
 
 /// The probe.
 pub const PROBE: Probe = Probe {
@@ -86,7 +86,7 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
     };
     let people = match look.world.machine.proxies_of_people().await {
         Ok(people) if people.is_empty() => {
-            return vec![look.ok(None, "there is nobody else whose settings this account could compare")];
+            return vec![look.skipped(Skip::NotNeeded, "nobody else is logged on whose settings could differ")];
         }
         Ok(people) => people,
         Err(why) => return vec![look.unknown(None, &why.to_string())],
@@ -204,7 +204,7 @@ mod tests {
             [(None, vec![]), (None, vec![None]), (Some("http://p.test:1"), vec![Some("http://p.test:1")])]
         {
             let seen = seen(own, &theirs).await;
-            assert!(seen.iter().all(|one| one.outcome == Outcome::Ok), "{seen:?}");
+            assert!(seen.iter().all(|one| matches!(one.outcome, Outcome::Ok | Outcome::Skipped)), "{seen:?}");
         }
     }
 
@@ -215,7 +215,6 @@ mod tests {
         let one = &seen(None, &[Some(&works)]).await[0];
         assert_eq!((one.code, &one.facts["works"]), (Some(Code::ProxyDiffersForUser), &json!(true)));
         assert_eq!((one.context.user.as_str(), one.subject.as_deref()), ("ann", Some("ann")));
-        drop(served);
         // Nobody serves port 1.
         let one = &seen(None, &[Some("http://127.0.0.1:1")]).await[0];
         assert_eq!((one.code, &one.facts["works"]), (Some(Code::ProxyRefused), &json!(false)));

@@ -108,6 +108,9 @@ pub struct ProcessFacts {
     pub descriptors_limit: Option<u64>,
     /// Open ones as percent of the limit.
     pub descriptors_percent: Option<f64>,
+    /// What the busiest program uses of one processor. Where what keeps them busy cannot be seen from here, such as in
+    /// a container, it is next to nothing.
+    pub busiest_percent: Option<f64>,
     /// The largest users of the processor.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub top: Vec<Top>,

@@ -3,7 +3,7 @@
 use super::way::choice::{self, Choice, Used};
 use super::way::connect::{self, Answer, Proxy, Reach};
 use super::way::exchange::{self, Session};
-use super::way::{self, Trouble, bounded, host_of, milliseconds, script, shown};
+use super::way::{self, Trouble, bounded, handshake, host_of, milliseconds, script, shown};
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
@@ -25,7 +25,7 @@ const PROXY_LIMIT: usize = 8;
 const LIST_LIMIT: usize = 20;
 
 /// What it can report: what each step of the way can end in, and what it sees itself.
-const CODES: &[&[Code]] = &[script::CODES, connect::CODES, &[Code::ProxyConflict]];
+const CODES: &[&[Code]] = &[script::CODES, connect::CODES, handshake::REFUSED, &[Code::ProxyConflict]];
 
 /// Which proxy is used, and whether it works.
 pub const PROBE: Probe = Probe {

@@ -35,7 +35,7 @@ pub const PROBE: Probe = Probe {
 };
 
 /// The kernel's main table.
-const MAIN_TABLE: u32 = 254;
+pub(super) const MAIN_TABLE: u32 = 254;
 
 /// Where to.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -72,6 +72,8 @@ pub struct RouteFacts {
     pub on_link: Option<bool>,
     /// Whether the interface is a tunnel.
     pub tunnel: Option<bool>,
+    /// Whether it goes to another router than the ones of the default routes.
+    pub detour: Option<bool>,
     /// Whether the interface is switched on.
     pub interface_up: Option<bool>,
     /// Whether the interface has carrier.
@@ -120,6 +122,7 @@ async fn to(look: &Look<'_>, address: IpAddr, links: &[Link]) -> Observation {
     let link = links.iter().find(|link| Some(&link.name) == route.interface.as_ref());
     let tunnel = link.is_some_and(|link| link.kind == Some(LinkKind::Tunnel));
     let found = route.interface.is_some();
+    let detour = route.gateway.is_some() && !usual_gateways(look).await.contains(&route.gateway);
     let mut facts = RouteFacts {
         address: Some(subject.clone()),
         family: family(address.is_ipv6()).to_owned(),
@@ -132,6 +135,7 @@ async fn to(look: &Look<'_>, address: IpAddr, links: &[Link]) -> Observation {
         metric: route.metric,
         on_link: found.then_some(route.gateway.is_none()),
         tunnel: found.then_some(tunnel),
+        detour: found.then_some(detour),
         interface_up: link.map(|link| link.up),
         interface_carrier: link.and_then(|link| link.carrier),
         ..RouteFacts::default()
@@ -173,6 +177,13 @@ async fn to(look: &Look<'_>, address: IpAddr, links: &[Link]) -> Observation {
         look.ok(Some(&subject), text)
     };
     observation.facts(&facts).via(via)
+}
+
+/// The routers of the main table's default routes.
+async fn usual_gateways(look: &Look<'_>) -> Vec<Option<IpAddr>> {
+    let routes = look.world.machine.routes().await.unwrap_or_default();
+    let usual = routes.iter().filter(|route| route.is_default() && route.table == MAIN_TABLE);
+    usual.map(|route| route.gateway).collect()
 }
 
 /// The policy rule that rejects this address, where one does for certain.

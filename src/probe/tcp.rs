@@ -2,7 +2,7 @@
 
 use super::argument::{self, Addresses};
 use super::attempt::{self, Attempts};
-use super::way;
+use super::way::{self, connect::again, unasked::is_cut_unasked};
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Certainty, Observation, Outcome, Skip};
@@ -200,7 +200,18 @@ async fn one(look: &Look<'_>, params: &Params, to: SocketAddr) -> Observation {
         question.await.ok()?;
         look.world.network.who_refuses(to, look.within(patience(start.elapsed()))).await
     };
-    let (attempts, who) = join(connecting, who).await;
+    let (mut attempts, who) = join(connecting, who).await;
+    let cut = attempts.failures.iter().any(|failure| matches!(failure, Failure::Reset | Failure::Closed));
+    // A reset follows the acceptance; whether a connection is closed again before it comes is chance. A longer look says
+    // whether only some connections succeed, or those that stood would have been cut too.
+    if cut
+        && attempts.differ()
+        && repeat == 1
+        && is_cut_unasked(&again(look.world.network.as_ref(), to), look.deadline).await
+    {
+        attempts.answers.clear();
+        attempts.certain = true;
+    }
     let who = said.take().or(who);
     conclude(look, params, to, &attempts, who, via).await
 }

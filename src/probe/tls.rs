@@ -23,7 +23,7 @@ const CONCURRENT: usize = 8;
 const ADDRESS_LIMIT: usize = 16;
 
 /// What it can report: what each step of the way can end in.
-const CODES: &[&[Code]] = &[name::CODES, dial::CODES, handshake::CODES];
+const CODES: &[&[Code]] = &[name::CODES, dial::CODES, handshake::REFUSED, handshake::BROKEN];
 
 /// TLS with each address of a server.
 pub const PROBE: Probe = Probe {

@@ -16,7 +16,7 @@ fn write(letter: &Letter) -> String {
         content.push(heading(4, &section.heading));
         content.push(list("bulletList", section.groups.iter().map(item).collect()));
     }
-    content.extend(letter.omission().map(|omission| paragraph(vec![text(&omission)])));
+    content.extend(letter.footers().map(|footer| paragraph(vec![text(&footer)])));
     let document = json!({ "version": 1, "type": "doc", "content": content });
     format!("{}\n", escape_json(&document.to_string()))
 }

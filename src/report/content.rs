@@ -99,7 +99,7 @@ impl Content {
             timeline: changes(packet),
             steps: packet.next.workaround.iter().take(STEPS_AT_A_TIME).cloned().collect(),
             then: then(packet),
-            warnings: packet.run.warnings.clone(),
+            warnings: packet.run.warnings.iter().chain(&packet.run.limits).cloned().collect(),
             packet: packet.run.packet_path.clone(),
         }
     }

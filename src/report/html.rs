@@ -19,8 +19,8 @@ pub(super) fn write(letter: &Letter) -> String {
         section.groups.iter().for_each(|group| list(&mut out, group));
         out.push_str("</ul>");
     }
-    if let Some(omission) = letter.omission() {
-        let _ = write!(out, "<p>{}</p>", inline(&omission));
+    for footer in letter.footers() {
+        let _ = write!(out, "<p>{}</p>", inline(&footer));
     }
     out
 }

@@ -19,8 +19,8 @@ fn write(letter: &Letter) -> String {
         let _ = write!(out, "\nh4. {}\n", section.heading);
         section.groups.iter().for_each(|group| list(&mut out, group));
     }
-    if let Some(omission) = letter.omission() {
-        let _ = write!(out, "\n{}\n", inline(&omission));
+    for footer in letter.footers() {
+        let _ = write!(out, "\n{}\n", inline(&footer));
     }
     out
 }

@@ -27,6 +27,8 @@ pub(super) struct Letter {
     pub left_out: Vec<(Part, usize)>,
     /// Texts that were cut.
     pub cut: usize,
+    /// What ties the letter to the archive that it came with, where it came with one.
+    pub manifest: Option<String>,
 }
 
 /// One of the eleven, with its heading.
@@ -106,6 +108,7 @@ impl Letter {
             sections: Vec::new(),
             left_out: Vec::new(),
             cut: 0,
+            manifest: packet.manifest.as_ref().map(|hash| format!("SHA-256 of manifest.json: {hash}")),
         };
         for (number, (topic, heading)) in Topic::ALL.into_iter().enumerate() {
             let mut section = Section { heading: format!("{}. {heading}", number + 1), groups: Vec::new() };
@@ -118,8 +121,13 @@ impl Letter {
         letter
     }
 
+    /// What stands below the letter: what is missing in it, and where it belongs to.
+    pub fn footers(&self) -> impl Iterator<Item = String> {
+        self.omission().into_iter().chain(self.manifest.clone())
+    }
+
     /// What the letter is missing, in one sentence.
-    pub fn omission(&self) -> Option<String> {
+    fn omission(&self) -> Option<String> {
         let missing = self.left_out.iter().filter(|(_, count)| *count > 0);
         let mut words: Vec<String> = missing.map(|(part, count)| format!("{} ({count})", part.name())).collect();
         if self.cut > 0 {

@@ -27,9 +27,9 @@ pub(super) fn write(letter: &Letter) -> String {
             page.labelled(group.label, texts.iter().map(String::as_str));
         }
     }
-    if let Some(omission) = letter.omission() {
+    for footer in letter.footers() {
         page.gap();
-        page.paragraph(&omission, Paint::Plain);
+        page.paragraph(&footer, Paint::Plain);
     }
     page.finish()
 }

@@ -2,8 +2,9 @@
 
 use crate::diagnosis::evidence::{CASE_CHECK, Evidence};
 use crate::observation::{Facts, Observation};
+use crate::playbook::Check;
+use crate::playbook::order::references;
 use crate::playbook::template::{self, Scope};
-use crate::playbook::{Check, Playbook};
 use crate::request::Request;
 
 /// What came of filling.
@@ -15,14 +16,6 @@ pub enum Filled {
     Wait,
     /// It will never be ready, because this check does not work.
     Because(String),
-}
-
-/// The checks whose facts the arguments of this one use.
-pub fn references(check: &Check, playbook: &Playbook) -> Vec<String> {
-    template::references(&check.args)
-        .into_iter()
-        .filter(|root| *root != check.id && *root != CASE_CHECK && playbook.check(root).is_some())
-        .collect()
 }
 
 /// What templates may name now.

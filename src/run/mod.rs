@@ -29,6 +29,10 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 /// Sees a run while it goes on: the progress display, the spool. All methods do nothing unless overridden.
 pub trait Watcher {
+    /// The run begins: the packet as it is before anything was seen.
+    fn began(&self, _header: &Packet) {}
+    /// An observation is gone: the check that suspected it did not uphold it.
+    fn withdrawn(&self, _id: &str) {}
     /// A check starts.
     fn started(&self, _check: &Check) {}
     /// An observation was made, or replaced by a later form with the same id. Times and context are filled in and its

@@ -1,11 +1,11 @@
 //! What to start next: a pure function of the playbook and of what was seen so far.
 
-use super::arguments::{Filled, fill, references};
+use super::arguments::{Filled, fill};
 use crate::diagnosis::evaluate::{Truth, evaluate};
 use crate::diagnosis::evidence::{CASE_CHECK, Evidence};
 use crate::diagnosis::suspects::{Reach, standing};
 use crate::observation::{Facts, Skip};
-use crate::playbook::{Check, Condition};
+use crate::playbook::Check;
 use crate::probe::Cost;
 use crate::request::{Mode, Request};
 use std::collections::HashSet;
@@ -85,13 +85,15 @@ fn wanted(check: &Check, mode: Mode, evidence: &Evidence<'_>, finished: &dyn Fn(
 fn hold_back(step: &mut Step, request: &Request, evidence: &Evidence<'_>, reach: &Reach, progress: &Progress<'_>) {
     let cost = |id: &str| request.playbook.check(id).map_or(Cost::Local, |check| check.cost);
     let one_by_one = request.mode == Mode::OneByOne;
-    let has_question = step.start.iter().any(|(id, _)| cost(id) == Cost::Person);
+    // An answer that is at hand costs nobody anything.
+    let asks = |id: &str| cost(id) == Cost::Person && !request.case.answers.contains_key(id);
+    let has_question = step.start.iter().any(|(id, _)| asks(id));
     if !has_question && !one_by_one {
         return;
     }
     let suspects: HashSet<usize> = standing(evidence).into_iter().collect();
     let (mut questions, mut others): (Vec<_>, Vec<_>) =
-        std::mem::take(&mut step.start).into_iter().partition(|(id, _)| cost(id) == Cost::Person);
+        std::mem::take(&mut step.start).into_iter().partition(|(id, _)| asks(id));
     if one_by_one {
         if progress.running > 0 {
             return;
@@ -106,22 +108,8 @@ fn hold_back(step: &mut Step, request: &Request, evidence: &Evidence<'_>, reach:
     if !others.is_empty() || progress.running > 0 || progress.settled || progress.questions_asked >= QUESTIONS {
         questions.clear();
     }
-    questions
-        .retain(|(id, _)| request.case.answers.contains_key(id) || (suspects.len() > 1 && reach.splits(id, &suspects)));
+    questions.retain(|(id, _)| suspects.len() > 1 && reach.splits(id, &suspects));
     questions.truncate(1);
     step.start = others;
     step.start.append(&mut questions);
-}
-
-/// The checks that this one's condition or arguments wait for, for `firstline plan`.
-pub fn waits_for(check: &Check, request: &Request) -> Vec<String> {
-    let mut names: Vec<String> = references(check, &request.playbook);
-    if let Some(condition) = &check.when {
-        let mut mentioned = Vec::new();
-        Condition::checks(condition, &mut mentioned);
-        names.extend(mentioned.into_iter().filter(|name| *name != CASE_CHECK).map(str::to_owned));
-    }
-    names.sort();
-    names.dedup();
-    names
 }

@@ -12,15 +12,14 @@ use crate::diagnosis::{judge, judge_so_far};
 use crate::layer::Layer;
 use crate::observation::{Certainty, Context, Observation, Outcome, Skip};
 use crate::packet::case::field::FIELDS;
-use crate::packet::case::heard::Heard;
 use crate::packet::case::priority::Priority;
 use crate::packet::{Case, Host, Packet, PlaybookRef, Run, SCHEMA, Tool};
-use crate::playbook::Playbook;
 use crate::probe::Cost;
 use crate::request::Request;
 use crate::sys::{Account, Change, local_zone};
 use crate::world::World;
 use serde_json::json;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 use std::time::Duration;
@@ -34,11 +33,10 @@ const CHANGE_DAYS: u32 = 14;
 const CHANGES_WAIT: Duration = Duration::from_millis(400);
 
 pub(super) struct State<'a> {
+    header: Packet,
     pub(super) request: &'a Request,
-    world: &'a World,
     watcher: &'a dyn Watcher,
     pub(super) began: Instant,
-    clock: jiff::Zoned,
     account: Account,
     seen: Board,
     started: HashSet<String>,
@@ -58,15 +56,17 @@ impl<'a> State<'a> {
     pub(super) async fn new(request: &'a Request, world: &'a World, watcher: &'a dyn Watcher) -> State<'a> {
         let began = Instant::now();
         let account = world.machine.account().await.unwrap_or_default();
+        let case = case_observation(request);
+        let header = header(request, &account, host(world).await, case.clone());
+        watcher.began(&header);
         let graph = Rc::new(Graph::new(&request.playbook));
-        let state = State {
+        State {
+            header,
             request,
-            world,
             watcher,
             began,
-            clock: jiff::Timestamp::now().to_zoned(local_zone()),
             account,
-            seen: Board::default(),
+            seen: Rc::new(RefCell::new(BTreeMap::from([(case.id.clone(), Rc::new(case))]))),
             started: HashSet::new(),
             finished: HashSet::from([CASE_CHECK.to_owned()]),
             start_times: BTreeMap::new(),
@@ -77,41 +77,7 @@ impl<'a> State<'a> {
             verdict: None,
             decision: Decision::default(),
             unjudged: false,
-        };
-        let case = state.case_observation();
-        state.seen.borrow_mut().insert(case.id.clone(), Rc::new(case));
-        state
-    }
-
-    /// What people said, as an observation like any other, so that conditions and replays can use it.
-    fn case_observation(&self) -> Observation {
-        let mut observation =
-            Observation::new(CASE_CHECK, Layer::Host, CASE_CHECK, None, Outcome::Ok, "what people said".to_owned());
-        let facts = &mut observation.facts;
-        for (name, value) in &self.request.inputs {
-            facts.insert(crate::playbook::template::variable(name), json!(value));
         }
-        if let Some(target) = &self.request.target {
-            facts.insert("target".to_owned(), json!(target.text));
-            facts.insert("scheme".to_owned(), json!(target.scheme));
-            facts.insert("host".to_owned(), json!(target.host));
-            facts.insert("port".to_owned(), json!(target.port));
-            facts.insert("tls".to_owned(), json!(target.tls));
-            facts.insert("http".to_owned(), json!(target.http));
-            facts.insert("is_address".to_owned(), json!(target.is_address));
-            facts.insert(
-                "is_control".to_owned(),
-                json!(target.url().as_ref() == Some(&self.request.settings.control_url)),
-            );
-        }
-        facts.insert("connectivity_check".to_owned(), json!(self.request.settings.connectivity_check));
-        facts.insert("symptom".to_owned(), json!(self.request.case.is_complaint()));
-        for field in FIELDS.iter().filter(|field| field.is_fact) {
-            if let Some(word) = field.word(&self.request.case) {
-                facts.insert(field.name.to_owned(), json!(word));
-            }
-        }
-        observation
     }
 
     fn elapsed_ms(&self) -> u64 {
@@ -237,7 +203,13 @@ impl<'a> State<'a> {
     pub(super) fn finish(&mut self, id: &str, observations: Vec<Observation>) {
         let kept: HashSet<&str> = observations.iter().map(|observation| observation.id.as_str()).collect();
         // A suspicion that the probe did not uphold is gone.
-        self.seen.borrow_mut().retain(|key, seen| seen.check != id || kept.contains(key.as_str()));
+        self.seen.borrow_mut().retain(|key, seen| {
+            let stays = seen.check != id || kept.contains(key.as_str());
+            if !stays {
+                self.watcher.withdrawn(key);
+            }
+            stays
+        });
         self.finished.insert(id.to_owned());
         let started = self.started_at(id);
         for mut observation in observations {
@@ -337,105 +309,95 @@ impl<'a> State<'a> {
         above.map(|id| (id.clone(), blamed.to_owned())).collect()
     }
 
-    /// What people said, before the run and while it went on, and the priority that follows from it.
-    fn case(&self, observations: &[Observation]) -> Case {
-        let mut case = self.request.case.clone();
-        heard(&mut case, &self.request.playbook, observations);
-        case.priority = Priority::propose(&case, &self.request.settings.priorities);
-        case
-    }
-
-    /// Ends the run: says what was not looked at, judges once more, and puts the packet together.
+    /// Ends the run: says what was not looked at, and closes the packet.
     pub(super) async fn close(mut self, ending: Ending, changes: Vec<Change>) -> Packet {
         self.cut_off(ending);
-        let observations: Vec<Observation> =
-            in_order(self.snapshot().into_iter().map(|seen| Observation::clone(&seen)));
-        let judgement = judge(&self.request.playbook, &observations, &self.request.case);
-        let verdict = judgement.verdict;
-        let case = self.case(&observations);
-        let took_ms = self.began.elapsed().as_millis() as u64;
-        if let (Some(step), false) = (self.board.last().cloned(), verdict.suspects.is_empty()) {
-            let left = verdict.suspects.len();
-            if left < step.suspects && verdict.cause.is_some() {
-                self.board.push(BoardStep { after: verdict.because[0].clone(), suspects: left });
-            }
-        }
-        let clock_offset_ms = observations
-            .iter()
-            .filter(|observation| observation.probe == "clock")
-            .find_map(|observation| observation.facts.get("offset_ms")?.as_f64())
-            .map(|offset| offset.round() as i64);
-        let is_sure = verdict.status != Status::Undecided && verdict.certainty == Certainty::Confirmed;
         let since_start = |moment: Instant| (moment - self.began).as_millis() as u64;
-        let run = Run {
-            id: format!("{:016x}", rand::random::<u64>()),
-            started: self.clock.timestamp().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            zone: self.clock.strftime("%:z %Z").to_string(),
-            took_ms,
-            suspected_ms: self.decision.suspected.map(since_start),
-            decided_ms: self.decision.decided.map(since_start).or_else(|| is_sure.then_some(took_ms)),
-            ended: ending.word().to_owned(),
-            deadline_ms: self.request.deadline.as_millis() as u64,
-            checks_used: self
-                .request
-                .playbook
-                .checks
-                .iter()
-                .filter(|check| {
-                    observations.iter().any(|seen| seen.check == check.id && seen.outcome != Outcome::Skipped)
-                })
-                .count(),
-            checks_available: self.request.playbook.checks.len(),
-            user: self.account.name.clone(),
-            elevated: self.account.elevated,
-            interactive: self.account.interactive,
-            redaction: "secrets-only".to_owned(),
-            clock_offset_ms,
-            warnings: Vec::new(),
-            packet_path: None,
-        };
-        Packet {
-            schema: SCHEMA.to_owned(),
-            tool: Tool { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
-            run,
-            host: host(self.world).await,
-            case,
-            playbook: PlaybookRef {
-                id: self.request.playbook.id.clone(),
-                title: self.request.playbook.title.clone(),
-                origin: self.request.playbook.origin.clone(),
-                hash: self.request.playbook.hash.clone(),
-                inputs: self.request.inputs.clone(),
-            },
-            observations,
-            verdict,
-            board: self.board,
-            changes,
-            next: judgement.next,
-        }
+        let observations = self.snapshot().iter().map(|seen| Observation::clone(seen)).collect();
+        let mut packet = self.header;
+        packet.run.ended = ending.word().to_owned();
+        packet.run.suspected_ms = self.decision.suspected.map(since_start);
+        packet.run.decided_ms = self.decision.decided.map(since_start);
+        packet.board = self.board;
+        packet.changes = changes;
+        packet.close(&self.request.playbook, observations);
+        packet.case.priority = Priority::propose(&packet.case, &self.request.settings.priorities);
+        packet.run.took_ms = self.began.elapsed().as_millis() as u64;
+        packet
     }
 }
 
-/// What was said before the run, and in answer to its questions.
-fn heard(case: &mut Case, playbook: &Playbook, observations: &[Observation]) {
-    for (check, heard) in playbook.checks.iter().filter_map(|check| Some((check, Heard::of(check)?))) {
-        for seen in observations.iter().filter(|seen| seen.check == check.id) {
-            let fact = |name: &str| seen.facts.get(name).and_then(serde_json::Value::as_str);
-            match fact("answer") {
-                Some(answer) => heard.tell(case, answer, fact("meaning")),
-                None if seen.skip == Some(Skip::RefusedByPerson) => case.asked_in_vain(heard.field),
-                None => {}
-            }
-        }
+/// The packet as it is before anything was seen: enough to make one of what the spool holds, should the run be killed.
+fn header(request: &Request, account: &Account, host: Host, case: Observation) -> Packet {
+    let clock = jiff::Timestamp::now().to_zoned(local_zone());
+    let run = Run {
+        id: request.id.clone(),
+        started: clock.timestamp().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        zone: clock.strftime("%:z %Z").to_string(),
+        deadline_ms: request.deadline.as_millis() as u64,
+        checks_available: request.playbook.checks.len(),
+        user: account.name.clone(),
+        elevated: account.elevated,
+        interactive: account.interactive,
+        consent: Some(request.consent.clone()),
+        redaction: "secrets-only".to_owned(),
+        ..Run::default()
+    };
+    let playbook = &request.playbook;
+    let observations = vec![case];
+    let judgement = judge(playbook, &observations, &request.case);
+    Packet {
+        schema: SCHEMA.to_owned(),
+        tool: Tool {
+            name: env!("CARGO_PKG_NAME").to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            sha256: None,
+        },
+        run,
+        host,
+        case: Case { priority: Priority::propose(&request.case, &request.settings.priorities), ..request.case.clone() },
+        playbook: PlaybookRef {
+            id: playbook.id.clone(),
+            title: playbook.title.clone(),
+            origin: playbook.origin.clone(),
+            hash: playbook.hash.clone(),
+            inputs: request.inputs.clone(),
+        },
+        observations,
+        verdict: judgement.verdict,
+        board: Vec::new(),
+        changes: Vec::new(),
+        next: judgement.next,
+        manifest: None,
     }
 }
 
-fn in_order(observations: impl Iterator<Item = Observation>) -> Vec<Observation> {
-    let mut observations: Vec<Observation> = observations.collect();
-    observations.sort_by(|left, right| {
-        (left.started_ms + left.took_ms, &left.id).cmp(&(right.started_ms + right.took_ms, &right.id))
-    });
-    observations
+/// What people said, as an observation like any other, so that conditions and replays can use it.
+fn case_observation(request: &Request) -> Observation {
+    let mut observation =
+        Observation::new(CASE_CHECK, Layer::Host, CASE_CHECK, None, Outcome::Ok, "what people said".to_owned());
+    let facts = &mut observation.facts;
+    for (name, value) in &request.inputs {
+        facts.insert(crate::playbook::template::variable(name), json!(value));
+    }
+    if let Some(target) = &request.target {
+        facts.insert("target".to_owned(), json!(target.text));
+        facts.insert("scheme".to_owned(), json!(target.scheme));
+        facts.insert("host".to_owned(), json!(target.host));
+        facts.insert("port".to_owned(), json!(target.port));
+        facts.insert("tls".to_owned(), json!(target.tls));
+        facts.insert("http".to_owned(), json!(target.http));
+        facts.insert("is_address".to_owned(), json!(target.is_address));
+        facts.insert("is_control".to_owned(), json!(target.url().as_ref() == Some(&request.settings.control_url)));
+    }
+    facts.insert("connectivity_check".to_owned(), json!(request.settings.connectivity_check));
+    facts.insert("symptom".to_owned(), json!(request.case.is_complaint()));
+    for field in FIELDS.iter().filter(|field| field.is_fact) {
+        if let Some(word) = field.word(&request.case) {
+            facts.insert(field.name.to_owned(), json!(word));
+        }
+    }
+    observation
 }
 
 async fn host(world: &World) -> Host {

@@ -193,6 +193,10 @@ pub struct FilterRule {
     pub protocol: Option<String>,
     /// Match on destination ports, as ranges.
     pub ports: Vec<(u16, u16)>,
+    /// Match on the source address; empty for all.
+    pub sources: Vec<IpNet>,
+    /// Match on source ports, as ranges; empty for all.
+    pub source_ports: Vec<(u16, u16)>,
     /// Match on the output interface; a `*` at the end stands for any rest.
     pub interface: Option<String>,
     /// Match on the user id that owns the socket.

@@ -128,6 +128,12 @@ pub fn ask_for_input(question: &str) -> Option<String> {
     prompt(&escape(question), &[]).ok().flatten()
 }
 
+/// Asks whether this machine may be looked at. No answer is no consent.
+pub fn ask_for_consent() -> bool {
+    const QUESTION: &str = "May Firstline look at this computer and write what it sees into a packet for support?";
+    inquire::Confirm::new(QUESTION).prompt().unwrap_or(false)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

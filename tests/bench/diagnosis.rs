@@ -102,6 +102,7 @@ fn cause(number: usize, checks: usize) -> Cause {
         workaround: vec![format!("Ask for {{{{ check_{of}.address }}}}"), "Use another one".to_owned()],
         verify: Some(id(checks - 1)),
         escalate: None,
+        code: None,
         degrades: false,
         security_stop: false,
     }

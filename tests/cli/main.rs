@@ -12,8 +12,8 @@ use std::process::{Command, Stdio};
 
 /// One call of the program in a world of its own: no settings, no home, no colour, nothing of the machine's proxies.
 pub struct Call {
-    command: Command,
-    home: tempfile::TempDir,
+    pub command: Command,
+    pub home: tempfile::TempDir,
 }
 
 /// What came of it.

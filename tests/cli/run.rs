@@ -231,3 +231,98 @@ fn a_mistake_in_the_case_is_shown_before_anything_runs() {
     let ended = run(FAILS, &["--case", "/nonexistent"], |call| call);
     assert!(ended.stderr.contains("hint: firstline generate case"), "{}", ended.stderr);
 }
+
+/// A run whose resolver never answers, so that it goes on until it is killed.
+fn endless(folder: &Folder, server: &str) -> Call {
+    fs::write(folder.0.path().join("own.toml"), PLAYBOOK.replace("127.0.0.1:1", server)).unwrap();
+    Call::new(&["run", &folder.playbook(), "--set", FAILS, "--full"])
+}
+
+/// Makes a packet of what is left under this home; none where nothing was to be kept yet.
+fn finish(home: &Path, output: &Path) -> serde_json::Value {
+    let arguments = ["packet", "finish", "--format", "json", "--output", output.to_str().unwrap()];
+    let home = home.to_str().unwrap().to_owned();
+    Call::new(&arguments).env("HOME", &home).end().silent(0).document()
+}
+
+#[test]
+fn killed_at_any_moment_what_was_known_becomes_a_packet() {
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let server = silent.local_addr().unwrap().to_string();
+    let mut made = 0;
+    for round in 0..16_u64 {
+        let folder = Folder::new();
+        let mut call = endless(&folder, &server);
+        let mut running = call.command.stdout(std::process::Stdio::null()).spawn().unwrap();
+        // Early moments are close together: that is where the spool is made.
+        let moment = round * round * 2 + rand::random_range(0..4);
+        std::thread::sleep(std::time::Duration::from_millis(moment));
+        running.kill().unwrap();
+        running.wait().unwrap();
+        let spools = call.home.path().join(".local/state/firstline/spool");
+        let header = fs::read_dir(&spools)
+            .map(|entries| entries.flatten().any(|entry| entry.path().join("packet.json").is_file()))
+            .unwrap_or(false);
+        let finished = finish(call.home.path(), folder.0.path());
+        let finished = finished.as_array().unwrap();
+        assert_eq!(finished.len(), usize::from(header), "after {moment} ms");
+        for one in finished {
+            let path = one["packet"].as_str().unwrap();
+            assert!(crate::call(&["packet", "verify", path]).silent(0).stdout.starts_with("WHOLE"));
+            let document = crate::call(&["packet", "render", path, "--format", "json"]).silent(0).document();
+            assert_eq!(document["run"]["ended"], "killed");
+            assert_eq!(document["run"]["id"], one["run"]);
+            assert_eq!(document["verdict"]["status"], "undecided", "nothing was known yet: {document}");
+            assert!(!spools.exists(), "the spool is gone");
+            made += 1;
+        }
+    }
+    assert!(made >= 4, "only {made} of 16 runs had begun when they were killed");
+}
+
+#[test]
+fn a_run_that_goes_on_is_not_finished_by_another() {
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let folder = Folder::new();
+    let mut call = endless(&folder, &silent.local_addr().unwrap().to_string());
+    let mut running = call.command.stdout(std::process::Stdio::null()).spawn().unwrap();
+    let spools = call.home.path().join(".local/state/firstline/spool");
+    let begun = || fs::read_dir(&spools).is_ok_and(|mut entries| entries.next().is_some());
+    while !begun() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert_eq!(finish(call.home.path(), folder.0.path()), serde_json::json!([]));
+    assert!(begun());
+    running.kill().unwrap();
+    running.wait().unwrap();
+}
+
+#[test]
+fn the_manifest_says_who_what_and_by_what_right_and_the_letters_name_it() {
+    let settings = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&settings, "ask_consent = true\nconsent_policy = \"remote support 2026\"\n").unwrap();
+    let arguments = ["--settings", settings.path().to_str().unwrap(), "--format", "json"];
+    let document = run(FAILS, &arguments, |call| call).silent(2);
+    let path = document.document()["run"]["packet_path"].as_str().unwrap().to_owned();
+    let mut archive = zip::ZipArchive::new(fs::File::open(&path).unwrap()).unwrap();
+    let mut read = |name: &str| {
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut archive.by_name(name).unwrap(), &mut text).unwrap();
+        text
+    };
+    let manifest = read("manifest.json");
+    let hash = firstline::packet::write::hex(manifest.as_bytes());
+    for letter in ["summary.txt", "summary.md"] {
+        assert!(read(letter).contains(&hash), "{letter}");
+    }
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    assert_eq!(manifest["run"]["consent"], serde_json::json!({ "policy": "remote support 2026" }));
+    assert_eq!(manifest["tool"]["sha256"].as_str().map(str::len), Some(64));
+    assert_eq!(manifest["playbook"]["sha256"].as_str().map(str::len), Some(64));
+    assert!(manifest["files"].as_array().unwrap().iter().any(|file| file["name"] == "packet.json"), "{manifest}");
+
+    fs::write(&settings, "ask_consent = true\n").unwrap();
+    let refused = run(FAILS, &arguments, |call| call);
+    assert_eq!((refused.exit, refused.stdout.as_str()), (3, ""));
+    assert!(refused.stderr.contains("nobody is here who could be asked"), "{}", refused.stderr);
+}

@@ -94,3 +94,25 @@ fn a_mistake_in_a_playbook_is_shown_where_it_is() {
 fn flags_of_a_run_do_not_pass_silently_where_nothing_runs() {
     assert_eq!(call(&["--deadline", "5", "list"]).exit, 3);
 }
+
+#[test]
+fn a_new_playbook_can_be_checked_tested_and_drawn_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("leave.toml");
+    let path = path.to_str().unwrap();
+    let made = call(&["playbook", "new", "leave-requests", "--output", path]).silent(0);
+    assert!(made.stdout.contains("next: firstline playbook lint"), "{}", made.stdout);
+    assert!(call(&["playbook", "lint", path]).silent(0).stdout.contains("no mistakes"));
+    assert!(call(&["playbook", "test", path]).silent(0).stdout.contains("3 of 3 tests passed, 2 of 2 causes tested"));
+    assert!(call(&["playbook", "show", path]).silent(0).stdout.contains("Asked of a person"));
+    let drawn = call(&["playbook", "show", path, "--format", "mermaid"]).silent(0).stdout;
+    assert!(drawn.contains("flowchart TD") && drawn.contains("check_port --> check_page"), "{drawn}");
+    // Nobody's work is written over.
+    call(&["playbook", "new", "other", "--output", path]).refuses(&format!(
+        "error: `{path}` is there already\n\nhint: choose another id, or another file with --output FILE"
+    ));
+    let refused = call(&["playbook", "new", "My App"]);
+    assert!(refused.stderr.contains("P007") && refused.stderr.contains("write `my-app`"), "{}", refused.stderr);
+    let schema = call(&["generate", "schema", "playbook"]).silent(0).document();
+    assert!(schema["definitions"]["cause"].is_object());
+}

@@ -16,8 +16,18 @@ const HOUR: u64 = 3_600;
 const DAY: u64 = 24 * HOUR;
 
 /// Names that the web server's certificate is good for.
-const NAMES: [&str; 5] =
-    ["www.example.test", "both.example.test", "six.example.test", "far.example.test", "app.example.test"];
+const NAMES: [&str; 10] = [
+    "www.example.test",
+    "both.example.test",
+    "six.example.test",
+    "far.example.test",
+    "app.example.test",
+    "files.example.test",
+    "desk.example.test",
+    "mail.example.test",
+    "directory.example.test",
+    "printer.example.test",
+];
 
 /// An authority with its key.
 struct Authority {

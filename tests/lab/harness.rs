@@ -3,9 +3,9 @@
 use crate::measure::{Measured, Reference};
 use crate::results::{self, Results};
 use crate::world::World;
-use crate::{daemon, inside, machine, namespace, publish, worlds};
+use crate::{census, chance, codes, daemon, inside, machine, namespace, publish, worlds};
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::Read;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Mutex;
@@ -22,6 +22,9 @@ pub struct Report {
     pub text: String,
     /// Seconds that the program under test took.
     pub seconds: f64,
+    /// The problem codes of its observations.
+    #[serde(default)]
+    pub codes: BTreeSet<String>,
     /// What was measured; none where there is no verdict.
     #[serde(default)]
     pub measured: Option<Box<Measured>>,
@@ -30,11 +33,16 @@ pub struct Report {
     pub reference: Option<Reference>,
 }
 
-/// The three ends of a world.
+/// The ends of a world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum End {
     Passed,
+    /// The program under test did something wrong.
     Failed,
+    /// The lab itself did: nothing is known of the program.
+    Broken,
+    /// Wrong, and known to be.
+    Wrong,
     Skipped,
 }
 
@@ -46,12 +54,17 @@ impl Report {
 
     /// A world that ended like this.
     pub fn new(end: End, text: impl Into<String>, seconds: f64) -> Report {
-        Report { end, text: text.into(), seconds, measured: None, reference: None }
+        Report { end, text: text.into(), seconds, codes: BTreeSet::new(), measured: None, reference: None }
     }
 
-    /// A world that went wrong.
+    /// A world in which the program under test went wrong.
     pub fn failed(text: impl Into<String>, seconds: f64) -> Report {
         Report::new(End::Failed, text, seconds)
+    }
+
+    /// A world that is not what it says, or that could not be watched.
+    pub fn broken(text: impl std::fmt::Display) -> Report {
+        Report::new(End::Broken, format!("the lab itself: {text}"), 0.0)
     }
 }
 
@@ -97,6 +110,8 @@ struct Options {
     accuracy: bool,
     /// How many times to run each world while the processors are busy.
     under_load: Option<u32>,
+    /// How many times to run each world that throws dice.
+    by_chance: Option<u32>,
     exact: bool,
     ignored: bool,
     filters: Vec<String>,
@@ -110,6 +125,7 @@ impl Options {
             list: false,
             accuracy: false,
             under_load: None,
+            by_chance: None,
             exact: false,
             ignored: false,
             filters: Vec::new(),
@@ -122,6 +138,7 @@ impl Options {
                 "--exact" => options.exact = true,
                 "--ignored" => options.ignored = true,
                 "--accuracy" => options.accuracy = true,
+                "--by-chance" => options.by_chance = words.next().and_then(|times| times.parse().ok()).or(Some(20)),
                 "--under-load" => options.under_load = words.next().and_then(|times| times.parse().ok()).or(Some(20)),
                 "--prove" | "--reference" | "--show" | "--shell" => options.mode = Mode::from_word(word),
                 "--skip" => options.skips.extend(words.next().cloned()),
@@ -149,10 +166,18 @@ pub fn main() -> ExitCode {
         Some("--daemon") => return finish(daemon::become_daemon(&arguments[1..])),
         Some("--helper") => return finish(machine::help(&arguments[1..])),
         Some("--world") => return enter(&arguments[1..]),
+        Some("--codes") => {
+            codes::list();
+            return ExitCode::SUCCESS;
+        }
         Some("--inside") => return inside::main(&arguments[1], Mode::from_word(&arguments[2])),
         _ => {}
     }
     let options = Options::read(&arguments);
+    if let Some(times) = options.by_chance {
+        let chosen = worlds::by_chance().into_iter().filter(|world| options.wants(world)).collect();
+        return chance::run(chosen, times);
+    }
     let chosen: Vec<World> = worlds::all().into_iter().filter(|world| options.wants(world)).collect();
     if options.list {
         chosen.iter().for_each(|world| println!("{}: test", world.name));
@@ -166,7 +191,8 @@ pub fn main() -> ExitCode {
         return publish::accuracy(chosen, whole).unwrap_or_else(|error| finish(Err(error)));
     }
     if matches!(options.mode, Mode::Judge | Mode::Prove | Mode::Reference) {
-        return run_all(chosen, options.mode);
+        let whole = options.filters.is_empty() && options.skips.is_empty() && !options.ignored;
+        return run_all(chosen, options.mode, whole);
     }
     // One world is wanted: its whole name wins over others that contain it.
     let exact = chosen.iter().find(|world| options.filters.iter().any(|name| world.name == name));
@@ -235,15 +261,27 @@ pub fn workers() -> usize {
 }
 
 /// Runs worlds and reports.
-fn run_all(chosen: Vec<World>, mode: Mode) -> ExitCode {
+fn run_all(chosen: Vec<World>, mode: Mode, whole: bool) -> ExitCode {
     let began = Instant::now();
     println!("running {} worlds, {} at a time", chosen.len(), workers());
-    let ends = publish::in_turn(&chosen, mode);
+    let mut ends = publish::in_turn(&chosen, mode);
     if let (Mode::Reference, [(_, only)]) = (mode, ends.as_slice()) {
         println!("{}", only.text);
     }
     let ratchet = if mode == Mode::Judge { losses(&ends) } else { Vec::new() };
+    if whole {
+        ends.push(("the-list-of-worlds", listed(census::of_worlds(&chosen))));
+    }
+    // A world that was skipped shows no codes.
+    if whole && mode == Mode::Judge && ends.iter().all(|(_, report)| report.end != End::Skipped) {
+        let seen = ends.iter().flat_map(|(_, report)| report.codes.iter().cloned()).collect();
+        ends.push(("the-list-of-codes", listed(census::of_codes(&chosen, &seen))));
+    }
     conclude(&ends, &ratchet, began.elapsed())
+}
+
+fn listed(wrong: Vec<String>) -> Report {
+    if wrong.is_empty() { Report::new(End::Passed, "", 0.0) } else { Report::failed(wrong.join("\n"), 0.0) }
 }
 
 /// Runs worlds, so many at once.
@@ -273,6 +311,8 @@ fn announce(world: &World, report: &Report) {
             format!("{word} ({:.2} s)", report.seconds)
         }
         End::Failed => format!("FAILED ({:.2} s)", report.seconds),
+        End::Broken => "BROKEN".to_owned(),
+        End::Wrong => format!("wrong, as published ({:.2} s): {}", report.seconds, world.known_wrong),
         End::Skipped => format!("SKIPPED: {}", report.text),
     };
     println!("world {} ... {end}", world.name);
@@ -283,7 +323,7 @@ fn watch(world: &World, mode: Mode) -> Report {
     let spawned = child(world, mode).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut process = match spawned {
         Ok(process) => process,
-        Err(error) => return Report::failed(format!("cannot be started: {error}"), 0.0),
+        Err(error) => return Report::broken(format!("the world cannot be started: {error}")),
     };
     let (stdout, stderr) = (listen(process.stdout.take()), listen(process.stderr.take()));
     let ended = wait(&mut process, world.expect.limit() + GRACE);
@@ -292,8 +332,8 @@ fn watch(world: &World, mode: Mode) -> Report {
     let report = stdout.lines().last().and_then(|line| serde_json::from_str::<Report>(line).ok());
     match report {
         Some(report) if ended => report,
-        _ if ended => Report::failed(format!("no report\n{stdout}{stderr}"), 0.0),
-        _ => Report::failed(format!("killed because it did not end\n{stdout}{stderr}"), 0.0),
+        _ if ended => Report::broken(format!("no report\n{stdout}{stderr}")),
+        _ => Report::broken(format!("killed because it did not end\n{stdout}{stderr}")),
     }
 }
 
@@ -343,17 +383,22 @@ fn losses(ends: &[(&'static str, Report)]) -> Vec<String> {
 /// Prints the failures and the last line.
 fn conclude(ends: &[(&'static str, Report)], losses: &[String], took: Duration) -> ExitCode {
     let with = |end: End| ends.iter().filter(move |(_, report)| report.end == end);
-    for (name, report) in with(End::Failed) {
+    for (name, report) in with(End::Failed).chain(with(End::Broken)) {
         println!("\n---- {name} ----\n{}", report.text.trim_end());
     }
-    let (passed, failed, skipped) = (with(End::Passed).count(), with(End::Failed).count(), with(End::Skipped).count());
+    let count = |end| with(end).count();
+    let (passed, wrong, skipped) = (count(End::Passed), count(End::Wrong), count(End::Skipped));
+    let failed = count(End::Failed) + count(End::Broken);
     for loss in losses {
         println!("\nLOST: {loss}");
     }
     if skipped > 0 {
         println!("\nSKIPPED {skipped} of {} worlds, see the reasons above", ends.len());
     }
-    println!("\nthe lab took {:.1} s\n{passed} passed, {failed} failed, {skipped} skipped", took.as_secs_f64());
+    println!(
+        "\nthe lab took {:.1} s\n{passed} passed, {wrong} wrong as published, {failed} failed, {skipped} skipped",
+        took.as_secs_f64()
+    );
     let strict = std::env::var_os("FIRSTLINE_LAB_NO_SKIP").is_some_and(|value| value != "0");
     if failed == 0 && losses.is_empty() && (skipped == 0 || !strict) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -9,6 +9,7 @@ use crate::scene::{Certificate, Scene, Speaks};
 use crate::world::World;
 use crate::{daemon, machine, promises, reference, servers, worlds};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -27,8 +28,8 @@ struct Standing {
 
 /// Builds the world of this name and does with it what the mode says.
 pub fn main(name: &str, mode: Mode) -> ExitCode {
-    let Some(world) = worlds::all().into_iter().find(|world| world.name == name) else {
-        return tell(&Report::failed(format!("there is no world `{name}`"), 0.0));
+    let Some(world) = worlds::all().into_iter().chain(worlds::by_chance()).find(|world| world.name == name) else {
+        return tell(&Report::broken(format!("there is no world `{name}`")));
     };
     let standing = match build(&world) {
         Ok(standing) => standing,
@@ -51,7 +52,7 @@ pub fn tell(report: &Report) -> ExitCode {
 
 fn build(world: &World) -> Result<Standing, Report> {
     let began = Instant::now();
-    let broken = |error: String| Report::failed(format!("the lab itself: {error}"), 0.0);
+    let broken = |error: String| Report::broken(error);
     let under_test = std::env::var_os("FIRSTLINE_LAB_BINARY")
         .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_firstline")), PathBuf::from);
     machine::furnish(&under_test).map_err(Report::skipped)?;
@@ -87,7 +88,7 @@ fn judge(world: &World, standing: &Standing) -> Report {
     let line = world.command_line();
     let outcome = match machine::run(&standing.scene, &line, limit + limit) {
         Ok(outcome) => outcome,
-        Err(error) => return Report::failed(error, 0.0),
+        Err(error) => return Report::broken(error),
     };
     let seconds = outcome.took.as_secs_f64();
     let packet = match serde_json::from_str::<Value>(&outcome.stdout) {
@@ -107,12 +108,40 @@ fn judge(world: &World, standing: &Standing) -> Report {
         differences.push(format!("standard error should be empty: {}", excerpt(&outcome.stderr)));
     }
     differences.extend(promises::broken(&outcome.stdout));
-    let report = if differences.is_empty() {
-        prove(world, standing, seconds)
-    } else {
-        Report::failed(explain(world, &line, standing, &differences, &packet), seconds)
+    let report = match differences.is_empty() {
+        true if world.known_wrong.is_empty() => prove(world, standing, seconds),
+        true => Report::failed("it is right by now: take `known_wrong` away", seconds),
+        false => wrong(world, &line, standing, (&differences, &measured), &packet, seconds),
     };
-    Report { measured: Some(Box::new(measured)), ..report }
+    // A world that is not what it says has measured nothing; a verdict that came too late is one all the same.
+    Report { codes: codes(&packet), measured: (report.end != End::Broken).then(|| Box::new(measured)), ..report }
+}
+
+/// A failure, or what is published as wrong: that excuses the verdict and nothing beside it, and only where the world is
+/// what it says.
+fn wrong(
+    world: &World,
+    line: &[&str],
+    standing: &Standing,
+    (differences, measured): (&[String], &Measured),
+    packet: &Value,
+    seconds: f64,
+) -> Report {
+    let proven = prove(world, standing, seconds);
+    if proven.end != End::Passed {
+        return proven;
+    }
+    let published = !world.known_wrong.is_empty() && differences == measured.wrong;
+    let end = if published { End::Wrong } else { End::Failed };
+    Report::new(end, explain(world, line, standing, differences, packet), seconds)
+}
+
+/// The problem codes of a packet's observations.
+fn codes(packet: &Value) -> BTreeSet<String> {
+    let observations = packet["observations"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let own = observations.iter().map(|observation| &observation["code"]);
+    let more = observations.iter().filter_map(|observation| observation["also"].as_array()).flatten();
+    own.chain(more).chain([&packet["verdict"]["code"]]).filter_map(|code| code.as_str().map(str::to_owned)).collect()
 }
 
 /// Runs the reference script and tells what it said.
@@ -123,7 +152,7 @@ fn refer(world: &World, standing: &Standing) -> Report {
             let report = Report::new(End::Passed, text, said.took_ms as f64 / 1000.0);
             Report { reference: Some(said), ..report }
         }
-        Err(error) => Report::failed(error, 0.0),
+        Err(error) => Report::broken(error),
     }
 }
 
@@ -141,7 +170,7 @@ fn prove(world: &World, standing: &Standing, seconds: f64) -> Report {
     let _ = standing.lab.started.set(Instant::now());
     match (world.proof)(&eyes) {
         Ok(()) => Report::new(End::Passed, "", seconds),
-        Err(error) => Report::failed(format!("the lab itself, the world is not what it says: {error}"), seconds),
+        Err(error) => Report::broken(format!("the world is not what it says: {error}")),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The client as a machine: its own files, processes and environment, so that nothing of the real machine shows in it.
 
-use crate::scene::{CONTROL_TEXT, Client, Does, Program, Scene, TIME, at};
+use crate::scene::{CONTROL_TEXT, Client, Disk, Does, Page, Program, Scene, TIME, at};
 use nix::mount::{MsFlags, mount};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -117,21 +117,47 @@ pub fn write_files(scene: &Scene, bundle: &str) -> Result<(), String> {
         fs::create_dir_all(folder).map_err(|error| format!("`{}`: {error}", folder.display()))?;
         write(path, content.as_bytes())?;
     }
-    client.full_disks.iter().try_for_each(|(folder, size)| fill(folder, *size))
+    write_log(client)?;
+    client.disks.iter().try_for_each(|(folder, trouble)| spoil(folder, *trouble))
+}
+
+/// The system's log, as a syslog daemon of today writes it.
+fn write_log(client: &Client) -> Result<(), String> {
+    if client.log.is_empty() {
+        return Ok(());
+    }
+    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string();
+    let written: Vec<_> = client.log.iter().map(|(program, text)| format!("{now} client {program}: {text}")).collect();
+    write("/var/log/syslog", lines(&written).as_bytes())
 }
 
 fn lines(lines: &[String]) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
-/// A file system of this size with no byte left.
-fn fill(folder: &str, size: usize) -> Result<(), String> {
-    fs::create_dir_all(folder).map_err(|error| format!("`{folder}`: {error}"))?;
-    let options = format!("size={size},mode=755");
-    mount(Some("tmpfs"), folder, Some("tmpfs"), MsFlags::empty(), Some(options.as_str())).map_err(failed(folder))?;
-    let mut file = fs::File::create(format!("{folder}/data.log")).map_err(|error| format!("`{folder}`: {error}"))?;
-    while file.write(&[b'x'; 4096]).is_ok_and(|written| written > 0) {}
-    Ok(())
+/// A small file system in memory with this trouble.
+fn spoil(folder: &str, trouble: Disk) -> Result<(), String> {
+    let wrong = |error: std::io::Error| format!("`{folder}`: {error}");
+    fs::create_dir_all(folder).map_err(wrong)?;
+    let options = Some("size=1m,nr_inodes=64,mode=755");
+    mount(Some("tmpfs"), folder, Some("tmpfs"), MsFlags::empty(), options).map_err(failed(folder))?;
+    match trouble {
+        Disk::Full => {
+            let mut file = fs::File::create(format!("{folder}/data.log")).map_err(wrong)?;
+            while file.write(&[b'x'; 4096]).is_ok_and(|written| written > 0) {}
+            Ok(())
+        }
+        Disk::NoInodes => {
+            let mut numbers = 0..;
+            while numbers.next().is_some_and(|number| fs::File::create(format!("{folder}/{number}")).is_ok()) {}
+            Ok(())
+        }
+        Disk::ReadOnly => {
+            write("/etc/fstab", format!("tmpfs {folder} tmpfs rw 0 0\n").as_bytes())?;
+            let again = MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+            mount(Some("tmpfs"), folder, Some("tmpfs"), again, options).map_err(failed(folder))
+        }
+    }
 }
 
 /// Whether this machine has what the client's packet filter needs. `Err` is a reason to skip.
@@ -236,14 +262,17 @@ fn start(program: &Program) -> Result<(), String> {
     let lab = fs::File::open(format!("{PROGRAMS}/lab")).map_err(wrong)?;
     place(&lab, program.name)?;
     let (what, argument, second) = match program.does {
-        Does::Serves(at) => ("serve", at.to_owned(), ""),
-        Does::AcceptsOnly(at) => ("accept", at.to_owned(), ""),
-        Does::Greets(at, text) => ("greet", at.to_owned(), text),
-        Does::Stopped(at) => ("serve", at.to_owned(), ""),
-        Does::NeverAccepts(at) => ("never-accept", at.to_owned(), ""),
-        Does::Spins => ("spin", String::new(), ""),
+        Does::Serves(at) => ("serve", at.to_owned(), String::new()),
+        Does::AcceptsOnly(at) => ("accept", at.to_owned(), String::new()),
+        Does::Greets(at, text) => ("greet", at.to_owned(), text.to_owned()),
+        Does::Stopped(at) => ("serve", at.to_owned(), String::new()),
+        Does::NeverAccepts(at) => ("never-accept", at.to_owned(), String::new()),
+        Does::Answers(at, status) => ("serve", at.to_owned(), status.to_string()),
+        Does::OutOfDescriptors(at) => ("hoard", at.to_owned(), String::new()),
+        Does::HoldsPorts(at) => ("connect", at.to_owned(), String::new()),
+        Does::Spins => ("spin", String::new(), String::new()),
     };
-    let mut child = command(&format!("{PROGRAMS}/{}", program.name), &["--helper", what, &argument, second])
+    let mut child = command(&format!("{PROGRAMS}/{}", program.name), &["--helper", what, &argument, &second])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
@@ -275,14 +304,30 @@ pub fn help(arguments: &[String]) -> Result<(), String> {
     match argument(0) {
         "spin" => {
             ready();
-            loop {
-                std::hint::spin_loop();
-            }
+            let spin = || -> ! {
+                loop {
+                    std::hint::spin_loop();
+                }
+            };
+            // On every processor, so that it shows as busy beside whatever else the machine does.
+            (1..std::thread::available_parallelism().map_or(2, usize::from))
+                .for_each(|_| drop(std::thread::spawn(spin)));
+            spin()
         }
         "serve" => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(wrong)?;
-            runtime.block_on(crate::servers::serve_page(at(argument(1)), ready)).map_err(wrong)
+            let page = argument(2).parse().map_or(Page::Text(CONTROL_TEXT), Page::Status);
+            runtime.block_on(crate::servers::serve_page(at(argument(1)), page, ready)).map_err(wrong)
         }
+        "connect" => {
+            let held: Vec<_> = std::iter::from_fn(|| std::net::TcpStream::connect(at(argument(1))).ok()).collect();
+            ready();
+            loop {
+                std::thread::sleep(Duration::from_secs(3_600));
+                std::hint::black_box(&held);
+            }
+        }
+        "hoard" => hoard(argument(1), ready).map_err(wrong),
         "never-accept" => never_accept(argument(1), ready).map_err(wrong),
         "accept" | "greet" => {
             let listener = std::net::TcpListener::bind(argument(1)).map_err(wrong)?;
@@ -295,6 +340,22 @@ pub fn help(arguments: &[String]) -> Result<(), String> {
             }
         }
         other => Err(format!("the lab has no helper `{other}`")),
+    }
+}
+
+/// Listens, and then opens files until its limit is reached.
+fn hoard(address: &str, ready: impl FnOnce()) -> std::io::Result<()> {
+    let listener = std::net::TcpListener::bind(address)?;
+    nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE, 32, 32)?;
+    let mut files = Vec::new();
+    while let Ok(file) = fs::File::open("/dev/null") {
+        files.push(file);
+    }
+    ready();
+    loop {
+        // Refused for want of a descriptor: the connection stays in the queue.
+        let _ = std::hint::black_box((listener.accept(), &files));
+        std::thread::sleep(Duration::from_millis(100));
     }
 }
 

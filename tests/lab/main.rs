@@ -8,21 +8,30 @@
 //! cargo test --test lab                    all worlds
 //! cargo test --test lab -- resolver        those with `resolver` in their name
 //! cargo test --test lab -- --list
+//! cargo test --test lab -- --codes         by what each problem code is shown: a world, a fixture, recorded hardware
 //! cargo test --test lab -- --prove         only what plain sockets must see; the program under test is not started
 //! cargo test --test lab -- --accuracy      measures, and writes docs/reference/accuracy.md
 //! cargo test --test lab -- --under-load 20 each world 20 times with busy processors, published there too
+//! cargo test --test lab -- --by-chance 20  the worlds that throw dice, judged by how often they are diagnosed wrongly
 //! cargo test --test lab -- --reference     what the reference script says, of one world or of many
 //! cargo test --test lab -- --show NAME     the text report of one world
 //! cargo test --test lab -- --shell NAME    a shell on the client of one world
 //! ```
 //!
-//! `FIRSTLINE_LAB_NO_SKIP=1` makes a skip a failure, `FIRSTLINE_LAB_WORKERS` sets how many worlds run at once, and
-//! `FIRSTLINE_LAB_BINARY` names another binary to put under test. A world is one value in `worlds/`.
+//! `FIRSTLINE_LAB_NO_SKIP=1` makes a skip a failure, `FIRSTLINE_LAB_WORKERS` sets how many worlds run at once,
+//! `FIRSTLINE_LAB_RESULTS` names a file for the verdicts as JSON, and `FIRSTLINE_LAB_BINARY` names another binary to put
+//! under test. A world is one value in `worlds/`.
 
 #[cfg(target_os = "linux")]
 mod accuracy;
 #[cfg(target_os = "linux")]
+mod census;
+#[cfg(target_os = "linux")]
 mod certificates;
+#[cfg(target_os = "linux")]
+mod chance;
+#[cfg(target_os = "linux")]
+mod codes;
 #[cfg(target_os = "linux")]
 mod daemon;
 #[cfg(target_os = "linux")]

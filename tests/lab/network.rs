@@ -177,8 +177,16 @@ impl Lab {
 
     /// The client's addresses, routes and virtual interfaces.
     fn client_side(&self, scene: &Scene) -> Result<(), String> {
+        if scene.client.tentative {
+            self.client.set("ipv6/conf/eth0/accept_dad", "1");
+            self.client.set("ipv6/conf/eth0/dad_transmits", "100");
+        }
         for (address, prefix) in &scene.client.addresses {
-            add_address(&self.client, "eth0", *address, *prefix)?;
+            let at_once = !scene.client.tentative;
+            add_address_when(&self.client, "eth0", *address, *prefix, at_once)?;
+        }
+        if let Some(mtu) = scene.client.mtu {
+            change(&self.client, LinkUnspec::new_with_name("eth0").mtu(mtu).build())?;
         }
         for link in &scene.client.links {
             self.add_link(link)?;
@@ -196,9 +204,9 @@ impl Lab {
         let message = match link {
             ExtraLink::Bridge(name) => LinkBridge::new(name).up().build(),
             ExtraLink::BridgeDown(name) => LinkBridge::new(name).build(),
-            ExtraLink::Tunnel(name, address, prefix) => {
-                let device = name.to_string();
-                self.client.call(async move { tunnel(&device) })?;
+            ExtraLink::Tunnel(name, address, prefix) | ExtraLink::MuteTunnel(name, address, prefix) => {
+                let (device, held) = (name.to_string(), matches!(link, ExtraLink::MuteTunnel(..)));
+                self.client.call(async move { tunnel(&device, held) })?;
                 up(&self.client, name)?;
                 return add_address(&self.client, name, ip(address), *prefix);
             }
@@ -217,8 +225,19 @@ impl Lab {
         self.client.call(async move { netlink.link().del(port).execute().await }).map_err(failed("a bridge port"))
     }
 
+    /// The machine beyond the client that has this address: the sibling on the LAN, or the far side.
+    pub fn host_of(&self, address: IpAddr) -> &Host {
+        if far_away(&address) || address.is_ipv6() { &self.far } else { &self.sibling }
+    }
+
     /// Cuts the links that the scene wants cut.
     pub fn cut(&self, scene: &Scene) -> Result<(), String> {
+        for _ in 0..scene.client.carrier_losses {
+            change(&self.switch, LinkUnspec::new_with_name("port1").down().build())?;
+            settle(&self.client, "eth0", State::Down)?;
+            change(&self.switch, LinkUnspec::new_with_name("port1").up().build())?;
+            settle(&self.client, "eth0", State::Up)?;
+        }
         if !scene.gateway.alive {
             change(&self.gateway, LinkUnspec::new_with_name("lan0").down().build())?;
         }
@@ -228,6 +247,10 @@ impl Lab {
         }
         if !scene.client.up {
             change(&self.client, LinkUnspec::new_with_name("eth0").down().build())?;
+        }
+        if !scene.client.present {
+            let (netlink, only) = (self.client.netlink(), index(&self.client, "eth0")?);
+            self.client.call(async move { netlink.link().del(only).execute().await }).map_err(failed("eth0"))?;
         }
         Ok(())
     }
@@ -259,6 +282,12 @@ fn up(host: &Host, name: &str) -> Result<(), String> {
     change(host, LinkUnspec::new_with_name(name).up().build())
 }
 
+/// Whether an interface is in this state. Without a carrier the kernel also says "lower layer down", where it takes an
+/// interface here for the other end of the cable because both have the same number.
+fn is_in(seen: State, wanted: State) -> bool {
+    seen == wanted || (wanted == State::Down && seen == State::LowerLayerDown)
+}
+
 /// Waits until the kernel has taken notice of a carrier: it does so in a queue of its own that may lag by a second when
 /// many worlds make interfaces at once, and until then an interface drops what it should send.
 fn settle(host: &Host, name: &str, wanted: State) -> Result<(), String> {
@@ -268,7 +297,8 @@ fn settle(host: &Host, name: &str, wanted: State) -> Result<(), String> {
         while began.elapsed() < LIMIT {
             let mut links = netlink.link().get().match_name(wanted_name.clone()).execute();
             if let Ok(Some(link)) = links.try_next().await {
-                let has = |state: &LinkAttribute| matches!(state, LinkAttribute::OperState(seen) if *seen == wanted);
+                let has =
+                    |state: &LinkAttribute| matches!(state, LinkAttribute::OperState(seen) if is_in(*seen, wanted));
                 if link.attributes.iter().any(has) {
                     return true;
                 }
@@ -293,11 +323,16 @@ fn cable(here: &Host, name: &str, there: &Host, other: &str) -> Result<(), Strin
 }
 
 fn add_address(host: &Host, name: &'static str, address: IpAddr, prefix: u8) -> Result<(), String> {
+    add_address_when(host, name, address, prefix, true)
+}
+
+/// Adds an address that is usable at once, or only when nobody else turned out to have it.
+fn add_address_when(host: &Host, name: &'static str, address: IpAddr, prefix: u8, at_once: bool) -> Result<(), String> {
     let index = index(host, name)?;
     let netlink = host.netlink();
     let mut request = netlink.address().add(index, address, prefix);
-    if address.is_ipv6() {
-        // Usable at once: nobody else in the world has it.
+    if address.is_ipv6() && at_once {
+        // Nobody else in the world has it.
         request.message_mut().header.flags |= AddressHeaderFlags::Nodad;
     }
     host.call(request.execute()).map_err(|error| format!("{} does not take the address {address}: {error}", host.name))
@@ -320,7 +355,7 @@ fn add_route(host: &Host, route: &Route) -> Result<(), String> {
         Way::Shared(hops) => {
             let hop = |(hop, weight): &(IpAddr, u8)| {
                 // The kernel counts a weight from zero (rtnetlink(7), `rtnh_hops`).
-                RouteNextHopBuilder::new_ipv4().via((*hop).into()).map(|next| next.weight(weight - 1).build())
+                RouteNextHopBuilder::new_ipv4().via(*hop).map(|next| next.weight(weight - 1).build())
             };
             let hops = hops.iter().map(hop).collect::<Result<Vec<_>, _>>();
             builder.multipath(hops.map_err(|error| wrong(format!("{error:?}")))?)
@@ -335,11 +370,12 @@ fn add_route(host: &Host, route: &Route) -> Result<(), String> {
     host.call(async move { netlink.route().add(message).execute().await }).map_err(|error| wrong(error.to_string()))
 }
 
-/// A tunnel device that stays though no program holds it any more.
-fn tunnel(name: &str) -> Result<(), String> {
+/// A tunnel device: one that stays though no program holds it any more, or one whose program takes what is sent and
+/// gives nothing back.
+fn tunnel(name: &str, held: bool) -> Result<(), String> {
     const TUNSETIFF: libc::c_ulong = 0x4004_54ca;
     const TUNSETPERSIST: libc::c_ulong = 0x4004_54cb;
-    let device = std::fs::OpenOptions::new()
+    let mut device = std::fs::OpenOptions::new()
         .read(true)
         .write(true)
         .open("/dev/net/tun")
@@ -354,5 +390,14 @@ fn tunnel(name: &str) -> Result<(), String> {
         let device = std::os::fd::AsRawFd::as_raw_fd(&device);
         libc::ioctl(device, TUNSETIFF as _, &raw mut request) >= 0 && libc::ioctl(device, TUNSETPERSIST as _, 1) >= 0
     };
-    if made { Ok(()) } else { Err(format!("no tunnel device {name}: {}", std::io::Error::last_os_error())) }
+    if !made {
+        return Err(format!("no tunnel device {name}: {}", std::io::Error::last_os_error()));
+    }
+    if held {
+        std::thread::spawn(move || {
+            let mut packet = [0; 65_536];
+            while std::io::Read::read(&mut device, &mut packet).is_ok() {}
+        });
+    }
+    Ok(())
 }

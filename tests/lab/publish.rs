@@ -16,20 +16,23 @@ pub fn accuracy(chosen: Vec<World>, whole: bool) -> Result<ExitCode, String> {
         results.conditions = Conditions::now(&missing);
         results.retain(&chosen);
     }
-    let (mut broken, mut lost) = (0, 0);
+    let (mut unmeasured, mut lost, mut failing) = (0, 0, 0);
     let judged = in_turn(&chosen, Mode::Judge);
     let referenced = if missing.is_empty() { in_turn(&chosen, Mode::Reference) } else { Vec::new() };
     for (name, report) in judged {
-        let measured = report.measured.filter(|measured| report.end == End::Passed || !measured.wrong.is_empty());
-        let Some(mut measured) = measured else {
+        let Some(mut measured) = report.measured else {
             println!("\n---- {name} was not measured ----\n{}", report.text.trim_end());
-            broken += 1;
+            unmeasured += 1;
             continue;
         };
         let script = referenced.iter().find(|(other, _)| *other == name);
         measured.reference = script.and_then(|(_, report)| report.reference.clone());
         if !measured.wrong.is_empty() {
             println!("\n---- {name} is diagnosed wrongly ----\n{}", report.text.trim_end());
+        } else if report.end == End::Failed {
+            // Its time, its exit code or a promise: the verdict is right and counts, and the world fails all the same.
+            println!("\n---- {name} is diagnosed rightly and fails ----\n{}", report.text.trim_end());
+            failing += 1;
         }
         let losses = results.take(*measured);
         if !losses.is_empty() {
@@ -40,8 +43,8 @@ pub fn accuracy(chosen: Vec<World>, whole: bool) -> Result<ExitCode, String> {
     results.write()?;
     let right = results.worlds.values().filter(|world| world.wrong.is_empty()).count();
     println!("\n{right} of {} worlds are right; written: {}, {}", results.worlds.len(), Results::FILE, Results::PAGE);
-    println!("{lost} lost, {broken} not measured");
-    Ok(if lost + broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    println!("{lost} lost, {failing} right and failing, {unmeasured} not measured");
+    Ok(if lost + failing + unmeasured == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Runs worlds, the sociable ones in parallel first, then each that must be alone.
@@ -91,7 +94,12 @@ fn note(results: &mut Results, name: &str, report: &Report) {
     let Some(published) = results.worlds.get_mut(name) else { return };
     let change = match &report.measured {
         Some(measured) => change(published, measured),
+        // Nothing was said that could have changed.
         None if report.end == End::Skipped => return,
+        None if report.end == End::Broken => {
+            println!("{name} does not count: {}", report.text.trim_end());
+            return;
+        }
         None => Some("no verdict".to_owned()),
     };
     let noise = published.under_load.get_or_insert_default();

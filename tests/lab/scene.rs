@@ -86,6 +86,14 @@ pub struct Client {
     pub carrier: bool,
     /// Whether `eth0` is switched on.
     pub up: bool,
+    /// Whether there is an `eth0` at all.
+    pub present: bool,
+    /// MTU of `eth0`, where it is another one than Ethernet's.
+    pub mtu: Option<u32>,
+    /// How many times the carrier of `eth0` went and came back before the run.
+    pub carrier_losses: u32,
+    /// Whether the addresses of IPv6 stay tentative: duplicate detection goes on for longer than any run.
+    pub tentative: bool,
     /// Addresses of `eth0` with their prefix lengths.
     pub addresses: Vec<(IpAddr, u8)>,
     /// Routes beside those of the addresses.
@@ -108,12 +116,25 @@ pub struct Client {
     pub files: Vec<(String, String)>,
     /// Programs that run there.
     pub programs: Vec<Program>,
-    /// File systems that are full: mount point and size in bytes.
-    pub full_disks: Vec<(String, usize)>,
+    /// File systems of their own, and what is wrong with each.
+    pub disks: Vec<(String, Disk)>,
+    /// Lines of `/var/log/syslog`: the program that wrote each, and its text. They carry the present time.
+    pub log: Vec<(&'static str, &'static str)>,
     /// Further lines of the settings file.
     pub settings: Vec<String>,
     /// Kernel settings beneath `net/`.
     pub kernel: Vec<(String, String)>,
+}
+
+/// What is wrong with a file system.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Disk {
+    /// No byte is left.
+    Full,
+    /// No inode is left.
+    NoInodes,
+    /// The settings want it writable, and it is mounted read-only.
+    ReadOnly,
 }
 
 /// The router of the LAN.
@@ -170,6 +191,8 @@ pub enum ExtraLink {
     BridgeDown(&'static str),
     /// A tunnel device whose program is gone, with the address that it had.
     Tunnel(&'static str, &'static str, u8),
+    /// A tunnel device whose program takes what is sent and never gives anything back, with its address.
+    MuteTunnel(&'static str, &'static str, u8),
 }
 
 /// A program on the client: its name and what it does. It runs as a process of its own with that name.
@@ -190,7 +213,13 @@ pub enum Does {
     Stopped(&'static str),
     /// Listens and never accepts, with the queue full.
     NeverAccepts(&'static str),
-    /// Keeps a processor busy.
+    /// Serves pages with this status.
+    Answers(&'static str, u16),
+    /// Listens there and has no file descriptor left for the connections that come.
+    OutOfDescriptors(&'static str),
+    /// Opens connections to this address until no local port is left, and holds them.
+    HoldsPorts(&'static str),
+    /// Keeps every processor busy.
     Spins,
 }
 
@@ -257,6 +286,12 @@ pub enum Speaks {
     Greeting(&'static str),
     /// Resets every connection as soon as it stands.
     Reset,
+    /// Accepts connections and closes them in all order without a word.
+    HangsUp,
+    /// Resets every n-th connection as soon as it stands and serves a page on the others.
+    ResetsEvery(usize),
+    /// Answers every datagram with its own bytes.
+    Echo,
 }
 
 /// How a web server answers.
@@ -360,6 +395,11 @@ impl Scene {
                 name("office.example.test", &["198.51.100.30"]),
                 name("far.example.test", &["203.0.113.10"]),
                 name("six.example.test", &[WEB, WEB_SIX]),
+                name("files.example.test", &[WEB]),
+                name("desk.example.test", &[WEB]),
+                name("mail.example.test", &[WEB]),
+                name("directory.example.test", &[WEB]),
+                name("printer.example.test", &[SIBLING]),
             ],
             services: vec![
                 service(WEB, 443, good()),
@@ -457,6 +497,19 @@ impl Scene {
         });
     }
 
+    /// Everything that the client sends to these networks goes into a tunnel.
+    pub fn into_tunnel(&mut self, link: ExtraLink, networks: &[(&str, u8)]) {
+        let (ExtraLink::Tunnel(device, ..) | ExtraLink::MuteTunnel(device, ..)) = link else { return };
+        self.client.links.push(link);
+        let routes = networks.iter().map(|(network, prefix)| route(network, *prefix, Way::Device(device)));
+        self.client.routes.extend(routes);
+    }
+
+    /// Something is wrong with a file system of the client.
+    pub fn disk(&mut self, folder: &str, trouble: Disk) {
+        self.client.disks.push((folder.to_owned(), trouble));
+    }
+
     /// A program runs on the client.
     pub fn program(&mut self, name: &'static str, does: Does) {
         self.client.programs.push(Program { name, does });
@@ -468,6 +521,10 @@ impl Client {
         Client {
             carrier: true,
             up: true,
+            present: true,
+            mtu: None,
+            carrier_losses: 0,
+            tentative: false,
             addresses: vec![(ip(CLIENT), 24)],
             routes: vec![route("0.0.0.0", 0, Way::Via(ip(GATEWAY)))],
             nameservers: vec![RESOLVER.to_owned(), SECOND_RESOLVER.to_owned()],
@@ -479,7 +536,8 @@ impl Client {
             environment: Vec::new(),
             files: Vec::new(),
             programs: Vec::new(),
-            full_disks: Vec::new(),
+            disks: Vec::new(),
+            log: Vec::new(),
             settings: Vec::new(),
             kernel: Vec::new(),
         }

@@ -4,7 +4,7 @@
 use crate::certificates::Certificates;
 use crate::dns;
 use crate::network::Lab;
-use crate::scene::{CONTROL_TEXT, Handshake, Name, Page, ProxyMood, Scene, Service, Speaks};
+use crate::scene::{Handshake, Name, Page, ProxyMood, Scene, Service, Speaks};
 use std::collections::HashMap;
 use std::io::Result;
 use std::net::{IpAddr, SocketAddr};
@@ -32,7 +32,9 @@ pub fn start(lab: &Lab, scene: &mut Scene, certificates: &Certificates) -> std::
     let far = Arc::new(Far { clock_ahead_s: scene.clock_ahead_s, names: addresses.collect() });
     for resolver in scene.resolvers.drain(..) {
         let (names, address) = (scene.names.clone(), resolver.address);
-        lab.far.call(dns::serve(resolver, names)).map_err(|error| format!("resolver {address}: {error}"))?;
+        lab.host_of(address)
+            .call(dns::serve(resolver, names))
+            .map_err(|error| format!("resolver {address}: {error}"))?;
     }
     for service in scene.services.drain(..) {
         let tls = match &service.speaks {
@@ -40,31 +42,42 @@ pub fn start(lab: &Lab, scene: &mut Scene, certificates: &Certificates) -> std::
             _ => None,
         };
         let at = service.at;
-        lab.far.call(serve(service, tls, far.clone())).map_err(|error| format!("server {at}: {error}"))?;
+        lab.host_of(at.ip()).call(serve(service, tls, far.clone())).map_err(|error| format!("server {at}: {error}"))?;
     }
     Ok(())
 }
 
 async fn serve(service: Service, tls: Option<TlsAcceptor>, far: Arc<Far>) -> Result<()> {
     let speaks = service.speaks;
-    if matches!(speaks, Speaks::Time) {
+    if matches!(speaks, Speaks::Time | Speaks::Echo) {
         let socket = UdpSocket::bind(service.at).await?;
-        tokio::spawn(tell_time(socket, far.clone()));
+        tokio::spawn(datagrams(socket, speaks, far.clone()));
         return Ok(());
     }
     let listener = TcpListener::bind(service.at).await?;
     tokio::spawn(async move {
+        let mut count = 0_usize;
         while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(connection(stream, speaks.clone(), tls.clone(), far.clone()));
+            count += 1;
+            let speaks = match &speaks {
+                Speaks::ResetsEvery(n) if count.is_multiple_of(*n) => Speaks::Reset,
+                Speaks::ResetsEvery(_) => Speaks::Http(Page::Text("welcome to the lab")),
+                other => other.clone(),
+            };
+            tokio::spawn(connection(stream, speaks, tls.clone(), far.clone()));
         }
     });
     Ok(())
 }
 
-async fn tell_time(socket: UdpSocket, far: Arc<Far>) {
+async fn datagrams(socket: UdpSocket, speaks: Speaks, far: Arc<Far>) {
     let mut buffer = [0; 2048];
     loop {
         let Ok((length, peer)) = socket.recv_from(&mut buffer).await else { continue };
+        if matches!(speaks, Speaks::Echo) {
+            let _ = socket.send_to(&buffer[..length], peer).await;
+            continue;
+        }
         if length < 48 {
             continue;
         }
@@ -103,7 +116,8 @@ async fn connection(mut stream: TcpStream, speaks: Speaks, tls: Option<TlsAccept
         Speaks::Nothing => hold(&mut stream).await,
         Speaks::Greeting(text) => greet(&mut stream, text).await,
         Speaks::Reset => reset(&stream),
-        Speaks::Time => Ok(()),
+        Speaks::HangsUp => stream.shutdown().await,
+        Speaks::Time | Speaks::Echo | Speaks::ResetsEvery(_) => Ok(()),
     };
 }
 
@@ -209,6 +223,7 @@ fn start_of(status: u16, length: usize, far: &Far) -> String {
     let reason = match status {
         200 => "OK",
         302 => "Found",
+        400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
@@ -283,13 +298,13 @@ fn address(authority: &str, far: &Far) -> Option<SocketAddr> {
 }
 
 /// Serves one page at an address of the calling namespace for ever; for programs on the client.
-pub async fn serve_page(at: SocketAddr, ready: impl FnOnce()) -> Result<()> {
+pub async fn serve_page(at: SocketAddr, page: Page, ready: impl FnOnce()) -> Result<()> {
     let listener = TcpListener::bind(at).await?;
     ready();
     let far = Arc::new(Far { clock_ahead_s: 0, names: HashMap::new() });
     loop {
         let (mut stream, _) = listener.accept().await?;
-        let far = far.clone();
-        tokio::spawn(async move { pages(&mut stream, &Page::Text(CONTROL_TEXT), &far).await });
+        let (far, page) = (far.clone(), page.clone());
+        tokio::spawn(async move { pages(&mut stream, &page, &far).await });
     }
 }

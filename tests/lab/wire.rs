@@ -1,6 +1,7 @@
 //! The line between the gateway and the far side, where a world wants it to be bad: a program that carries frames from
 //! one end to the other and delays, drops or throttles them by rules. It needs nothing of the kernel but packet
-//! sockets, so loss is exact (every n-th packet) and works where the kernel has no `netem`.
+//! sockets, so loss is exact (every n-th packet; by chance only where a world asks for it) and works where the kernel has
+//! no `netem`.
 
 use crate::scene::ip;
 use nix::libc;
@@ -16,6 +17,8 @@ use std::time::{Duration, Instant};
 pub struct Wire {
     /// Added to each packet in each direction.
     pub delay: Duration,
+    /// Added to every fourth packet on top, so that round trips differ.
+    pub unevenness: Duration,
     /// Bytes in each second and direction; no limit where there is none.
     pub bytes_per_second: Option<u64>,
     rules: Vec<Rule>,
@@ -23,9 +26,17 @@ pub struct Wire {
 
 struct Rule {
     matches: fn(&Packet) -> bool,
-    every: u32,
+    loss: Loss,
     from: Duration,
+    until: Duration,
     seen: u32,
+}
+
+/// Which of the packets that match are dropped.
+enum Loss {
+    Every(u32),
+    /// Each with this probability.
+    Chance(f64),
 }
 
 impl Wire {
@@ -36,26 +47,51 @@ impl Wire {
 
     /// Drops every n-th packet that matches.
     pub fn drop_every(&mut self, every: u32, matches: fn(&Packet) -> bool) {
-        self.rules.push(Rule { matches, every, from: Duration::ZERO, seen: 0 });
+        self.rules.push(Rule {
+            matches,
+            loss: Loss::Every(every),
+            from: Duration::ZERO,
+            until: Duration::MAX,
+            seen: 0,
+        });
+    }
+
+    /// Drops each packet that matches with this probability: only for worlds that are judged by many runs.
+    pub fn drop_by_chance(&mut self, share: f64, matches: fn(&Packet) -> bool) {
+        self.rules.push(Rule {
+            matches,
+            loss: Loss::Chance(share),
+            from: Duration::ZERO,
+            until: Duration::MAX,
+            seen: 0,
+        });
     }
 
     /// Drops every packet that matches, beginning so long after the program under test was started.
     pub fn drop_from(&mut self, from: Duration, matches: fn(&Packet) -> bool) {
-        self.rules.push(Rule { matches, every: 1, from, seen: 0 });
+        self.drop_during(from, Duration::MAX, matches);
+    }
+
+    /// Drops every packet that matches between two instants after the program under test was started.
+    pub fn drop_during(&mut self, from: Duration, until: Duration, matches: fn(&Packet) -> bool) {
+        self.rules.push(Rule { matches, loss: Loss::Every(1), from, until, seen: 0 });
     }
 
     /// Whether it is an ordinary line that needs no help.
     pub fn is_plain(&self) -> bool {
-        self.delay.is_zero() && self.bytes_per_second.is_none() && self.rules.is_empty()
+        self.delay.is_zero() && self.unevenness.is_zero() && self.bytes_per_second.is_none() && self.rules.is_empty()
     }
 
     fn passes(&mut self, packet: &Packet, age: Duration) -> bool {
         self.rules.iter_mut().all(|rule| {
-            if age < rule.from || !(rule.matches)(packet) {
+            if age < rule.from || age >= rule.until || !(rule.matches)(packet) {
                 return true;
             }
             rule.seen += 1;
-            !rule.seen.is_multiple_of(rule.every)
+            match rule.loss {
+                Loss::Every(every) => !rule.seen.is_multiple_of(every),
+                Loss::Chance(share) => rand::random::<f64>() >= share,
+            }
         })
     }
 }
@@ -162,7 +198,8 @@ pub fn carry(mut wire: Wire, sockets: [OwnedFd; 2], started: &std::sync::OnceLoc
                     free[side] = due;
                 }
                 count += 1;
-                queue.push(Reverse((due + wire.delay, count, 1 - side, frame)));
+                due += wire.delay + if count % 4 == 0 { wire.unevenness } else { Duration::ZERO };
+                queue.push(Reverse((due, count, 1 - side, frame)));
             }
         }
     }

@@ -23,6 +23,12 @@ pub struct World {
     pub proof: fn(&Eyes) -> Result<(), String>,
     /// The right verdict.
     pub expect: Expect,
+    /// The rule of DESIGN section 5 that a simpler one would break here (1 to 8) and how the simpler one goes wrong; zero
+    /// where the world is not about a rule.
+    pub rule: (u8, &'static str),
+    /// Why the verdict is still wrong. Such a world is published as wrong and does not fail the lab; once it is right, the
+    /// text has to go, and it may not become wrong again. Empty where the verdict is right.
+    pub known_wrong: &'static str,
     /// Whether nothing else may run on the machine meanwhile, because the verdict is about its processors or memory.
     pub alone: bool,
 }
@@ -36,6 +42,8 @@ pub struct Expect {
     pub cause: &'static [&'static str],
     pub code: &'static [&'static str],
     pub culprit: Culprit,
+    /// The check that decides: the verdict's `because` names an observation of it.
+    pub decides: &'static str,
     /// Layers and things that must not be blamed: neither by the verdict nor beside it.
     pub innocent: &'static [&'static str],
     /// Layers of independent faults that must stand beside the verdict.
@@ -70,6 +78,8 @@ pub const WORLD: World = World {
     fault: |_| {},
     proof: |_| Ok(()),
     expect: NOTHING,
+    rule: (0, ""),
+    known_wrong: "",
     alone: false,
 };
 
@@ -80,6 +90,7 @@ pub const NOTHING: Expect = Expect {
     cause: &[],
     code: &[],
     culprit: Culprit::NotCompared,
+    decides: "",
     innocent: &[],
     also: &[],
     hidden: &[],
@@ -138,6 +149,7 @@ impl Expect {
         compare("code", self.code, &verdict["code"]);
         compare("certainty", if self.certainty.is_empty() { &[] } else { &certainty }, &verdict["certainty"]);
         differences.extend(self.culprit.difference(verdict["culprit"].as_str()));
+        differences.extend(self.undecided_by(packet));
         differences.extend(self.blamed_innocents(verdict).map(|name| format!("blamed: {name} is innocent")));
         differences.extend(missing("beside the verdict", self.also, &verdict["also"]));
         differences.extend(missing("among what was not tested", self.hidden, &verdict["not_tested"]));
@@ -147,6 +159,19 @@ impl Expect {
     /// The innocents that a verdict blames, or something beside it.
     pub fn blamed_innocents<'a>(&'a self, verdict: &'a Value) -> impl Iterator<Item = &'a &'static str> {
         self.innocent.iter().filter(|name| is_blamed(verdict, name))
+    }
+}
+
+impl Expect {
+    /// Whether the verdict rests on something else than the check that decides.
+    fn undecided_by(&self, packet: &Value) -> Option<String> {
+        let list = |value: &'_ Value| value.as_array().cloned().unwrap_or_default();
+        let because = list(&packet["verdict"]["because"]);
+        let decides = list(&packet["observations"])
+            .iter()
+            .any(|observation| observation["check"] == self.decides && because.contains(&observation["id"]));
+        (!self.decides.is_empty() && !decides)
+            .then(|| format!("because: expected an observation of `{}`, got {because:?}", self.decides))
     }
 }
 

@@ -12,10 +12,11 @@ use crate::probe::{Cost, Probe};
 use toml::Spanned;
 use toml::de::DeValue;
 
-const COSTS: &[(&str, Cost)] =
+pub(in crate::playbook) const COSTS: &[(&str, Cost)] =
     &[("local", Cost::Local), ("network", Cost::Network), ("slow", Cost::Slow), ("person", Cost::Person)];
-const PRIORS: &[(&str, Prior)] = &[("rare", Prior::Rare), ("occasional", Prior::Occasional), ("common", Prior::Common)];
-const KINDS: &[(&str, InputKind)] = &[
+pub(in crate::playbook) const PRIORS: &[(&str, Prior)] =
+    &[("rare", Prior::Rare), ("occasional", Prior::Occasional), ("common", Prior::Common)];
+pub(in crate::playbook) const KINDS: &[(&str, InputKind)] = &[
     ("target", InputKind::Target),
     ("text", InputKind::Text),
     ("number", InputKind::Number),
@@ -185,6 +186,7 @@ pub(super) fn read_cause(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Opt
             when::PlacedCondition::default()
         }
     };
+    let code = fields.text(reader, "code").and_then(|word| when::code(reader, &word));
     let culprit = fields.text(reader, "culprit");
     let technical = fields.text(reader, "technical");
     let workaround = fields.texts(reader, "workaround");
@@ -207,6 +209,7 @@ pub(super) fn read_cause(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Opt
         prior,
         title: title?.value,
         when: when.condition?,
+        code,
         culprit: culprit.map(|text| text.value),
         plain: plain?.value,
         technical: technical.map(|text| text.value),

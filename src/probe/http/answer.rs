@@ -9,6 +9,11 @@ use hyper::HeaderMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use url::Url;
 
+/// A body is slow that has taken so long and comes at less than so many bytes a second. Judgement: people give a page
+/// up after some seconds, and a telephone modem was faster.
+const SLOW_BODY: Duration = Duration::from_secs(3);
+const SLOW_RATE: f64 = 4_096.0;
+
 /// Characters of a body that are kept.
 const BODY_START_LIMIT: usize = 80;
 
@@ -93,6 +98,11 @@ impl Walk<'_> {
             let start = printable(&body.start, BODY_START_LIMIT);
             let summary = format!("the page of {host} begins with \"{start}\" and not as expected");
             troubles.push(Trouble::new(Code::HttpUnexpectedContent, summary));
+        }
+        let rate = body.bytes as f64 / body.took.as_secs_f64().max(0.001);
+        if troubles.is_empty() && body.took > SLOW_BODY && rate < SLOW_RATE {
+            let summary = format!("the page of {host} arrives at {rate:.0} bytes a second");
+            troubles.push(Trouble::new(Code::HttpSlow, summary));
         }
         if *first_byte > SLOW_FIRST_BYTE {
             let summary = format!("{host} took {} until the first byte", said(*first_byte));

@@ -5,10 +5,11 @@ use super::super::way::choice::{self, Used};
 use super::super::way::connect::{self, Proxy, again};
 use super::super::way::cookie::Jar;
 use super::super::way::dial::{self, dial};
-use super::super::way::exchange::{self, Body, Broken, Session};
+use super::super::way::exchange::{self, Body, BodyEnd, Broken, GIVE_UP_AFTER, Session};
 use super::super::way::handshake::{Shaken, TlsFacts, Wish, shake};
 use super::super::way::script;
 use super::super::way::trust::Trust;
+use super::super::way::unasked::{self, StillThere, is_cut_unasked};
 use super::super::way::{self, Trouble, bounded, host_of, milliseconds, name, shown};
 use super::{Facts, Family, Params, Redirect};
 use crate::observation::{Observation, Via};
@@ -19,6 +20,7 @@ use crate::world::{Failure, LookupFailure, Stream};
 use futures_util::future::{LocalBoxFuture, join};
 use hyper::{HeaderMap, Method};
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
@@ -26,6 +28,10 @@ use url::Url;
 
 /// Redirects that are walked: browsers stop at 20, and no sound site needs ten.
 const REDIRECT_LIMIT: usize = 10;
+
+/// When a server that gives no answer is tried with another connection: late, because what counts is whether it is there
+/// when it is given up, and soon enough for a lost packet to be repeated until then.
+const TRY_AGAIN: Duration = GIVE_UP_AFTER.saturating_sub(connect::AGAIN_WAIT);
 
 /// What goes along from one request to the next.
 pub(super) struct Walk<'a> {
@@ -152,7 +158,7 @@ impl Walk<'_> {
             stream = self.secured(stream, url, &used, peer, round_trip, &trust).await?;
         }
         let absolute = matches!(&used, Used::Proxy(proxy) if !secure && proxy.takes_absolute_form());
-        self.exchange(stream, url, absolute, &used).await
+        self.exchange(stream, url, absolute, &used, peer).await
     }
 
     /// What programs use for this page.
@@ -189,6 +195,8 @@ impl Walk<'_> {
         let network = self.look.world.network.as_ref();
         let host = host_of(url);
         let port = url.port_or_known_default().unwrap_or(443);
+        let asked = Url::parse(&self.facts.url).ok();
+        self.facts.culprit = asked.filter(|asked| host_of(asked) != host).map(|_| format!("{host}:{port}"));
         let addresses = self.addresses(&host).await?;
         self.facts.addresses = addresses.iter().take(20).map(IpAddr::to_string).collect();
         let targets: Vec<SocketAddr> = addresses.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
@@ -206,6 +214,7 @@ impl Walk<'_> {
                 self.remember_failed(&failure.failed);
                 self.facts.fallback = None;
                 self.arrived_at(failure.address).await;
+                self.facts.from = failure.said.as_ref().map(|(_, from)| from.to_string());
                 let here = self.via.source.as_ref().and_then(|source| source.parse().ok());
                 Err(dial::trouble(&host, &failure, here))
             }
@@ -365,6 +374,7 @@ impl Walk<'_> {
         url: &Url,
         absolute: bool,
         used: &Used,
+        peer: SocketAddr,
     ) -> Result<Arrived, Trouble> {
         let host = host_of(url);
         let meant = |broken: Broken| match used {
@@ -379,7 +389,28 @@ impl Walk<'_> {
         let start = Instant::now();
         let asked_at = SystemTime::now();
         let silent = |took| self.suspect(meant(Broken::Silent(took, 0)).suspected(true));
-        let answer = session.ask(request, self.until, &silent).await.map_err(meant)?;
+        // What lies behind a proxy cannot be tried without it.
+        let direct = matches!(used, Used::Direct);
+        let network = self.look.world.network.as_ref();
+        let again = again(network, peer);
+        let still_there = StillThere::new();
+        let asked = {
+            let mut asking = pin!(session.ask(request, self.until, &silent));
+            let mut trying = pin!(still_there.ask(&again, start + TRY_AGAIN));
+            tokio::select! {
+                biased;
+                answer = &mut asking => answer,
+                () = &mut trying, if direct => asking.await,
+            }
+        };
+        let answer = match asked {
+            Ok(answer) => answer,
+            Err(Broken::Silent(wait, _)) if still_there.is_lost() => return Err(unasked::lost(&host, wait)),
+            Err(Broken::Cut(0)) if direct && url.scheme() == "http" && is_cut_unasked(&again, self.until).await => {
+                return Err(unasked::cut(&host));
+            }
+            Err(broken) => return Err(meant(broken)),
+        };
         let head_at = Instant::now();
         let first_byte = session.first_byte().unwrap_or(head_at).saturating_duration_since(start);
         let status = answer.status().as_u16();
@@ -396,6 +427,12 @@ impl Walk<'_> {
         }
         let body = session.body(answer.into_body(), self.params.body_limit_bytes, self.until).await;
         self.note_body(&body, &headers);
+        if direct && body.end == BodyEnd::Stalled {
+            still_there.ask(&again, Instant::now()).await;
+            if still_there.is_lost() {
+                return Err(unasked::lost(&host, body.took));
+            }
+        }
         Ok(Arrived { status, location: location(&headers), first_byte, body })
     }
 }

@@ -153,6 +153,7 @@ impl Usage {
             machine_busy_percent: self.busy_percent,
             memory_bytes: Some(user.memory_bytes),
             memory_percent: total.map(|total| round(100.0 * user.memory_bytes as f64 / total)),
+            busiest_percent: self.busiest().first().map(|busiest| busiest.cpu_percent),
             top: self.busiest(),
             top_memory: by_memory,
             ..ProcessFacts::default()

@@ -184,7 +184,8 @@ async fn secure(
 fn of_the_proxy(proxy: &Proxy, trouble: Trouble) -> Trouble {
     let code = match trouble.code {
         Some(Code::TlsTimeout) => Code::ProxyNoAnswer,
-        Some(Code::TlsReset) => Code::ProxyReset,
+        Some(Code::TcpTimeout) => Code::ProxyTimeout,
+        Some(Code::TlsReset | Code::TcpReset) => Code::ProxyReset,
         Some(Code::TlsNotTls) => Code::ProxyNotAProxy,
         _ => return trouble,
     };
@@ -192,15 +193,19 @@ fn of_the_proxy(proxy: &Proxy, trouble: Trouble) -> Trouble {
     Trouble { code: Some(code), summary, ..trouble }
 }
 
+/// How long a further connection may take: the address answered a moment ago, and the kernel repeats a lost first packet
+/// after one second.
+pub const AGAIN_WAIT: Duration = Duration::from_secs(2);
+
 /// Opens a further plain connection to `address`.
 pub fn again<'a>(
     network: &'a dyn Network,
     address: SocketAddr,
 ) -> impl Fn() -> futures_util::future::LocalBoxFuture<'a, Result<Box<dyn Stream>, Failure>> + 'a {
-    /// The address answered a moment ago.
-    const WAIT: Duration = Duration::from_secs(2);
     move || {
-        Box::pin(async move { network.connect(address, &Dial::within(WAIT)).await.map(|connection| connection.stream) })
+        Box::pin(async move {
+            network.connect(address, &Dial::within(AGAIN_WAIT)).await.map(|connection| connection.stream)
+        })
     }
 }
 

@@ -22,6 +22,9 @@ pub const CODES: &[Code] = &[
     Code::TcpProhibited,
     Code::TcpLocalDenied,
     Code::TcpNoAddress,
+    Code::PathUnreachable,
+    Code::PathProhibited,
+    Code::PathLoop,
 ];
 
 /// Attempts at the least, so that one lost packet convicts nobody.

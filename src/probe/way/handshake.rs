@@ -7,6 +7,7 @@ use super::legacy;
 use super::recorder::{Presented, Recorder};
 use super::tap::{Ear, Tap};
 use super::trust::Trust;
+use super::unasked::{self, is_cut_unasked};
 use super::{Trouble, milliseconds, printable, said};
 use crate::problem::Code;
 use crate::world::{Failure, Stream};
@@ -16,6 +17,7 @@ use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, ClientConfig};
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::cell::Cell;
 use std::io;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
@@ -25,8 +27,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// What a handshake can end in.
-pub const CODES: &[Code] = &[
+/// What a handshake can end in where the other side speaks TLS.
+pub const REFUSED: &[Code] = &[
     Code::TlsExpired,
     Code::TlsNotYetValid,
     Code::TlsName,
@@ -37,11 +39,11 @@ pub const CODES: &[Code] = &[
     Code::TlsRevoked,
     Code::TlsInvalid,
     Code::TlsOldProtocol,
-    Code::TlsNotTls,
     Code::TlsAlert,
-    Code::TlsTimeout,
-    Code::TlsReset,
 ];
+
+/// What it can end in where it does not, or falls silent.
+pub const BROKEN: &[Code] = &[Code::TlsNotTls, Code::TlsTimeout, Code::TlsReset];
 
 /// With no round trip known, one second (RFC 8961 section 4); the handshake is one flight.
 const QUIET_AT_LEAST: Duration = Duration::from_secs(1);
@@ -149,6 +151,7 @@ pub async fn shake(first: Box<dyn Stream>, open: &Open<'_>, wish: &Wish<'_>, sus
     let trouble = match answer {
         First::Attempt(attempt, retried) => return conclude(*attempt, retried, open, wish).await,
         First::Plain(greeting) => not_tls(&mut facts, wish.host, &greeting),
+        First::Lost => unasked::lost(wish.host, took).suspected(Instant::now() >= wish.until),
         First::Silence => {
             let summary =
                 format!("{} took the connection and gave no answer to the TLS hello in {}", wish.host, said(took));
@@ -180,6 +183,8 @@ enum First {
     /// An answer to a plain request, where the TLS hello got none.
     Plain(Vec<u8>),
     Silence,
+    /// Silence, and further connections were not answered either.
+    Lost,
 }
 
 async fn first_answer(
@@ -208,8 +213,18 @@ async fn first_answer(
     }
     let summary = format!("{} gives no answer to the TLS hello for {}", wish.host, said(quiet));
     suspect(Trouble::new(Code::TlsTimeout, summary).suspected(true));
-    let mut two = pin!(second(open, wish, name));
-    let mut plain = pin!(plain_answer(open));
+    let answered = Cell::new(false);
+    let open_noting = || {
+        let opening = open();
+        let answered = &answered;
+        Box::pin(async move {
+            let opened = opening.await;
+            answered.set(answered.get() || !matches!(opened, Err(Failure::Timeout)));
+            opened
+        }) as LocalBoxFuture<'_, _>
+    };
+    let mut two = pin!(second(&open_noting, wish, name));
+    let mut plain = pin!(plain_answer(&open_noting));
     let (mut two_ended, mut plain_ended) = (false, false);
     let end = wish.until.min(start + quiet + SECOND_LOOK);
     loop {
@@ -224,7 +239,7 @@ async fn first_answer(
                 Some(answer) if !is_tls(&answer) => return First::Plain(answer),
                 _ => plain_ended = true,
             },
-            () = sleep_until(end) => return First::Silence,
+            () = sleep_until(end) => return if answered.get() { First::Silence } else { First::Lost },
         }
     }
 }
@@ -252,7 +267,7 @@ fn was_cut(attempt: &Attempt) -> bool {
 }
 
 /// The other side ended the connection, in one of the ways that the system reports it.
-fn is_cut(error: &io::Error) -> bool {
+pub fn is_cut(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
     matches!(
         error.kind(),
@@ -396,6 +411,9 @@ async fn failed(
         return not_tls(facts, host, first);
     }
     if is_cut(error) {
+        if is_cut_unasked(open, wish.until).await {
+            return unasked::cut(host);
+        }
         let summary = format!("{host} cut the connection during the TLS handshake");
         return Trouble::new(Code::TlsReset, summary).suspected(!retried);
     }

@@ -1,6 +1,7 @@
 //! The way to a web server, in the steps that a program takes: `name` and `dial` get a connection, `choice` says
 //! whether a proxy is used and `connect` goes through it, `handshake` secures it (`certificate` says what is wrong with
-//! what was shown, `legacy` looks at servers too old to talk to), and `exchange` asks one question. The probes
+//! what was shown, `legacy` looks at servers too old to talk to), and `exchange` asks one question. `unasked` says what a far end does
+//! that cuts or falls silent when nothing is asked at all. The probes
 //! `proxy`, `tls`, `http` and `portal` are made of these steps, so a fault has the same code whoever meets it.
 
 pub mod certificate;
@@ -17,6 +18,7 @@ mod recorder;
 pub mod script;
 pub mod tap;
 pub mod trust;
+pub mod unasked;
 
 use super::Look;
 use crate::observation::{Observation, Via};

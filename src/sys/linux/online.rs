@@ -16,10 +16,9 @@ const NETWORKD_STATE: &str = "/run/systemd/netif/state";
 pub(super) async fn online_flags() -> Known<Vec<OnlineFlag>> {
     let mut flags = Vec::new();
     if Path::new(MANAGER_FOLDER).exists() {
-        match tokio::time::timeout(BUS_WAIT, manager()).await {
-            Ok(Ok(number)) => flags.push(of_manager(number)),
-            // One that was stopped leaves its folder behind; what cannot be asked announces nothing either.
-            Ok(Err(_)) | Err(_) => {}
+        // One that was stopped leaves its folder behind; what cannot be asked announces nothing either.
+        if let Ok(Ok(number)) = tokio::time::timeout(BUS_WAIT, manager()).await {
+            flags.push(of_manager(number));
         }
     }
     if let Ok(text) = std::fs::read_to_string(NETWORKD_STATE) {
@@ -39,7 +38,7 @@ async fn manager() -> zbus::Result<u32> {
     let (properties, question) = (Some("org.freedesktop.DBus.Properties"), (MANAGER, "Connectivity"));
     let answer =
         bus.call_method(Some(MANAGER), "/org/freedesktop/NetworkManager", properties, "Get", &question).await?;
-    Ok(u32::try_from(answer.body().deserialize::<OwnedVariant>()?)?)
+    answer.body().deserialize::<OwnedVariant>()?.try_into()
 }
 
 /// NMConnectivityState of the D-Bus API.

@@ -90,6 +90,11 @@ fn demand(option: &str, value: &str, rule: &mut FilterRule) -> bool {
             rule.destination = value.parse().ok().or_else(|| value.parse::<IpAddr>().map(ipnet::IpNet::from).ok());
             rule.destination.is_some()
         }
+        "-s" => {
+            let source = value.parse().ok().or_else(|| value.parse::<IpAddr>().map(ipnet::IpNet::from).ok());
+            rule.sources = source.into_iter().collect();
+            !rule.sources.is_empty()
+        }
         "-p" => {
             rule.protocol = Some(if value == "ipv6-icmp" { "icmpv6" } else { value }.to_owned());
             true
@@ -106,6 +111,11 @@ fn demand(option: &str, value: &str, rule: &mut FilterRule) -> bool {
             let ports: Option<Vec<(u16, u16)>> = value.split(',').map(range).collect();
             rule.ports = ports.unwrap_or_default();
             !rule.ports.is_empty()
+        }
+        "--sport" | "--sports" => {
+            let ports: Option<Vec<(u16, u16)>> = value.split(',').map(range).collect();
+            rule.source_ports = ports.unwrap_or_default();
+            !rule.source_ports.is_empty()
         }
         "--uid-owner" => {
             rule.uid = value.parse().ok();

@@ -89,6 +89,8 @@ struct Demands {
     destinations: Vec<IpNet>,
     protocols: Vec<String>,
     ports: Vec<(u16, u16)>,
+    sources: Vec<IpNet>,
+    source_ports: Vec<(u16, u16)>,
     interfaces: Vec<String>,
     input_interfaces: Vec<String>,
     uids: Vec<u32>,
@@ -160,7 +162,11 @@ impl Reader<'_> {
         if understood {
             understood = match (payload, key) {
                 ((Some("ip" | "ip6"), Some("daddr")), _) => collect(&values, networks, &mut demands.destinations),
+                ((Some("ip" | "ip6"), Some("saddr")), _) => collect(&values, networks, &mut demands.sources),
                 ((Some("tcp" | "udp" | "th" | "sctp"), Some("dport")), _) => collect(&values, port, &mut demands.ports),
+                ((Some("tcp" | "udp" | "th" | "sctp"), Some("sport")), _) => {
+                    collect(&values, port, &mut demands.source_ports)
+                }
                 ((Some("ip"), Some("protocol")) | (Some("ip6"), Some("nexthdr")), _) | (_, Some("l4proto")) => {
                     collect(&values, protocol, &mut demands.protocols)
                 }
@@ -212,6 +218,8 @@ impl Demands {
                                 uid,
                                 verdict: verdict.to_owned(),
                                 ports: self.ports.clone(),
+                                sources: self.sources.clone(),
+                                source_ports: self.source_ports.clone(),
                                 states: self.states.clone(),
                                 input_interface: self.input_interfaces.first().cloned(),
                                 partial,
@@ -422,10 +430,12 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_partial() {
-        for handle in [17, 20, 26, 31] {
+        for handle in [17, 20, 26] {
             assert!(with_handle(handle).iter().all(|rule| rule.partial), "handle {handle}");
         }
         assert_eq!(with_handle(20)[0].protocol.as_deref(), Some("icmp"), "but what is understood stays");
+        let by_source = with_handle(31);
+        assert!(by_source.iter().all(|rule| !rule.partial && rule.sources == ["10.0.0.1/32".parse().unwrap()]));
     }
 
     #[test]

@@ -139,6 +139,9 @@ struct Echo {
     /// How long one try is waited for.
     patience: Duration,
     deadline: Instant,
+    /// Requests that are under way at once are told apart by their numbers alone: a datagram socket gives all of them its
+    /// own identifier.
+    sequence: Cell<u16>,
 }
 
 impl Echo {
@@ -146,7 +149,7 @@ impl Echo {
     async fn proven(to: IpAddr, small: u32, deadline: Instant) -> Option<Echo> {
         let (client, _) = echo::open(to).ok()?;
         sys::forbid_fragments(&client, to.is_ipv6()).ok()?;
-        let mut search = Echo { to, client, patience: FIRST_WAIT, deadline };
+        let mut search = Echo { to, client, patience: FIRST_WAIT, deadline, sequence: Cell::new(0) };
         match search.passage(small, TRIES, SPACING).await {
             Passage::Passed(took) => {
                 search.patience = (took * ROUND_TRIPS).max(LEAST_WAIT);
@@ -211,7 +214,7 @@ impl Echo {
         let mut pending: FuturesUnordered<_> = (0..tries)
             .map(|attempt| async move {
                 sleep(spacing * attempt).await;
-                self.once(size, attempt as u16).await
+                self.once(size).await
             })
             .collect();
         while let Some(passage) = pending.next().await {
@@ -222,7 +225,9 @@ impl Echo {
         Passage::Vanished
     }
 
-    async fn once(&self, size: u32, sequence: u16) -> Passage {
+    async fn once(&self, size: u32) -> Passage {
+        let sequence = self.sequence.get();
+        self.sequence.set(sequence.wrapping_add(1));
         let wait = self.patience.min(self.deadline.saturating_duration_since(Instant::now()));
         let payload = vec![0x55; (size as usize).saturating_sub(echo::overhead(self.to))];
         match echo::request(&self.client, self.to, sequence, &payload, wait).await {

@@ -18,9 +18,11 @@ pub const WORLDS: &[World] = &[
             eyes.resolves(SECOND_RESOLVER, "www.example.test", WEB)
         },
         expect: Expect {
+            cause: &["first-resolver-silent"],
+            decides: "lookup",
             innocent: &["link", "ip", "route", "path", SECOND_RESOLVER],
             seconds: 15.0,
-            ..degraded(&["dns"], &["dns.timeout", "dns.lookup_slow"], Culprit::Contains(RESOLVER))
+            ..degraded(&["dns"], &["dns.timeout"], Culprit::Contains(RESOLVER))
         },
         ..WORLD
     },
@@ -35,8 +37,10 @@ pub const WORLDS: &[World] = &[
             eyes.connects("198.51.100.10:443")
         },
         expect: Expect {
+            cause: &["resolvers-silent"],
+            decides: "resolver-echo",
             innocent: BELOW,
-            ..fault(&["dns"], &["dns.timeout", "dns.lookup_timeout"], Culprit::OneOf(&[RESOLVER, SECOND_RESOLVER]))
+            ..fault(&["dns"], &["dns.timeout"], Culprit::OneOf(&[RESOLVER, SECOND_RESOLVER]))
         },
         ..WORLD
     },
@@ -47,6 +51,8 @@ pub const WORLDS: &[World] = &[
         fault: |scene| scene.resolvers(ResolverMood::Closed),
         proof: |eyes| eyes.no_answer(RESOLVER, ConnectionRefused),
         expect: Expect {
+            cause: &["resolver-port-closed"],
+            decides: "dns",
             innocent: BELOW,
             ..fault(&["dns"], &["dns.port_closed"], Culprit::OneOf(&[RESOLVER, SECOND_RESOLVER]))
         },
@@ -59,6 +65,8 @@ pub const WORLDS: &[World] = &[
         fault: |scene| scene.resolvers(ResolverMood::Refuses),
         proof: |eyes| eyes.answers(RESOLVER, "www.example.test", "Refused"),
         expect: Expect {
+            cause: &["resolver-refuses"],
+            decides: "dns",
             innocent: BELOW,
             ..fault(&["dns"], &["dns.refused"], Culprit::OneOf(&[RESOLVER, SECOND_RESOLVER]))
         },
@@ -73,6 +81,8 @@ pub const WORLDS: &[World] = &[
             eyes.resolves(RESOLVER, "control.example.test", CONTROL)
         },
         expect: Expect {
+            cause: &["zone-fails"],
+            decides: "dns",
             innocent: BELOW,
             ..fault(&["dns"], &["dns.servfail"], Culprit::OneOf(&["www.example.test", RESOLVER, SECOND_RESOLVER]))
         },
@@ -84,6 +94,8 @@ pub const WORLDS: &[World] = &[
         run: ("one-site-fails", "https://wwww.example.test/"),
         proof: |eyes| eyes.answers(RESOLVER, "wwww.example.test", "NXDomain"),
         expect: Expect {
+            cause: &["name-does-not-exist"],
+            decides: "dns",
             innocent: &["link", "ip", "route", "path", RESOLVER],
             ..fault(&["dns"], &["dns.nxdomain"], Culprit::Contains("wwww.example.test"))
         },
@@ -94,7 +106,12 @@ pub const WORLDS: &[World] = &[
         says: "the page of the new branch does not open",
         fault: |scene| scene.name("www.example.test", Name::Addresses(Vec::new())),
         proof: |eyes| eyes.answers(RESOLVER, "www.example.test", "NoError"),
-        expect: Expect { innocent: BELOW, ..fault(&["dns"], &["dns.nodata"], Culprit::Contains("www.example.test")) },
+        expect: Expect {
+            cause: &["name-without-address"],
+            decides: "dns",
+            innocent: BELOW,
+            ..fault(&["dns"], &["dns.nodata"], Culprit::Contains("www.example.test"))
+        },
         ..WORLD
     },
     World {
@@ -106,6 +123,8 @@ pub const WORLDS: &[World] = &[
             eyes.sibling_connects("198.51.100.10:443", true)
         },
         expect: Expect {
+            cause: &["hosts-override"],
+            decides: "by-dns-address",
             innocent: &["link", "ip", "route", "path", "transport", RESOLVER],
             ..fault(&["dns"], &["dns.hosts_override"], Culprit::OneOf(&["/etc/hosts", NOBODY]))
         },
@@ -125,6 +144,8 @@ pub const WORLDS: &[World] = &[
             eyes.resolves(RESOLVER, "www.example.test", WEB)
         },
         expect: Expect {
+            cause: &["dns-invented"],
+            decides: "random-name",
             innocent: &["link", "ip", "route", "path", "tls"],
             ..fault(&["dns"], &["dns.rewritten"], Culprit::NotCompared)
         },
@@ -141,8 +162,10 @@ pub const WORLDS: &[World] = &[
             eyes.resolves(SECOND_RESOLVER, "www.example.test", WEB)
         },
         expect: Expect {
+            cause: &["one-resolver-wrong"],
+            decides: "by-other-resolver",
             innocent: &["link", "ip", "route", SECOND_RESOLVER],
-            ..fault(&["dns"], &["dns.answer_differs", "path.unreachable"], Culprit::Contains(RESOLVER))
+            ..fault(&["dns"], &["dns.answer_differs"], Culprit::Contains(RESOLVER))
         },
         ..WORLD
     },
@@ -152,7 +175,12 @@ pub const WORLDS: &[World] = &[
         run: ("no-internet", ""),
         fault: |scene| scene.client.nameservers.clear(),
         proof: |eyes| eyes.connects("198.51.100.10:443"),
-        expect: Expect { innocent: BELOW, ..fault(&["dns"], &["dns.no_resolver"], Culprit::NotCompared) },
+        expect: Expect {
+            cause: &["no-resolver"],
+            decides: "resolvers",
+            innocent: BELOW,
+            ..fault(&["dns"], &["dns.no_resolver"], Culprit::NotCompared)
+        },
         ..WORLD
     },
     World {
@@ -162,9 +190,12 @@ pub const WORLDS: &[World] = &[
         fault: |scene| scene.client.nsswitch = "files".to_owned(),
         proof: |eyes| eyes.resolves(RESOLVER, "www.example.test", WEB),
         expect: Expect {
+            cause: &["nsswitch-without-dns"],
+            decides: "resolvers",
             innocent: &["link", "ip", "route", "path", RESOLVER],
             ..fault(&["dns"], &["dns.not_in_nsswitch"], Culprit::NotCompared)
         },
+        rule: (6, "the cause that explains why programs fail wins, though every resolver answers"),
         ..WORLD
     },
     World {
@@ -173,10 +204,13 @@ pub const WORLDS: &[World] = &[
         run: ("dns", "www.example.test"),
         fault: |scene| scene.resolvers(ResolverMood::SilentEvery(3)),
         expect: Expect {
+            cause: &["dns-flapping"],
+            decides: "dns",
             innocent: BELOW,
             seconds: 15.0,
-            ..degraded(&["dns"], &["dns.flapping", "dns.lookup_slow"], Culprit::NotCompared)
+            ..degraded(&["dns"], &["dns.flapping"], Culprit::NotCompared)
         },
+        rule: (7, "repeats that differ are a finding of their own, neither dead nor fine"),
         ..WORLD
     },
     World {
@@ -185,9 +219,11 @@ pub const WORLDS: &[World] = &[
         run: ("slow", "https://www.example.test/"),
         fault: |scene| scene.resolvers(ResolverMood::Slow(1_500)),
         expect: Expect {
+            cause: &["dns-slow"],
+            decides: "dns",
             innocent: &["link", "ip", "route", "path", "http"],
             seconds: 20.0,
-            ..degraded(&["dns"], &["dns.slow", "dns.lookup_slow"], Culprit::NotCompared)
+            ..degraded(&["dns"], &["dns.slow"], Culprit::NotCompared)
         },
         ..WORLD
     },
@@ -198,6 +234,8 @@ pub const WORLDS: &[World] = &[
         fault: |scene| scene.resolvers(ResolverMood::Fails),
         proof: |eyes| eyes.answers(RESOLVER, "control.example.test", "ServFail"),
         expect: Expect {
+            cause: &["resolver-fails"],
+            decides: "dns",
             innocent: BELOW,
             ..fault(&["dns"], &["dns.servfail"], Culprit::OneOf(&[RESOLVER, SECOND_RESOLVER]))
         },
@@ -209,6 +247,8 @@ pub const WORLDS: &[World] = &[
         run: ("dns", "www.example.test"),
         fault: |scene| scene.resolvers(ResolverMood::Garbage),
         expect: Expect {
+            cause: &["resolver-garbled"],
+            decides: "dns",
             innocent: BELOW,
             ..fault(&["dns"], &["dns.formerr"], Culprit::OneOf(&[RESOLVER, SECOND_RESOLVER]))
         },
@@ -224,9 +264,11 @@ pub const WORLDS: &[World] = &[
             eyes.resolves(RESOLVER, "control.example.test", CONTROL)
         },
         expect: Expect {
+            cause: &["name-unanswered"],
+            decides: "dns",
             innocent: BELOW,
             seconds: 15.0,
-            ..fault(&["dns"], &["dns.timeout", "dns.lookup_timeout"], Culprit::NotCompared)
+            ..fault(&["dns"], &["dns.timeout"], Culprit::NotCompared)
         },
         ..WORLD
     },
@@ -235,7 +277,12 @@ pub const WORLDS: &[World] = &[
         says: "the game site does not open at work",
         fault: |scene| scene.name("www.example.test", Name::Refused),
         proof: |eyes| eyes.answers(RESOLVER, "www.example.test", "Refused"),
-        expect: Expect { innocent: BELOW, ..fault(&["dns"], &["dns.refused"], Culprit::NotCompared) },
+        expect: Expect {
+            cause: &["name-refused"],
+            decides: "dns",
+            innocent: BELOW,
+            ..fault(&["dns"], &["dns.refused"], Culprit::NotCompared)
+        },
         ..WORLD
     },
     World {
@@ -248,6 +295,8 @@ pub const WORLDS: &[World] = &[
         },
         proof: |eyes| eyes.silent("198.51.100.53:53"),
         expect: Expect {
+            cause: &["dns-tcp-blocked"],
+            decides: "dns",
             innocent: BELOW,
             seconds: 15.0,
             ..fault(&["dns"], &["dns.tcp_blocked"], Culprit::NotCompared)
@@ -265,8 +314,156 @@ pub const WORLDS: &[World] = &[
             eyes.pings(RESOLVER, true)
         },
         expect: Expect {
+            cause: &["resolvers-silent"],
+            decides: "resolver-echo",
             innocent: &["link", "ip", "route"],
-            ..fault(&["dns"], &["dns.timeout", "dns.lookup_timeout"], Culprit::OneOf(&[RESOLVER, SECOND_RESOLVER]))
+            ..fault(&["dns"], &["dns.timeout"], Culprit::OneOf(&[RESOLVER, SECOND_RESOLVER]))
+        },
+        ..WORLD
+    },
+    World {
+        name: "hijack-to-a-live-server",
+        says: "the shop shows a warning, on my phone it does not",
+        fault: |scene| {
+            scene.resolvers[0].names.push(("www.example.test".to_owned(), Name::Addresses(vec![ip(SECOND_WEB)])));
+            let page = Page::Text("another shop");
+            scene.serve("198.51.100.11:443", Speaks::Https(Certificate::WrongName, Handshake::Normal, page));
+        },
+        proof: |eyes| {
+            eyes.resolves(RESOLVER, "www.example.test", SECOND_WEB)?;
+            eyes.resolves(SECOND_RESOLVER, "www.example.test", WEB)?;
+            eyes.page("198.51.100.10:443", "www.example.test", "200")
+        },
+        expect: Expect {
+            cause: &["one-resolver-wrong"],
+            decides: "tls-by-other-resolver",
+            innocent: &["link", "ip", "route", "path", SECOND_RESOLVER],
+            ..fault(&["dns"], &["dns.answer_differs"], Culprit::Contains(RESOLVER))
+        },
+        rule: (1, "an open port proves that somebody is there, not that it is the right one"),
+        ..WORLD
+    },
+    World {
+        name: "filter-answers-with-an-impossible-address",
+        says: "the game site does not open at work",
+        fault: |scene| scene.name("www.example.test", Name::Addresses(vec![ip("0.0.0.0")])),
+        proof: |eyes| eyes.resolves(RESOLVER, "www.example.test", "0.0.0.0"),
+        expect: Expect {
+            cause: &["dns-answers-forged"],
+            decides: "dns",
+            innocent: &["link", "ip", "route", "path", "host"],
+            ..fault(&["dns"], &["dns.bogon"], Culprit::Contains(RESOLVER))
+        },
+        ..WORLD
+    },
+    World {
+        name: "first-resolver-knows-fewer-names",
+        says: "the shop opens every other time",
+        fault: |scene| scene.resolvers[0].names.push(("www.example.test".to_owned(), Name::Missing)),
+        proof: |eyes| {
+            eyes.answers(RESOLVER, "www.example.test", "NXDomain")?;
+            eyes.resolves(SECOND_RESOLVER, "www.example.test", WEB)
+        },
+        expect: Expect {
+            cause: &["resolvers-disagree"],
+            decides: "dns",
+            innocent: &["link", "ip", "route", "path", SECOND_RESOLVER],
+            ..fault(&["dns"], &["dns.nxdomain"], Culprit::Contains(RESOLVER))
+        },
+        ..WORLD
+    },
+    World {
+        name: "resolver-settings-damaged",
+        says: "no page opens since I edited a file",
+        run: ("no-internet", ""),
+        fault: |scene| {
+            scene.client.nameservers.clear();
+            scene.client.resolver_lines = vec!["nameserver 198.51.100.999".to_owned(), "nameserer x".to_owned()];
+        },
+        proof: |eyes| eyes.connects("198.51.100.80:80"),
+        expect: Expect {
+            cause: &["resolver-settings-broken"],
+            decides: "resolvers",
+            innocent: BELOW,
+            ..fault(&["dns"], &["dns.bad_config"], Culprit::Contains("/etc/resolv.conf"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "both-resolvers-of-the-local-stub-dead",
+        says: "no page opens since the update",
+        run: ("no-internet", ""),
+        fault: |scene| scene.client.nameservers = vec!["127.0.0.1".to_owned()],
+        proof: |eyes| eyes.connects("198.51.100.80:80"),
+        expect: Expect {
+            cause: &["resolver-port-closed"],
+            decides: "dns",
+            innocent: BELOW,
+            ..fault(&["dns"], &["dns.port_closed"], Culprit::Contains("127.0.0.1"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "first-resolver-slow",
+        says: "every page waits a second before it starts",
+        run: ("slow", "https://www.example.test/"),
+        fault: |scene| scene.resolvers[0].mood = ResolverMood::Slow(1_200),
+        expect: Expect {
+            cause: &["dns-slow"],
+            decides: "dns",
+            innocent: &["link", "ip", "route", "path", "http", SECOND_RESOLVER],
+            seconds: 20.0,
+            ..degraded(&["dns"], &["dns.slow"], Culprit::Is(RESOLVER))
+        },
+        ..WORLD
+    },
+    World {
+        name: "resolver-off-on-the-lan",
+        says: "the internet is down, but the router's page opens",
+        fault: |scene| scene.client.nameservers = vec!["192.0.2.53".to_owned()],
+        proof: |eyes| {
+            eyes.pings(GATEWAY, true)?;
+            eyes.connects("198.51.100.10:443")
+        },
+        expect: Expect {
+            cause: &["resolver-not-on-link"],
+            decides: "resolver-neighbour",
+            innocent: &["link", "path", GATEWAY],
+            ..fault(&["dns"], &["route.neighbour_dead", "dns.timeout"], Culprit::Is("192.0.2.53"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "neither-target-nor-control-is-known",
+        says: "the new wiki does not open",
+        run: ("one-site-fails", "https://wiki.example.test/"),
+        fault: |scene| scene.name("control.example.test", Name::Missing),
+        proof: |eyes| {
+            eyes.answers(RESOLVER, "wiki.example.test", "NXDomain")?;
+            eyes.resolves(RESOLVER, "www.example.test", WEB)
+        },
+        expect: Expect {
+            cause: &["name-unknown-here"],
+            decides: "dns",
+            innocent: BELOW,
+            ..fault(&["dns"], &["dns.nxdomain"], Culprit::Contains("wiki.example.test"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "resolver-loses-every-second-query",
+        says: "pages start late or not at all",
+        fault: |scene| {
+            scene.client.nameservers = vec![RESOLVER.to_owned()];
+            scene.resolvers[0].mood = ResolverMood::SilentEvery(2);
+        },
+        proof: |eyes| eyes.connects("198.51.100.10:443"),
+        expect: Expect {
+            cause: &["lookups-wait-for-flapping-resolver"],
+            decides: "dns",
+            innocent: BELOW,
+            seconds: 15.0,
+            ..degraded(&["dns"], &["dns.flapping"], Culprit::Is(RESOLVER))
         },
         ..WORLD
     },

@@ -29,14 +29,14 @@ pub const WORLDS: &[World] = &[
             eyes.fails("198.51.100.200:443", ErrorKind::TimedOut)?;
             eyes.sibling_connects("198.51.100.10:443", true)
         },
-        expect: HEALTHY,
+        expect: Expect { decides: "reproduce", ..HEALTHY },
         ..WORLD
     },
     World {
         name: "healthy-no-internet-claimed",
         says: "I think the internet is down",
         run: ("no-internet", ""),
-        expect: HEALTHY,
+        expect: Expect { decides: "reproduce", innocent: &["link", "ip", "route", "path", "dns", "http"], ..HEALTHY },
         ..WORLD
     },
     World {
@@ -47,7 +47,7 @@ pub const WORLDS: &[World] = &[
             eyes.pings(GATEWAY, false)?;
             eyes.page("198.51.100.10:443", "www.example.test", "200")
         },
-        expect: Expect { innocent: &[GATEWAY, "route", "path"], ..HEALTHY },
+        expect: Expect { decides: "reproduce", innocent: &[GATEWAY, "route", "path"], ..HEALTHY },
         ..WORLD
     },
     World {
@@ -63,7 +63,7 @@ pub const WORLDS: &[World] = &[
             eyes.pings(WEB, false)?;
             eyes.page("198.51.100.80:80", "control.example.test", "200")
         },
-        expect: Expect { innocent: &[GATEWAY, "route", "path"], ..HEALTHY },
+        expect: Expect { decides: "reproduce", innocent: &[GATEWAY, "route", "path"], ..HEALTHY },
         ..WORLD
     },
     World {
@@ -75,7 +75,7 @@ pub const WORLDS: &[World] = &[
             eyes.no_answer(SECOND_RESOLVER, ErrorKind::WouldBlock)?;
             eyes.resolves(RESOLVER, "www.example.test", WEB)
         },
-        expect: Expect { innocent: &[RESOLVER, "path", "route"], seconds: 8.0, ..HEALTHY },
+        expect: Expect { decides: "lookup", innocent: &[RESOLVER, "path", "route"], seconds: 8.0, ..HEALTHY },
         ..WORLD
     },
     World {
@@ -89,7 +89,12 @@ pub const WORLDS: &[World] = &[
             eyes.connects("[2001:db8:2::10]:443").err().map(drop).ok_or("IPv6 works beyond the gateway")?;
             eyes.page("198.51.100.10:443", "www.example.test", "200")
         },
-        expect: Expect { innocent: &["ip", "route", "path", "transport"], seconds: 6.0, ..HEALTHY },
+        expect: Expect {
+            decides: "reproduce",
+            innocent: &["ip", "route", "path", "transport"],
+            seconds: 6.0,
+            ..HEALTHY
+        },
         ..WORLD
     },
     World {
@@ -104,7 +109,7 @@ pub const WORLDS: &[World] = &[
             eyes.carrier("virbr0", false)?;
             eyes.page("198.51.100.80:80", "control.example.test", "200")
         },
-        expect: Expect { innocent: &["link", "virbr0", "docker0"], ..HEALTHY },
+        expect: Expect { decides: "reproduce", innocent: &["link", "virbr0", "docker0"], ..HEALTHY },
         ..WORLD
     },
     World {
@@ -119,7 +124,7 @@ pub const WORLDS: &[World] = &[
             .to_owned();
         },
         proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "200"),
-        expect: Expect { innocent: &["host"], ..HEALTHY },
+        expect: Expect { decides: "reproduce", innocent: &["host"], ..HEALTHY },
         ..WORLD
     },
     World {
@@ -134,7 +139,7 @@ pub const WORLDS: &[World] = &[
             eyes.proxy_says("200")?;
             eyes.silent("198.51.100.10:443")
         },
-        expect: Expect { innocent: &["proxy", "path", "transport"], seconds: 8.0, ..HEALTHY },
+        expect: Expect { decides: "reproduce", innocent: &["proxy", "path", "transport"], seconds: 8.0, ..HEALTHY },
         ..WORLD
     },
     World {
@@ -148,7 +153,7 @@ pub const WORLDS: &[World] = &[
             scene.gateway.routes.push(route("10.0.0.0", 8, Way::Blackhole));
         },
         proof: |eyes| eyes.silent("10.9.9.9:8080"),
-        expect: Expect { innocent: &["path", "transport"], seconds: 8.0, ..HEALTHY },
+        expect: Expect { decides: "reproduce", innocent: &["path", "transport"], seconds: 8.0, ..HEALTHY },
         ..WORLD
     },
     World {
@@ -157,14 +162,21 @@ pub const WORLDS: &[World] = &[
         run: ("local-service", "http://127.0.0.1:8080/"),
         fault: |scene| scene.program("reportd", Does::Serves("0.0.0.0:8080")),
         proof: |eyes| eyes.page("127.0.0.1:8080", "localhost", "200"),
-        expect: Expect { innocent: &["process", "reportd"], ..HEALTHY },
+        expect: Expect { decides: "reproduce", innocent: &["process", "reportd"], ..HEALTHY },
         ..WORLD
     },
     World {
         name: "healthy-interception-that-is-trusted",
         says: "the lock icon shows a strange name",
         fault: |scene| scene.certificate(Certificate::InterceptedTrusted),
-        expect: Expect { status: "", innocent: &["path", "dns", "transport"], seconds: 6.0, ..HEALTHY },
+        expect: Expect {
+            decides: "reproduce",
+
+            innocent: &["path", "dns", "transport", "tls"],
+            seconds: 6.0,
+            ..HEALTHY
+        },
+        rule: (1, "the system's own trust decides what its programs accept; the inspection is a note"),
         ..WORLD
     },
     World {
@@ -172,7 +184,7 @@ pub const WORLDS: &[World] = &[
         says: "is the DNS all right?",
         fault: |scene| scene.resolvers(ResolverMood::UdpOnly),
         proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "200"),
-        expect: Expect { innocent: &["dns", "path"], ..HEALTHY },
+        expect: Expect { decides: "reproduce", innocent: &["dns", "path"], ..HEALTHY },
         ..WORLD
     },
     World {
@@ -181,7 +193,7 @@ pub const WORLDS: &[World] = &[
         run: ("one-site-fails", "ssh://www.example.test"),
         fault: |scene| scene.serve("198.51.100.10:22", Speaks::Greeting("SSH-2.0-OpenSSH_9.2\r\n")),
         proof: |eyes| eyes.connects("198.51.100.10:22"),
-        expect: Expect { innocent: &["transport", "application"], ..HEALTHY },
+        expect: Expect { decides: "greeting", innocent: &["transport", "application"], ..HEALTHY },
         ..WORLD
     },
     World {
@@ -189,7 +201,140 @@ pub const WORLDS: &[World] = &[
         says: "does the time server work?",
         run: ("one-site-fails", "udp://time.example.test:123"),
         proof: |eyes| eyes.clock_ahead(TIME, 0),
-        expect: Expect { status: "", innocent: &["dns", "path"], ..HEALTHY },
+        expect: Expect { decides: "udp", innocent: &["dns", "path"], ..HEALTHY },
+        ..WORLD
+    },
+    World {
+        name: "healthy-with-five-percent-loss",
+        says: "a test page says that I lose packets",
+        fault: |scene| scene.wire.drop_every(20, |packet| !packet.outbound),
+        proof: |eyes| eyes.connections("198.51.100.10:443", 10, 8..=10),
+        expect: Expect {
+            decides: "reproduce",
+            innocent: &["link", "route", "dns", "transport"],
+            seconds: 8.0,
+            ..HEALTHY
+        },
+        rule: (3, "the status comes from the goal: TCP mends some loss, and the page opens at once"),
+        ..WORLD
+    },
+    World {
+        name: "healthy-network-beside-processor-hog",
+        says: "the fan is loud, so the network must be slow",
+        fault: |scene| scene.program("indexer", Does::Spins),
+        expect: Expect {
+            decides: "reproduce",
+            innocent: &["link", "ip", "route", "path", "dns", "transport", "http"],
+            seconds: 8.0,
+            ..HEALTHY
+        },
+        rule: (3, "a busy processor beside a page that opens is a note, not the verdict"),
+        alone: true,
+        ..WORLD
+    },
+    World {
+        name: "complaint-does-not-show",
+        says: "the shop did not open an hour ago",
+        arguments: &["--symptom", "the shop did not open an hour ago"],
+        expect: Expect {
+            status: "undecided",
+            code: &["case.not_reproduced"],
+            decides: "reproduce",
+            innocent: &["link", "ip", "route", "path", "dns", "transport", "tls", "http"],
+            ..NOTHING
+        },
+        rule: (8, "that it works now does not mean that it is solved"),
+        ..WORLD
+    },
+    World {
+        name: "complaint-that-the-log-remembers",
+        says: "the shop did not open an hour ago",
+        arguments: &["--symptom", "the shop did not open an hour ago"],
+        fault: |scene| {
+            scene.client.log.push(("kernel", "e1000e 0000:00:1f.6 eth0: NIC Link is Down"));
+            scene.client.log.push(("NetworkManager[511]", "<error> [eth0] dhcp4: carrier lost, lease expired"));
+        },
+        expect: Expect {
+            status: "degraded",
+            certainty: "suspected",
+            layer: &["host"],
+            code: &["host.log_errors"],
+            decides: "log",
+            innocent: &["dns", "transport", "tls", "http"],
+            ..NOTHING
+        },
+        rule: (8, "what the machine recorded at the reported time makes a suspicion of it"),
+        ..WORLD
+    },
+    World {
+        name: "healthy-hosts-file-entry",
+        says: "somebody wrote into my hosts file",
+        fault: |scene| scene.client.hosts.push(format!("{SECOND_WEB} www.example.test")),
+        proof: |eyes| eyes.page("198.51.100.11:443", "www.example.test", "200"),
+        expect: Expect { decides: "reproduce", innocent: &["dns", "transport", "/etc/hosts"], ..HEALTHY },
+        rule: (2, "an entry that leads to a server that works explains nothing"),
+        ..WORLD
+    },
+    World {
+        name: "healthy-second-gateway-dead",
+        says: "the network list shows a second line that is down",
+        run: ("no-internet", ""),
+        fault: |scene| {
+            let spare = route("0.0.0.0", 0, Way::Via(ip("192.0.2.254")));
+            scene.client.routes[0].metric = Some(10);
+            scene.client.routes.push(Route { metric: Some(100), ..spare });
+        },
+        proof: |eyes| eyes.pings("192.0.2.254", false),
+        expect: Expect { decides: "reproduce", innocent: &["route", "path", "192.0.2.254"], ..HEALTHY },
+        ..WORLD
+    },
+    World {
+        name: "healthy-idle-dead-tunnel",
+        says: "there is a VPN in the list that is not connected",
+        fault: |scene| scene.client.links.push(ExtraLink::Tunnel("tun0", "10.8.0.6", 24)),
+        proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "200"),
+        expect: Expect { decides: "reproduce", innocent: &["vpn", "route", "tun0"], ..HEALTHY },
+        ..WORLD
+    },
+    World {
+        name: "healthy-reduced-path-mtu",
+        says: "somebody told me that the MTU is wrong",
+        run: ("slow", "https://www.example.test/"),
+        fault: |scene| {
+            scene.gateway.mtu = Some(1_400);
+            scene.page(Page::Big(100_000));
+        },
+        proof: |eyes| {
+            eyes.pings_large(WEB, 1_300, true)?;
+            eyes.page("198.51.100.10:443", "www.example.test", "200")
+        },
+        expect: Expect { decides: "reproduce", innocent: &["path", "link", "tls"], seconds: 20.0, ..HEALTHY },
+        ..WORLD
+    },
+    World {
+        name: "healthy-mail-server",
+        says: "can I send mail?",
+        run: ("one-site-fails", "submission://mail.example.test"),
+        fault: |scene| scene.serve("198.51.100.10:587", Speaks::Greeting("220 mail.example.test ESMTP\r\n")),
+        proof: |eyes| eyes.connects("198.51.100.10:587"),
+        expect: Expect { decides: "greeting", innocent: &["transport", "application"], ..HEALTHY },
+        ..WORLD
+    },
+    World {
+        name: "healthy-share",
+        says: "is the team drive there?",
+        run: ("one-site-fails", "smb://files.example.test/team"),
+        fault: |scene| scene.serve("198.51.100.10:445", Speaks::Nothing),
+        proof: |eyes| eyes.connects("198.51.100.10:445"),
+        expect: Expect { decides: "tcp", innocent: &["transport", "application"], ..HEALTHY },
+        ..WORLD
+    },
+    World {
+        name: "healthy-udp-echo",
+        says: "does the telephone port answer?",
+        run: ("one-site-fails", "udp://www.example.test:5060"),
+        fault: |scene| scene.serve("198.51.100.10:5060", Speaks::Echo),
+        expect: Expect { decides: "udp", innocent: &["transport", "path"], ..HEALTHY },
         ..WORLD
     },
     World {
@@ -206,7 +351,7 @@ pub const WORLDS: &[World] = &[
             eyes.fails("[::1]:443", ErrorKind::AddrNotAvailable)?;
             eyes.page("198.51.100.80:80", "control.example.test", "200")
         },
-        expect: Expect { innocent: &["ip", "route", "path"], ..HEALTHY },
+        expect: Expect { decides: "reproduce", innocent: &["ip", "route", "path"], ..HEALTHY },
         ..WORLD
     },
     World {
@@ -221,7 +366,7 @@ pub const WORLDS: &[World] = &[
             eyes.pings("192.0.2.250", true)?;
             eyes.page("198.51.100.10:443", "www.example.test", "200")
         },
-        expect: Expect { innocent: &["route", "path", GATEWAY, "192.0.2.250"], ..HEALTHY },
+        expect: Expect { decides: "reproduce", innocent: &["route", "path", GATEWAY, "192.0.2.250"], ..HEALTHY },
         ..WORLD
     },
     World {
@@ -229,7 +374,7 @@ pub const WORLDS: &[World] = &[
         says: "can I work, although the symbol says no internet?",
         fault: |scene| scene.client.files.push((SAYS_OFFLINE.0.to_owned(), SAYS_OFFLINE.1.to_owned())),
         proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "200"),
-        expect: Expect { innocent: &["host", "path", "link"], ..HEALTHY },
+        expect: Expect { decides: "reproduce", innocent: &["host", "path", "link"], ..HEALTHY },
         ..WORLD
     },
     World {
@@ -239,6 +384,7 @@ pub const WORLDS: &[World] = &[
         fault: |scene| scene.client.files.push((SAYS_OFFLINE.0.to_owned(), SAYS_OFFLINE.1.to_owned())),
         proof: |eyes| eyes.page("198.51.100.80:80", "control.example.test", "200"),
         expect: Expect {
+            decides: "online",
             cause: &["system-says-offline"],
             innocent: &["link", "ip", "route", "path", "dns"],
             ..degraded(&["host"], &["host.says_offline"], Culprit::Is("systemd-networkd"))

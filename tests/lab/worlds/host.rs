@@ -20,6 +20,8 @@ pub const WORLDS: &[World] = &[
             eyes.sibling_connects("198.51.100.10:443", true)
         },
         expect: Expect {
+            cause: &["local-filter"],
+            decides: "filter",
             innocent: &["link", "ip", "route", "path", "dns", "transport"],
             ..fault(&["host"], &["host.filter_drops"], Culprit::NotCompared)
         },
@@ -39,6 +41,8 @@ pub const WORLDS: &[World] = &[
             eyes.connects("198.51.100.80:80")
         },
         expect: Expect {
+            cause: &["local-filter"],
+            decides: "filter",
             innocent: &["link", "ip", "route", "path", "dns", "transport"],
             ..fault(&["host"], &["host.filter_drops"], Culprit::NotCompared)
         },
@@ -48,13 +52,14 @@ pub const WORLDS: &[World] = &[
         name: "disk-full",
         says: "this machine is acting up, programs do not save",
         run: ("this-machine", ""),
-        fault: |scene| scene.client.full_disks.push(("/srv/data".to_owned(), 1 << 20)),
+        fault: |scene| scene.disk("/srv/data", Disk::Full),
         proof: |_| match std::fs::write("/srv/data/more", [1; 8192]) {
             Err(_) => Ok(()),
             Ok(()) => Err("the disk takes more".to_owned()),
         },
         expect: Expect {
-            status: "",
+            cause: &["disk-full"],
+            decides: "disk",
             seconds: 10.0,
             innocent: &["link", "ip", "route", "path", "dns"],
             ..fault(&["host"], &["host.disk_full"], Culprit::Contains("/srv/data"))
@@ -68,12 +73,102 @@ pub const WORLDS: &[World] = &[
         run: ("this-machine", ""),
         fault: |scene| scene.program("indexer", Does::Spins),
         expect: Expect {
-            status: "",
+            // What else the machine does decides whether one program is too much or all together are.
+            cause: &["processor-hog", "processors-saturated"],
+            decides: "busy",
             seconds: 10.0,
             innocent: &["link", "ip", "route", "path", "dns"],
-            ..fault(&["process", "host"], &["process.cpu_hog", "host.cpu_busy"], Culprit::Contains("indexer"))
+            ..degraded(&["process"], &["process.cpu_hog", "host.cpu_busy"], Culprit::Contains("indexer"))
         },
         alone: true,
+        ..WORLD
+    },
+    World {
+        name: "disk-without-inodes",
+        says: "there is space left, and still no file can be made",
+        run: ("this-machine", ""),
+        fault: |scene| scene.disk("/srv/data", Disk::NoInodes),
+        proof: |_| match std::fs::write("/srv/data/more", "") {
+            Err(_) => Ok(()),
+            Ok(()) => Err("the disk takes another file".to_owned()),
+        },
+        expect: Expect {
+            cause: &["inodes-full"],
+            decides: "disk",
+            seconds: 10.0,
+            innocent: &["link", "ip", "route", "path", "dns"],
+            ..fault(&["host"], &["host.inodes_full"], Culprit::Is("/srv/data"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "disk-read-only",
+        says: "nothing can be saved since the crash",
+        run: ("this-machine", ""),
+        fault: |scene| scene.disk("/srv/data", Disk::ReadOnly),
+        proof: |_| match std::fs::write("/srv/data/more", "x") {
+            Err(_) => Ok(()),
+            Ok(()) => Err("the disk takes files".to_owned()),
+        },
+        expect: Expect {
+            cause: &["read-only"],
+            decides: "disk",
+            seconds: 10.0,
+            innocent: &["link", "ip", "route", "path", "dns"],
+            ..fault(&["host"], &["host.read_only"], Culprit::Is("/srv/data"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "clock-of-this-machine-wrong",
+        says: "the sign-in says that my clock is wrong",
+        run: ("this-machine", ""),
+        fault: |scene| scene.clock_ahead_s = 7_200,
+        proof: |eyes| eyes.clock_ahead(TIME, 7_200),
+        expect: Expect {
+            cause: &["clock-wrong"],
+            decides: "clock",
+            seconds: 10.0,
+            innocent: &["link", "ip", "route", "path", "dns"],
+            ..fault(&["host"], &["host.clock_off"], Culprit::Is("clock"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "local-ports-used-up",
+        says: "nothing new connects, what is open goes on",
+        fault: |scene| {
+            scene.client.kernel.push(("ipv4/ip_local_port_range".to_owned(), "40000 40001".to_owned()));
+            scene.program("exporter", Does::HoldsPorts("198.51.100.10:443"));
+        },
+        expect: Expect {
+            cause: &["ports-exhausted"],
+            decides: "resources",
+            innocent: &["link", "ip", "route", "path", "dns", "transport"],
+            ..fault(&["host"], &["host.ports_exhausted"], Culprit::Is("local ports"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "local-filter-drops-the-answers",
+        says: "no secure page opens on this machine",
+        fault: |scene| {
+            scene.client.filter = "table inet filter {
+                chain input { type filter hook input priority 0; policy accept; tcp sport 443 drop; }
+            }"
+            .to_owned();
+        },
+        proof: |eyes| {
+            eyes.silent("198.51.100.10:443")?;
+            eyes.connects("198.51.100.80:80")?;
+            eyes.sibling_connects("198.51.100.10:443", true)
+        },
+        expect: Expect {
+            cause: &["local-filter"],
+            decides: "filter",
+            innocent: &["link", "ip", "route", "path", "dns", "transport"],
+            ..fault(&["host"], &["host.filter_drops"], Culprit::Contains("tcp sport 443 drop"))
+        },
         ..WORLD
     },
 ];

@@ -15,9 +15,12 @@ pub const WORLDS: &[World] = &[
             eyes.sibling_connects("198.51.100.10:443", true)
         },
         expect: Expect {
+            cause: &["no-carrier"],
+            decides: "link",
             innocent: &["ip", "route", "path", "dns", RESOLVER],
             ..fault(&["link"], &["link.no_carrier"], Culprit::Contains("eth0"))
         },
+        rule: (2, "what fails above a cut cable is its consequence"),
         ..WORLD
     },
     World {
@@ -27,6 +30,8 @@ pub const WORLDS: &[World] = &[
         fault: |scene| scene.client.up = false,
         proof: |eyes| eyes.fails("198.51.100.10:443", NetworkUnreachable),
         expect: Expect {
+            cause: &["interface-off"],
+            decides: "link",
             innocent: &["route", "path", "dns"],
             ..fault(&["link"], &["link.admin_down"], Culprit::Contains("eth0"))
         },
@@ -45,8 +50,10 @@ pub const WORLDS: &[World] = &[
             eyes.fails("198.51.100.10:443", NetworkUnreachable)
         },
         expect: Expect {
+            cause: &["no-address"],
+            decides: "address",
             innocent: &["link", "path", "dns"],
-            ..fault(&["ip"], &["ip.none", "ip.link_local_only"], Culprit::Contains("eth0"))
+            ..fault(&["ip"], &["ip.none"], Culprit::Contains("eth0"))
         },
         ..WORLD
     },
@@ -60,6 +67,8 @@ pub const WORLDS: &[World] = &[
         },
         proof: |eyes| eyes.fails("198.51.100.10:443", NetworkUnreachable),
         expect: Expect {
+            cause: &["self-assigned-address"],
+            decides: "address",
             innocent: &["link", "path", "dns"],
             ..fault(&["ip"], &["ip.link_local_only"], Culprit::OneOf(&["eth0", "169.254.23.7"]))
         },
@@ -75,8 +84,10 @@ pub const WORLDS: &[World] = &[
             eyes.pings(SIBLING, true)
         },
         expect: Expect {
+            cause: &["no-default-route"],
+            decides: "default-route",
             innocent: &["link", "ip", "path", "dns"],
-            ..fault(&["route"], &["route.no_default", "route.none"], Culprit::NotCompared)
+            ..fault(&["route"], &["route.no_default"], Culprit::NotCompared)
         },
         ..WORLD
     },
@@ -89,6 +100,8 @@ pub const WORLDS: &[World] = &[
             eyes.connects("198.51.100.11:443")
         },
         expect: Expect {
+            cause: &["route-rejected"],
+            decides: "route",
             innocent: &["link", "ip", "path", "dns", "transport"],
             ..fault(&["route"], &["route.rejected"], Culprit::Contains(WEB))
         },
@@ -105,6 +118,8 @@ pub const WORLDS: &[World] = &[
             eyes.pings(GATEWAY, false)
         },
         expect: Expect {
+            cause: &["gateway-dead"],
+            decides: "gateway",
             innocent: &["link", "ip", "path", "dns", RESOLVER],
             ..fault(&["route"], &["route.gateway_dead"], Culprit::Is(GATEWAY))
         },
@@ -120,12 +135,10 @@ pub const WORLDS: &[World] = &[
             eyes.pings(WEB, false)
         },
         expect: Expect {
+            cause: &["gateway-off-link"],
+            decides: "address",
             innocent: &["link", "path", "dns"],
-            ..fault(
-                &["ip", "route"],
-                &["ip.gateway_off_link", "route.gateway_dead"],
-                Culprit::OneOf(&["192.0.3.1", "eth0"]),
-            )
+            ..fault(&["ip"], &["ip.gateway_off_link"], Culprit::OneOf(&["192.0.3.1", "eth0"]))
         },
         ..WORLD
     },
@@ -139,6 +152,8 @@ pub const WORLDS: &[World] = &[
         },
         proof: |eyes| eyes.silent("198.51.100.10:443"),
         expect: Expect {
+            cause: &["gateway-off-link"],
+            decides: "address",
             innocent: &["link", "dns"],
             ..fault(&["ip"], &["ip.gateway_off_link"], Culprit::OneOf(&["192.0.22.10", GATEWAY, "eth0"]))
         },
@@ -150,12 +165,10 @@ pub const WORLDS: &[World] = &[
         run: ("one-site-fails", "http://192.0.2.77:8080/"),
         proof: |eyes| eyes.pings("192.0.2.77", false),
         expect: Expect {
+            cause: &["target-not-on-link"],
+            decides: "neighbour",
             innocent: &["link", "ip", "dns", "path", GATEWAY],
-            ..fault(
-                &["route", "transport"],
-                &["route.neighbour_dead", "tcp.host_unreachable"],
-                Culprit::Contains("192.0.2.77"),
-            )
+            ..fault(&["route"], &["route.neighbour_dead"], Culprit::Contains("192.0.2.77"))
         },
         ..WORLD
     },
@@ -167,7 +180,225 @@ pub const WORLDS: &[World] = &[
             eyes.fails("[2001:db8:2::10]:443", NetworkUnreachable)
                 .or_else(|_| eyes.fails("[2001:db8:2::10]:443", AddrNotAvailable))
         },
-        expect: Expect { innocent: &["link", "dns", "path"], ..fault(&["ip", "route"], &[], Culprit::NotCompared) },
+        expect: Expect {
+            cause: &["no-route"],
+            decides: "route",
+            innocent: &["link", "dns", "path"],
+            ..fault(&["route"], &["route.none"], Culprit::NotCompared)
+        },
+        ..WORLD
+    },
+    World {
+        name: "no-interface-at-all",
+        says: "the network symbol is gone since I took the laptop out of the dock",
+        run: ("no-internet", ""),
+        fault: |scene| scene.client.present = false,
+        proof: |eyes| eyes.fails("198.51.100.10:443", NetworkUnreachable),
+        expect: Expect {
+            cause: &["no-interface"],
+            decides: "link",
+            innocent: &["ip", "route", "path", "dns"],
+            ..fault(&["link"], &["link.none"], Culprit::NotCompared)
+        },
+        ..WORLD
+    },
+    World {
+        name: "carrier-lost-beside-unused-bridge",
+        says: "my internet is gone",
+        run: ("no-internet", ""),
+        fault: |scene| {
+            scene.client.carrier = false;
+            scene.client.links.push(ExtraLink::Bridge("virbr0"));
+            scene.client.links.push(ExtraLink::BridgeDown("docker0"));
+        },
+        proof: |eyes| {
+            eyes.carrier("virbr0", false)?;
+            eyes.carrier("eth0", false)
+        },
+        expect: Expect {
+            cause: &["no-carrier"],
+            decides: "link",
+            innocent: &["ip", "route", "path", "dns", "virbr0", "docker0"],
+            ..fault(&["link"], &["link.no_carrier"], Culprit::Is("eth0"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "loose-plug",
+        says: "the network drops for a second again and again",
+        run: ("slow", "https://www.example.test/"),
+        fault: |scene| scene.client.carrier_losses = 40,
+        proof: |eyes| eyes.carrier("eth0", true),
+        expect: Expect {
+            cause: &["link-flaps"],
+            decides: "link",
+            innocent: &["ip", "path", "dns", "tls", "http"],
+            seconds: 20.0,
+            ..degraded(&["link"], &["link.flapping"], Culprit::Is("eth0"))
+        },
+        rule: (7, "a state that changes is a finding, even while it happens to be good"),
+        ..WORLD
+    },
+    World {
+        name: "tiny-mtu-on-the-interface",
+        says: "everything is slow since somebody tuned the network",
+        run: ("slow", "https://www.example.test/"),
+        fault: |scene| {
+            scene.client.mtu = Some(296);
+            scene.page(Page::Big(100_000));
+        },
+        proof: |eyes| eyes.connects("198.51.100.10:443"),
+        expect: Expect {
+            cause: &["mtu-too-small"],
+            decides: "link",
+            innocent: &["ip", "route", "dns", "tls", "http"],
+            seconds: 20.0,
+            ..degraded(&["link"], &["link.mtu_small"], Culprit::Is("eth0"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "address-used-twice",
+        says: "sometimes it works, sometimes not, since the new printer came",
+        run: ("slow", "https://www.example.test/"),
+        fault: |scene| scene.sibling.push(ip(CLIENT)),
+        expect: Expect {
+            cause: &["duplicate-address"],
+            decides: "address",
+            innocent: &["link", "route", "path", "dns"],
+            seconds: 20.0,
+            ..degraded(&["ip"], &["ip.duplicate"], Culprit::Is(CLIENT))
+        },
+        ..WORLD
+    },
+    World {
+        name: "address-still-tentative",
+        says: "no internet right after plugging in",
+        run: ("one-site-fails", "https://[2001:db8:2::10]/"),
+        fault: |scene| {
+            scene.client.addresses.clear();
+            scene.client.routes.clear();
+            scene.client.tentative = true;
+            scene.with_six();
+        },
+        expect: Expect {
+            cause: &["address-tentative"],
+            decides: "address",
+            innocent: &["link", "path", "dns", "transport"],
+            ..fault(&["ip"], &["ip.tentative"], Culprit::Is("eth0"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "gateway-forwards-nothing-and-is-mute",
+        says: "the internet is down for everybody",
+        run: ("no-internet", ""),
+        fault: |scene| {
+            scene.gateway.forwards = false;
+            scene.gateway.answers_echo = false;
+        },
+        proof: |eyes| {
+            eyes.pings(GATEWAY, false)?;
+            eyes.pings(SIBLING, true)?;
+            eyes.sibling_connects("198.51.100.80:80", false)
+        },
+        expect: Expect {
+            cause: &["gateway-mute"],
+            decides: "gateway-echo",
+            innocent: &["link", "ip", "path", "dns", RESOLVER],
+            ..fault(&["route"], &["route.gateway_silent"], Culprit::Is(GATEWAY))
+        },
+        ..WORLD
+    },
+    World {
+        name: "target-routed-to-a-router-that-is-gone",
+        says: "only the branch office's site fails since the old router was switched off",
+        fault: |scene| scene.client.routes.push(route(WEB, 32, Way::Via(ip("192.0.2.254")))),
+        proof: |eyes| {
+            eyes.pings("192.0.2.254", false)?;
+            eyes.connects("198.51.100.11:443")
+        },
+        expect: Expect {
+            cause: &["next-hop-dead"],
+            decides: "neighbour",
+            innocent: &["link", "ip", "path", "dns", "transport", GATEWAY],
+            ..fault(&["route"], &["route.gateway_dead"], Culprit::Contains("192.0.2.254"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "refused-while-gateway-mute-and-resolver-next-door",
+        says: "the shop does not open, and ping says the router is dead",
+        fault: |scene| {
+            scene.gateway.answers_echo = false;
+            scene.client.nameservers = vec![SIBLING.to_owned()];
+            scene.resolvers[0].address = ip(SIBLING);
+            scene.close("198.51.100.10:443");
+        },
+        proof: |eyes| {
+            eyes.pings(GATEWAY, false)?;
+            eyes.resolves(SIBLING, "www.example.test", WEB)?;
+            eyes.refused("198.51.100.10:443")
+        },
+        expect: Expect {
+            cause: &["port-refused"],
+            decides: "tcp",
+            innocent: &["link", "ip", "route", "path", "dns", GATEWAY],
+            ..fault(&["transport"], &["tcp.refused"], Culprit::Is("198.51.100.10:443"))
+        },
+        rule: (1, "the target's own refusal proves the gateway; the resolver on the same link proves nothing of it"),
+        ..WORLD
+    },
+    World {
+        name: "resolver-routed-into-nothing",
+        says: "no page opens since the security people were here",
+        fault: |scene| {
+            scene.client.nameservers = vec![RESOLVER.to_owned()];
+            scene.client.routes.push(route(RESOLVER, 32, Way::Unreachable));
+        },
+        proof: |eyes| {
+            eyes.fails("198.51.100.53:53", HostUnreachable)?;
+            eyes.connects("198.51.100.10:443")
+        },
+        expect: Expect {
+            cause: &["resolver-route-rejected"],
+            decides: "resolver-route",
+            innocent: &["link", "ip", "path", "transport"],
+            ..fault(&["route"], &["route.rejected"], Culprit::Contains(RESOLVER))
+        },
+        ..WORLD
+    },
+    World {
+        name: "next-hop-of-a-route-dead",
+        says: "only this one site fails on this machine",
+        fault: |scene| scene.client.routes.push(route(WEB, 32, Way::Via(ip("192.0.2.77")))),
+        proof: |eyes| {
+            eyes.pings("192.0.2.77", false)?;
+            eyes.sibling_connects("198.51.100.10:443", true)
+        },
+        expect: Expect {
+            cause: &["next-hop-dead"],
+            decides: "neighbour",
+            innocent: &["link", "ip", "path", "dns", "transport"],
+            ..fault(&["route"], &["route.gateway_dead"], Culprit::Contains("192.0.2.77"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "detour-to-a-machine-that-forwards-nothing",
+        says: "only this one site fails on this machine",
+        fault: |scene| scene.client.routes.push(route(WEB, 32, Way::Via(ip(SIBLING)))),
+        proof: |eyes| {
+            eyes.pings(SIBLING, true)?;
+            eyes.silent("198.51.100.10:443")?;
+            eyes.sibling_connects("198.51.100.10:443", true)
+        },
+        expect: Expect {
+            cause: &["detour-leads-nowhere"],
+            decides: "route",
+            innocent: &["link", "ip", "path", "dns", "transport"],
+            ..fault(&["route"], &["tcp.timeout"], Culprit::Contains(SIBLING))
+        },
         ..WORLD
     },
 ];

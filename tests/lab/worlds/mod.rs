@@ -1,7 +1,10 @@
 //! All worlds, by what is wrong in them. A world is one value; a file of worlds is one line here.
 
+mod application;
+mod chance;
 mod dns;
 mod healthy;
+mod hidden;
 mod host;
 mod link;
 mod path;
@@ -11,6 +14,7 @@ mod real;
 mod several;
 mod tls;
 mod transport;
+mod vpn;
 mod web;
 
 use crate::world::World;
@@ -19,12 +23,15 @@ const ALL: &[&[World]] = &[
     healthy::WORLDS,
     link::WORLDS,
     path::WORLDS,
+    vpn::WORLDS,
     dns::WORLDS,
     proxy::WORLDS,
     several::WORLDS,
+    hidden::WORLDS,
     transport::WORLDS,
     tls::WORLDS,
     web::WORLDS,
+    application::WORLDS,
     process::WORLDS,
     host::WORLDS,
     real::names::WORLDS,
@@ -34,7 +41,12 @@ const ALL: &[&[World]] = &[
     real::web::WORLDS,
 ];
 
-/// Every world.
+/// The worlds that throw dice. No single run of them says anything, so the gate leaves them out.
+pub fn by_chance() -> Vec<World> {
+    chance::WORLDS.to_vec()
+}
+
+/// Every world that is the same each time.
 pub fn all() -> Vec<World> {
     ALL.iter().flat_map(|worlds| worlds.iter().copied()).collect()
 }

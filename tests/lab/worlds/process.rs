@@ -16,7 +16,11 @@ pub const WORLDS: &[World] = &[
         says: "the report page on this machine does not open",
         run: ("local-service", "http://127.0.0.1:8080/"),
         proof: |eyes| eyes.refused("127.0.0.1:8080"),
-        expect: process(&["process.not_listening", "process.not_running"], Culprit::Contains("8080")),
+        expect: Expect {
+            cause: &["nothing-listens"],
+            decides: "listening",
+            ..process(&["process.not_listening"], Culprit::Contains("8080"))
+        },
         ..WORLD
     },
     World {
@@ -28,7 +32,11 @@ pub const WORLDS: &[World] = &[
             eyes.refused("192.0.2.10:8080")?;
             eyes.page("127.0.0.1:8080", "localhost", "200")
         },
-        expect: process(&["process.loopback_only"], Culprit::OneOf(&["reportd", "127.0.0.1:8080"])),
+        expect: Expect {
+            cause: &["loopback-only"],
+            decides: "listening",
+            ..process(&["process.loopback_only"], Culprit::OneOf(&["reportd", "127.0.0.1:8080"]))
+        },
         ..WORLD
     },
     World {
@@ -40,7 +48,12 @@ pub const WORLDS: &[World] = &[
             eyes.connects("127.0.0.1:8080")?;
             eyes.no_page("127.0.0.1:8080", "localhost", "WouldBlock")
         },
-        expect: Expect { seconds: 15.0, ..process(&["process.stopped"], Culprit::Contains("reportd")) },
+        expect: Expect {
+            cause: &["program-stopped"],
+            decides: "holder",
+            seconds: 15.0,
+            ..process(&["process.stopped"], Culprit::Contains("reportd"))
+        },
         ..WORLD
     },
     World {
@@ -50,8 +63,10 @@ pub const WORLDS: &[World] = &[
         fault: |scene| scene.program("reportd", Does::AcceptsOnly("0.0.0.0:8080")),
         proof: |eyes| eyes.no_page("127.0.0.1:8080", "localhost", "WouldBlock"),
         expect: Expect {
+            cause: &["accepts-and-never-answers"],
+            decides: "reproduce",
             seconds: 20.0,
-            ..process(&["process.no_answer", "http.no_answer"], Culprit::Contains("reportd"))
+            ..process(&["process.no_answer"], Culprit::Contains("reportd"))
         },
         ..WORLD
     },
@@ -61,7 +76,12 @@ pub const WORLDS: &[World] = &[
         run: ("local-service", "http://127.0.0.1:8080/"),
         fault: |scene| scene.program("reportd", Does::NeverAccepts("127.0.0.1:8080")),
         proof: |eyes| eyes.silent("127.0.0.1:8080"),
-        expect: Expect { seconds: 15.0, ..process(&["process.backlog_full"], Culprit::Contains("reportd")) },
+        expect: Expect {
+            cause: &["backlog-full"],
+            decides: "listening",
+            seconds: 15.0,
+            ..process(&["process.backlog_full"], Culprit::Contains("reportd"))
+        },
         ..WORLD
     },
     World {
@@ -71,7 +91,90 @@ pub const WORLDS: &[World] = &[
         arguments: &["--set", "process=reportd"],
         fault: |scene| scene.program("mailstub", Does::Greets("0.0.0.0:8080", "220 mail ready\r\n")),
         proof: |eyes| eyes.connects("127.0.0.1:8080"),
-        expect: process(&["process.port_taken"], Culprit::Contains("mailstub")),
+        expect: Expect {
+            cause: &["port-taken"],
+            decides: "listening",
+            ..process(&["process.port_taken"], Culprit::Contains("mailstub"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "local-program-not-running",
+        says: "the report page on this machine does not open",
+        run: ("local-service", "http://127.0.0.1:8080/"),
+        arguments: &["--set", "process=reportd"],
+        proof: |eyes| eyes.refused("127.0.0.1:8080"),
+        expect: Expect {
+            cause: &["program-not-running"],
+            decides: "program",
+            ..process(&["process.not_running"], Culprit::Contains("reportd"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "local-service-on-another-address",
+        says: "the report page opens for colleagues, not for me",
+        run: ("local-service", "http://127.0.0.1:8080/"),
+        fault: |scene| scene.program("reportd", Does::Serves("192.0.2.10:8080")),
+        proof: |eyes| {
+            eyes.refused("127.0.0.1:8080")?;
+            eyes.connects("192.0.2.10:8080")
+        },
+        expect: Expect {
+            cause: &["other-address"],
+            decides: "listening",
+            ..process(&["process.wrong_address"], Culprit::Contains("reportd"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "local-service-without-descriptors",
+        says: "the report page hangs since this morning",
+        run: ("local-service", "http://127.0.0.1:8080/"),
+        fault: |scene| scene.program("reportd", Does::OutOfDescriptors("127.0.0.1:8080")),
+        proof: |eyes| eyes.no_page("127.0.0.1:8080", "localhost", "WouldBlock"),
+        expect: Expect {
+            cause: &["out-of-descriptors"],
+            decides: "holder",
+            seconds: 20.0,
+            ..process(&["process.descriptors"], Culprit::Contains("reportd"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "local-service-error-behind-full-disk",
+        says: "the report page shows an error since the weekend",
+        run: ("local-service", "http://127.0.0.1:8080/"),
+        arguments: &["--set", "path=/srv/data"],
+        fault: |scene| {
+            scene.program("reportd", Does::Answers("127.0.0.1:8080", 500));
+            scene.disk("/srv/data", Disk::Full);
+        },
+        proof: |eyes| eyes.page("127.0.0.1:8080", "localhost", "500"),
+        expect: Expect {
+            cause: &["disk-full-behind-error"],
+            decides: "data",
+            innocent: BELOW,
+            ..fault(&["host"], &["host.disk_full"], Culprit::Is("/srv/data"))
+        },
+        rule: (
+            6,
+            "the cause that explains the error and the full disk wins over the one that explains the error alone",
+        ),
+        ..WORLD
+    },
+    World {
+        name: "local-service-error-of-its-own",
+        says: "the report page shows an error",
+        run: ("local-service", "http://127.0.0.1:8080/"),
+        fault: |scene| scene.program("reportd", Does::Answers("127.0.0.1:8080", 500)),
+        proof: |eyes| eyes.page("127.0.0.1:8080", "localhost", "500"),
+        expect: Expect {
+            cause: &["server-error"],
+            decides: "reproduce",
+            innocent: BELOW,
+            ..fault(&["http"], &["http.server_error"], Culprit::Contains("reportd"))
+        },
         ..WORLD
     },
 ];

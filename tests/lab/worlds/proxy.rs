@@ -19,7 +19,12 @@ pub const WORLDS: &[World] = &[
             scene.only_proxy_and_names();
         },
         proof: |eyes| eyes.refused("198.51.100.90:3128"),
-        expect: Expect { innocent: BELOW, ..fault(&["proxy"], &["proxy.refused"], THE_PROXY) },
+        expect: Expect {
+            cause: &["proxy-refused"],
+            decides: "proxy",
+            innocent: BELOW,
+            ..fault(&["proxy"], &["proxy.refused"], THE_PROXY)
+        },
         ..WORLD
     },
     World {
@@ -32,6 +37,8 @@ pub const WORLDS: &[World] = &[
         },
         proof: |eyes| eyes.silent("198.51.100.90:3128"),
         expect: Expect {
+            cause: &["proxy-silent"],
+            decides: "proxy",
             innocent: &["link", "ip", "route", "dns"],
             ..fault(&["proxy"], &["proxy.timeout"], THE_PROXY)
         },
@@ -43,7 +50,13 @@ pub const WORLDS: &[World] = &[
         run: ("proxy", "https://www.example.test/"),
         fault: |scene| scene.behind_proxy(ProxyMood::Mute),
         proof: |eyes| eyes.connects("198.51.100.90:3128"),
-        expect: Expect { innocent: BELOW, seconds: 20.0, ..fault(&["proxy"], &["proxy.no_answer"], THE_PROXY) },
+        expect: Expect {
+            cause: &["proxy-mute-direct-works"],
+            decides: "direct",
+            innocent: BELOW,
+            seconds: 20.0,
+            ..fault(&["proxy"], &["proxy.no_answer"], THE_PROXY)
+        },
         ..WORLD
     },
     World {
@@ -55,7 +68,12 @@ pub const WORLDS: &[World] = &[
             scene.only_proxy_and_names();
         },
         proof: |eyes| eyes.proxy_says("407"),
-        expect: Expect { innocent: BELOW, ..fault(&["proxy"], &["proxy.auth_required"], THE_PROXY) },
+        expect: Expect {
+            cause: &["proxy-wants-credentials"],
+            decides: "proxy",
+            innocent: BELOW,
+            ..fault(&["proxy"], &["proxy.auth_required"], THE_PROXY)
+        },
         ..WORLD
     },
     World {
@@ -67,6 +85,8 @@ pub const WORLDS: &[World] = &[
         },
         proof: |eyes| eyes.proxy_says("403"),
         expect: Expect {
+            cause: &["proxy-forbids"],
+            decides: "proxy",
             innocent: BELOW,
             ..fault(&["proxy"], &["proxy.denied"], Culprit::OneOf(&["proxy.example.test", PROXY, "www.example.test"]))
         },
@@ -81,6 +101,8 @@ pub const WORLDS: &[World] = &[
         },
         proof: |eyes| eyes.proxy_says("502"),
         expect: Expect {
+            cause: &["proxy-upstream"],
+            decides: "proxy",
             innocent: &["link", "ip", "route", "path", "dns"],
             ..fault(&["proxy"], &["proxy.upstream"], Culprit::OneOf(&["proxy.example.test", PROXY, "www.example.test"]))
         },
@@ -98,9 +120,12 @@ pub const WORLDS: &[World] = &[
             eyes.page("198.51.100.10:443", "www.example.test", "200")
         },
         expect: Expect {
+            cause: &["proxy-silent-direct-works"],
+            decides: "direct",
             innocent: BELOW,
-            ..fault(&["proxy"], &["proxy.timeout", "proxy.unreachable"], Culprit::Contains("10.9.9.9"))
+            ..fault(&["proxy"], &["proxy.timeout"], Culprit::Contains("10.9.9.9"))
         },
+        rule: (4, "the page that works without the proxy convicts the setting, not the network"),
         ..WORLD
     },
     World {
@@ -110,6 +135,8 @@ pub const WORLDS: &[World] = &[
         fault: |scene| scene.proxy_in_environment("http://oldproxy.example.test:3128"),
         proof: |eyes| eyes.answers(RESOLVER, "oldproxy.example.test", "NXDomain"),
         expect: Expect {
+            cause: &["proxy-name-direct-works"],
+            decides: "direct",
             innocent: &["link", "ip", "route", "path", "transport", RESOLVER],
             ..fault(&["proxy"], &["proxy.name_unresolved"], Culprit::Contains("oldproxy.example.test"))
         },
@@ -125,6 +152,8 @@ pub const WORLDS: &[World] = &[
             eyes.page("198.51.100.10:443", "www.example.test", "200")
         },
         expect: Expect {
+            cause: &["pac-unreachable"],
+            decides: "proxy",
             innocent: BELOW,
             ..degraded(&["proxy"], &["proxy.pac_unreachable"], Culprit::Contains("198.51.100.90/proxy.pac"))
         },
@@ -143,6 +172,8 @@ pub const WORLDS: &[World] = &[
             eyes.silent("198.51.100.10:443")
         },
         expect: Expect {
+            cause: &["pac-unreachable"],
+            decides: "proxy",
             innocent: BELOW,
             ..fault(&["proxy"], &["proxy.pac_unreachable"], Culprit::Contains("198.51.100.90/proxy.pac"))
         },
@@ -154,7 +185,102 @@ pub const WORLDS: &[World] = &[
         run: ("proxy", "https://www.example.test/"),
         fault: |scene| scene.behind_proxy(ProxyMood::NotAProxy),
         proof: |eyes| eyes.proxy_says("404"),
-        expect: Expect { innocent: BELOW, ..fault(&["proxy"], &["proxy.not_a_proxy"], THE_PROXY) },
+        expect: Expect {
+            cause: &["proxy-not-a-proxy"],
+            decides: "proxy",
+            innocent: BELOW,
+            ..fault(&["proxy"], &["proxy.not_a_proxy"], THE_PROXY)
+        },
+        ..WORLD
+    },
+    World {
+        name: "dead-proxy-while-the-name-is-unknown-outside",
+        says: "the supplier's portal does not open in the office",
+        run: ("one-site-fails", "https://portal.supplier.example.test/"),
+        fault: |scene| {
+            scene.behind_proxy(ProxyMood::Works);
+            scene.close("198.51.100.90:3128");
+            scene.only_proxy_and_names();
+        },
+        proof: |eyes| {
+            eyes.refused("198.51.100.90:3128")?;
+            eyes.answers(RESOLVER, "portal.supplier.example.test", "NXDomain")
+        },
+        expect: Expect {
+            cause: &["proxy-refused"],
+            decides: "proxy",
+            innocent: &["link", "ip", "route", "path", "dns", "transport"],
+            ..fault(&["proxy"], &["proxy.refused"], THE_PROXY)
+        },
+        rule: (4, "a direct lookup that fails does not convict DNS where names belong to the proxy"),
+        ..WORLD
+    },
+    World {
+        name: "proxy-hangs-up",
+        says: "every page says connection closed",
+        run: ("proxy", "https://www.example.test/"),
+        fault: |scene| {
+            scene.behind_proxy(ProxyMood::Works);
+            scene.serve("198.51.100.90:3128", Speaks::Reset);
+            scene.only_proxy_and_names();
+        },
+        expect: Expect {
+            cause: &["proxy-resets"],
+            decides: "proxy",
+            innocent: BELOW,
+            ..fault(&["proxy"], &["proxy.reset"], THE_PROXY)
+        },
+        ..WORLD
+    },
+    World {
+        name: "proxy-host-gone",
+        says: "nothing loads since the move",
+        run: ("proxy", "https://www.example.test/"),
+        fault: |scene| {
+            scene.proxy_in_environment("http://198.51.100.90:3128");
+            scene.gateway.routes.push(route(PROXY, 32, Way::Unreachable));
+            scene.only_proxy_and_names();
+        },
+        expect: Expect {
+            cause: &["proxy-unreachable"],
+            decides: "proxy",
+            innocent: &["link", "ip", "route", "dns", "transport"],
+            ..fault(&["proxy"], &["proxy.unreachable"], Culprit::Contains(PROXY))
+        },
+        ..WORLD
+    },
+    World {
+        name: "proxy-setting-mistyped",
+        says: "nothing loads since I typed in the proxy",
+        run: ("proxy", "https://www.example.test/"),
+        fault: |scene| {
+            scene.proxy_in_environment("http://proxy example test:port");
+            scene.only_proxy_and_names();
+        },
+        expect: Expect {
+            cause: &["proxy-setting-broken"],
+            decides: "proxy",
+            innocent: BELOW,
+            ..fault(&["proxy"], &["proxy.bad_setting"], Culprit::NotCompared)
+        },
+        ..WORLD
+    },
+    World {
+        name: "proxy-needed-and-not-set",
+        says: "nothing loads on the new laptop",
+        run: ("proxy", "https://www.example.test/"),
+        arguments: &["--answer", "expects-proxy=yes"],
+        fault: |scene| scene.only_proxy_and_names(),
+        proof: |eyes| {
+            eyes.proxy_says("200")?;
+            eyes.silent("198.51.100.10:443")
+        },
+        expect: Expect {
+            cause: &["proxy-needed"],
+            decides: "expects-proxy",
+            innocent: &["link", "ip", "route", "path", "dns", "transport"],
+            ..fault(&["proxy"], &["tcp.timeout"], Culprit::Is("proxy setting"))
+        },
         ..WORLD
     },
     World {
@@ -166,6 +292,7 @@ pub const WORLDS: &[World] = &[
             eyes.page("198.51.100.10:443", "www.example.test", "200")
         },
         expect: Expect {
+            decides: "person",
             cause: &["proxy-of-the-person-fails"],
             innocent: BELOW,
             ..degraded(&["proxy"], &["proxy.refused"], Culprit::Is("http://198.51.100.90:8081"))
@@ -184,6 +311,7 @@ pub const WORLDS: &[World] = &[
             eyes.proxy_says("200")
         },
         expect: Expect {
+            decides: "person",
             cause: &["only-the-person-has-the-proxy"],
             innocent: &["link", "ip", "route", "dns"],
             ..fault(&["proxy"], &["proxy.differs_for_user"], Culprit::Contains("http://198.51.100.90:3128"))

@@ -18,6 +18,8 @@ pub const WORLDS: &[World] = &[
         },
         proof: |eyes| eyes.pings(GATEWAY, true),
         expect: Expect {
+            cause: &["gateway-dead"],
+            decides: "gateway",
             innocent: &["link", "dns", "path", RESOLVER],
             ..fault(&["route"], &["route.gateway_dead"], Culprit::Contains("192.0.2.254"))
         },
@@ -35,6 +37,8 @@ pub const WORLDS: &[World] = &[
         },
         proof: |eyes| eyes.connects("198.51.100.10:443"),
         expect: Expect {
+            cause: &["local-filter"],
+            decides: "filter",
             innocent: &["link", "ip", "route", "path", RESOLVER],
             ..fault(&["host"], &["host.filter_drops"], Culprit::Contains("dport 53"))
         },
@@ -50,6 +54,8 @@ pub const WORLDS: &[World] = &[
         },
         proof: |eyes| eyes.connects("198.51.100.11:443"),
         expect: Expect {
+            cause: &["hosts-override"],
+            decides: "by-dns-address",
             innocent: &["link", "ip", "route", "path"],
             ..fault(&["dns"], &["dns.hosts_override"], Culprit::Contains("/etc/hosts"))
         },
@@ -64,6 +70,8 @@ pub const WORLDS: &[World] = &[
         },
         proof: |eyes| eyes.carrier("eth0", false),
         expect: Expect {
+            cause: &["no-carrier"],
+            decides: "link",
             innocent: &["dns", "tls", "path"],
             hidden: &["tls"],
             ..fault(&["link"], &["link.no_carrier"], Culprit::Contains("eth0"))
@@ -79,6 +87,8 @@ pub const WORLDS: &[World] = &[
         },
         proof: |eyes| eyes.pings(SIBLING, true),
         expect: Expect {
+            cause: &["gateway-dead"],
+            decides: "gateway",
             innocent: &["link", "dns", "tls"],
             hidden: &["transport"],
             ..fault(&["route"], &["route.gateway_dead"], Culprit::Contains(GATEWAY))
@@ -90,10 +100,12 @@ pub const WORLDS: &[World] = &[
         says: "the shop does not open, and saving fails too",
         fault: |scene| {
             scene.close("198.51.100.10:443");
-            scene.client.full_disks.push(("/srv/data".to_owned(), 1 << 20));
+            scene.disk("/srv/data", Disk::Full);
         },
         proof: |eyes| eyes.fails("198.51.100.10:443", ConnectionRefused),
         expect: Expect {
+            cause: &["port-refused"],
+            decides: "tcp",
             also: &["host"],
             innocent: &["link", "ip", "route", "path", "dns"],
             ..fault(&["transport"], &["tcp.refused"], Culprit::Contains("198.51.100.10"))
@@ -110,8 +122,258 @@ pub const WORLDS: &[World] = &[
         },
         proof: |eyes| eyes.fails("198.51.100.10:443", ErrorKind::ConnectionRefused),
         expect: Expect {
+            cause: &["port-refused"],
+            decides: "tcp",
             innocent: &["link", "ip", "route", "path", "dns", GATEWAY],
             ..fault(&["transport"], &["tcp.refused"], Culprit::Contains("198.51.100.10"))
+        },
+        rule: (1, "the target refuses: its answer came through the gateway that drops pings"),
+        ..WORLD
+    },
+    World {
+        name: "carrier-lost-beside-full-disk",
+        says: "no internet, and saving fails too",
+        run: ("no-internet", ""),
+        fault: |scene| {
+            scene.client.carrier = false;
+            scene.disk("/srv/data", Disk::Full);
+        },
+        proof: |eyes| eyes.carrier("eth0", false),
+        expect: Expect {
+            cause: &["no-carrier"],
+            decides: "link",
+            also: &["host"],
+            innocent: &["ip", "route", "path", "dns"],
+            ..fault(&["link"], &["link.no_carrier"], Culprit::Is("eth0"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "expired-certificate-beside-full-disk",
+        says: "the browser warns me, and downloads fail",
+        fault: |scene| {
+            scene.certificate(Certificate::Expired);
+            scene.disk("/srv/data", Disk::Full);
+        },
+        proof: |eyes| eyes.no_page("198.51.100.10:443", "www.example.test", "Expired"),
+        expect: Expect {
+            cause: &["certificate-expired"],
+            decides: "tls",
+            also: &["host"],
+            innocent: &["link", "ip", "route", "path", "dns", "transport"],
+            ..fault(&["tls"], &["tls.expired"], Culprit::Is("www.example.test"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "server-error-beside-read-only-disk",
+        says: "the shop shows an error, and my folder takes no files",
+        fault: |scene| {
+            scene.page(Page::Status(500));
+            scene.disk("/srv/data", Disk::ReadOnly);
+        },
+        proof: |eyes| match std::fs::write("/srv/data/more", "x") {
+            Err(_) => eyes.page("198.51.100.10:443", "www.example.test", "500"),
+            Ok(()) => Err("the folder takes files".to_owned()),
+        },
+        expect: Expect {
+            cause: &["server-error"],
+            decides: "reproduce",
+            also: &["host"],
+            innocent: &["link", "ip", "route", "path", "dns", "transport", "tls"],
+            ..fault(&["http"], &["http.server_error"], Culprit::Is("www.example.test"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "unknown-name-beside-disk-without-inodes",
+        says: "the page in the mail does not open, and no file can be made",
+        run: ("one-site-fails", "https://wwww.example.test/"),
+        fault: |scene| scene.disk("/srv/data", Disk::NoInodes),
+        proof: |eyes| eyes.answers(RESOLVER, "wwww.example.test", "NXDomain"),
+        expect: Expect {
+            cause: &["name-does-not-exist"],
+            decides: "dns",
+            also: &["host"],
+            innocent: &["link", "ip", "route", "path", RESOLVER],
+            ..fault(&["dns"], &["dns.nxdomain"], Culprit::Is("wwww.example.test"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "closed-proxy-beside-full-disk",
+        says: "no page opens in the office, and saving fails too",
+        run: ("proxy", "https://www.example.test/"),
+        fault: |scene| {
+            scene.behind_proxy(ProxyMood::Works);
+            scene.close("198.51.100.90:3128");
+            scene.only_proxy_and_names();
+            scene.disk("/srv/data", Disk::Full);
+        },
+        proof: |eyes| eyes.refused("198.51.100.90:3128"),
+        expect: Expect {
+            cause: &["proxy-refused"],
+            decides: "proxy",
+            also: &["host"],
+            innocent: &["link", "ip", "route", "path", "dns", "transport"],
+            ..fault(&["proxy"], &["proxy.refused"], Culprit::Contains("proxy.example.test"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "closed-port-beside-dead-first-resolver",
+        says: "the shop does not open, and everything starts slowly",
+        fault: |scene| {
+            scene.resolvers[0].mood = ResolverMood::Silent;
+            scene.close("198.51.100.10:443");
+        },
+        proof: |eyes| {
+            eyes.no_answer(RESOLVER, ErrorKind::WouldBlock)?;
+            eyes.refused("198.51.100.10:443")
+        },
+        expect: Expect {
+            cause: &["port-refused"],
+            decides: "tcp",
+            also: &["dns"],
+            innocent: &["link", "ip", "route", "path", SECOND_RESOLVER],
+            seconds: 15.0,
+            ..fault(&["transport"], &["tcp.refused"], Culprit::Contains("198.51.100.10:443"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "server-error-beside-dead-first-resolver",
+        says: "the shop shows an error, and everything starts slowly",
+        fault: |scene| {
+            scene.resolvers[0].mood = ResolverMood::Silent;
+            scene.page(Page::Status(500));
+        },
+        proof: |eyes| eyes.no_answer(RESOLVER, ErrorKind::WouldBlock),
+        expect: Expect {
+            cause: &["server-error"],
+            decides: "reproduce",
+            also: &["dns"],
+            innocent: &["link", "ip", "route", "path", "transport", "tls", SECOND_RESOLVER],
+            seconds: 15.0,
+            ..fault(&["http"], &["http.server_error"], Culprit::Is("www.example.test"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "expired-certificate-beside-dead-second-address",
+        says: "the shop hangs a moment and then warns me",
+        run: ("one-site-fails", "https://both.example.test/"),
+        fault: |scene| {
+            scene.certificate(Certificate::Expired);
+            scene.wire.drop(|packet| packet.touches(SECOND_WEB));
+        },
+        proof: |eyes| {
+            eyes.silent("198.51.100.11:443")?;
+            eyes.no_page("198.51.100.10:443", "both.example.test", "Expired")
+        },
+        expect: Expect {
+            cause: &["certificate-expired"],
+            decides: "tls",
+            also: &["transport"],
+            innocent: &["link", "ip", "route", "path", "dns"],
+            seconds: 15.0,
+            ..fault(&["tls"], &["tls.expired"], Culprit::Is("both.example.test"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "server-error-beside-closed-second-address",
+        says: "the shop shows an error, at other times it does not even connect",
+        run: ("one-site-fails", "https://both.example.test/"),
+        fault: |scene| {
+            scene.page(Page::Status(503));
+            scene.close("198.51.100.11:443");
+        },
+        proof: |eyes| {
+            eyes.refused("198.51.100.11:443")?;
+            eyes.page("198.51.100.10:443", "both.example.test", "503")
+        },
+        expect: Expect {
+            cause: &["server-error"],
+            decides: "reproduce",
+            also: &["transport"],
+            innocent: &["link", "ip", "route", "path", "dns", "tls"],
+            ..fault(&["http"], &["http.server_error"], Culprit::Is("both.example.test"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "expired-certificate-beside-a-clock-ten-minutes-off",
+        says: "the browser warns me, and the clock on the wall is right, mine is not",
+        fault: |scene| {
+            scene.certificate(Certificate::Expired);
+            scene.clock_ahead_s = 600;
+        },
+        proof: |eyes| eyes.clock_ahead(TIME, 600),
+        expect: Expect {
+            cause: &["certificate-expired"],
+            decides: "tls",
+            also: &["host"],
+            innocent: &["link", "ip", "route", "path", "dns", "transport"],
+            ..fault(&["tls"], &["tls.expired"], Culprit::Is("www.example.test"))
+        },
+        rule: (4, "a clock that is off is not the culprit where the right time does not help"),
+        ..WORLD
+    },
+    World {
+        name: "slow-page-beside-loss",
+        says: "everything is slow, the shop most of all",
+        run: ("slow", "https://www.example.test/"),
+        fault: |scene| {
+            scene.page(Page::Slow(4_000));
+            scene.wire.drop_every(10, |packet| !packet.outbound && packet.icmp());
+        },
+        proof: |eyes| eyes.connects("198.51.100.10:443"),
+        expect: Expect {
+            // Loss may slow the page, so it is the lower of the two.
+            cause: &["loss-on-the-way"],
+            decides: "path-quality",
+            also: &["http"],
+            innocent: &["link", "ip", "route", "dns", "tls"],
+            seconds: 25.0,
+            ..degraded(&["path"], &["path.loss"], Culprit::Contains(WEB))
+        },
+        ..WORLD
+    },
+    World {
+        name: "slow-page-beside-slow-resolvers",
+        says: "the shop takes ages, and other pages start late",
+        run: ("slow", "https://www.example.test/"),
+        fault: |scene| {
+            scene.page(Page::Slow(4_000));
+            scene.resolvers(ResolverMood::Slow(1_500));
+        },
+        expect: Expect {
+            cause: &["server-slow"],
+            decides: "reproduce",
+            also: &["dns"],
+            innocent: &["link", "ip", "route", "path", "tls"],
+            seconds: 25.0,
+            ..degraded(&["http"], &["http.slow_first_byte"], Culprit::Is("www.example.test"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "full-disk-beside-lost-carrier",
+        says: "check this machine, nothing works",
+        run: ("this-machine", ""),
+        fault: |scene| {
+            scene.client.carrier = false;
+            scene.disk("/srv/data", Disk::Full);
+        },
+        proof: |eyes| eyes.carrier("eth0", false),
+        expect: Expect {
+            cause: &["no-carrier"],
+            decides: "link",
+            also: &["host"],
+            innocent: &["ip", "dns"],
+            seconds: 12.0,
+            ..fault(&["link"], &["link.no_carrier"], Culprit::Is("eth0"))
         },
         ..WORLD
     },

@@ -17,7 +17,7 @@ pub const WORLDS: &[World] = &[
         says: "the shop says something went wrong",
         fault: |scene| scene.page(Page::Status(500)),
         proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "500"),
-        expect: http(&["http.server_error"]),
+        expect: Expect { cause: &["server-error"], decides: "reproduce", ..http(&["http.server_error"]) },
         ..WORLD
     },
     World {
@@ -25,7 +25,7 @@ pub const WORLDS: &[World] = &[
         says: "the shop is down for maintenance, it says",
         fault: |scene| scene.page(Page::Status(503)),
         proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "503"),
-        expect: http(&["http.server_error"]),
+        expect: Expect { cause: &["server-error"], decides: "reproduce", ..http(&["http.server_error"]) },
         ..WORLD
     },
     World {
@@ -33,7 +33,7 @@ pub const WORLDS: &[World] = &[
         says: "my bookmark does not work any more",
         fault: |scene| scene.page(Page::Status(404)),
         proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "404"),
-        expect: http(&["http.not_found"]),
+        expect: Expect { cause: &["page-not-found"], decides: "reproduce", ..http(&["http.not_found"]) },
         ..WORLD
     },
     World {
@@ -41,7 +41,7 @@ pub const WORLDS: &[World] = &[
         says: "the page redirects too often, it says",
         fault: |scene| scene.page(Page::RedirectLoop),
         proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "302"),
-        expect: http(&["http.redirect_loop"]),
+        expect: Expect { cause: &["redirect-loop"], decides: "reproduce", ..http(&["http.redirect_loop"]) },
         ..WORLD
     },
     World {
@@ -50,7 +50,13 @@ pub const WORLDS: &[World] = &[
         run: ("slow", "https://www.example.test/"),
         fault: |scene| scene.page(Page::Slow(4_000)),
         proof: |eyes| eyes.connects("198.51.100.10:443"),
-        expect: Expect { innocent: BELOW, seconds: 25.0, ..degraded(&["http"], &["http.slow_first_byte"], THE_SITE) },
+        expect: Expect {
+            cause: &["server-slow"],
+            decides: "reproduce",
+            innocent: BELOW,
+            seconds: 25.0,
+            ..degraded(&["http"], &["http.slow_first_byte"], THE_SITE)
+        },
         ..WORLD
     },
     World {
@@ -58,7 +64,12 @@ pub const WORLDS: &[World] = &[
         says: "the page stops in the middle",
         fault: |scene| scene.page(Page::Stalls(20_000)),
         proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "200"),
-        expect: Expect { seconds: 15.0, ..http(&["http.body_stalled"]) },
+        expect: Expect {
+            cause: &["answer-stalls"],
+            decides: "reproduce",
+            seconds: 15.0,
+            ..http(&["http.body_stalled"])
+        },
         ..WORLD
     },
     World {
@@ -66,7 +77,7 @@ pub const WORLDS: &[World] = &[
         says: "the download always breaks off",
         fault: |scene| scene.page(Page::Cuts(20_000)),
         proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "200"),
-        expect: http(&["http.cut"]),
+        expect: Expect { cause: &["answer-cut"], decides: "reproduce", ..http(&["http.cut"]) },
         ..WORLD
     },
     World {
@@ -74,7 +85,7 @@ pub const WORLDS: &[World] = &[
         says: "the shop spins and spins",
         fault: |scene| scene.page(Page::Mute),
         proof: |eyes| eyes.no_page("198.51.100.10:443", "www.example.test", "WouldBlock"),
-        expect: Expect { seconds: 20.0, ..http(&["http.no_answer"]) },
+        expect: Expect { cause: &["server-silent"], decides: "reproduce", seconds: 20.0, ..http(&["http.no_answer"]) },
         ..WORLD
     },
     World {
@@ -85,7 +96,51 @@ pub const WORLDS: &[World] = &[
             eyes.no_page("198.51.100.10:443", "www.example.test", "")
                 .or_else(|_| eyes.page("198.51.100.10:443", "www.example.test", "SSH-2.0"))
         },
-        expect: http(&["http.not_http"]),
+        expect: Expect { cause: &["not-http"], decides: "reproduce", ..http(&["http.not_http"]) },
+        ..WORLD
+    },
+    World {
+        name: "sign-in-wanted",
+        says: "the portal asks for a password, I never had one",
+        fault: |scene| scene.page(Page::Status(401)),
+        proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "401"),
+        expect: Expect { cause: &["sign-in-needed"], decides: "reproduce", ..http(&["http.auth_required"]) },
+        ..WORLD
+    },
+    World {
+        name: "access-forbidden",
+        says: "the portal says I may not see this",
+        fault: |scene| scene.page(Page::Status(403)),
+        proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "403"),
+        expect: Expect { cause: &["access-denied"], decides: "reproduce", ..http(&["http.forbidden"]) },
+        ..WORLD
+    },
+    World {
+        name: "too-many-requests",
+        says: "the shop says I am too fast",
+        fault: |scene| scene.page(Page::Status(429)),
+        proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "429"),
+        expect: Expect { cause: &["too-many-requests"], decides: "reproduce", ..http(&["http.too_many_requests"]) },
+        ..WORLD
+    },
+    World {
+        name: "request-too-large",
+        says: "the shop says bad request",
+        fault: |scene| scene.page(Page::Status(400)),
+        proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "400"),
+        expect: Expect { cause: &["request-rejected"], decides: "reproduce", ..http(&["http.client_error"]) },
+        ..WORLD
+    },
+    World {
+        name: "redirect-to-a-name-that-is-gone",
+        says: "the shop jumps to the sign-in and that does not open",
+        fault: |scene| scene.page(Page::Redirect("https://sign-in.example.test/")),
+        proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "302"),
+        expect: Expect {
+            decides: "reproduce",
+            innocent: &["link", "ip", "route", "path", "transport", WEB],
+            ..fault(&["dns", "http"], &["dns.lookup_failed"], Culprit::Contains("sign-in.example.test"))
+        },
         ..WORLD
     },
 ];

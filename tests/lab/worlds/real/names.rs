@@ -33,7 +33,7 @@ pub const WORLDS: &[World] = &[
             eyes.page("198.51.100.80:80", "control.example.test", "200")?;
             eyes.clock_ahead(TIME, 0)
         },
-        expect: HEALTHY,
+        expect: Expect { innocent: &["dns", RESOLVER, SECOND_RESOLVER], ..HEALTHY },
         ..WORLD
     },
     World {
@@ -205,7 +205,7 @@ pub const WORLDS: &[World] = &[
             scene.unbound(RESOLVER, &format!("{lines}forward-zone:\n name: \".\"\n forward-addr: {SECOND_RESOLVER}"));
         },
         proof: |eyes| eyes.resolves(RESOLVER, "www.example.test", WEB),
-        expect: HEALTHY,
+        expect: Expect { innocent: &["dns", RESOLVER, SECOND_RESOLVER], ..HEALTHY },
         ..WORLD
     },
 ];

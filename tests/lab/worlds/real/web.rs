@@ -187,7 +187,7 @@ pub const WORLDS: &[World] = &[
             );
             scene.nginx(&[AT], &[Certificate::Good], &server);
         },
-        expect: HEALTHY,
+        expect: Expect { innocent: &["transport", "http", WEB], ..HEALTHY },
         ..WORLD
     },
     World {

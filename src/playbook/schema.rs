@@ -1,0 +1,292 @@
+//! The JSON Schema of playbooks for editors: completion, hints and the plainest mistakes while somebody writes. Draft 7,
+//! which taplo and Even Better TOML read. What only the whole can tell stays with the linter.
+
+use super::given::{CERTAINTIES, STATUSES};
+use super::parse::{COSTS, KINDS, PRIORS};
+use super::when::{ELEMENTS, OUTCOMES, OVERS};
+use crate::layer::Layer;
+use crate::probe::{PROBES, Probe};
+use crate::problem::PROBLEMS;
+use serde_json::{Map, Value, json};
+
+const DRAFT: &str = "http://json-schema.org/draft-07/schema#";
+
+/// The schema of a playbook file.
+pub fn playbook() -> Value {
+    json!({
+        "$schema": DRAFT,
+        "title": "Firstline playbook",
+        "description": "A symptom: what to look at, and what the results mean.",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "schema": { "const": super::SCHEMA, "description": "The version of the language." },
+            "id": word("The playbook's name for the command line."),
+            "title": text("The symptom in a few words."),
+            "says": texts("How users put it."),
+            "include": texts("Built-in fragments, and files beside the playbook, whose parts belong to this one too."),
+            "inputs": { "type": "object", "additionalProperties": { "$ref": "#/definitions/input" } },
+            "check": list("check"),
+            "cause": list("cause"),
+            "test": list("test"),
+        },
+        "definitions": {
+            "input": input(),
+            "check": check(),
+            "cause": cause(),
+            "escalate": escalate(),
+            "when": when(),
+            "condition": condition(),
+            "code": code(),
+            "layer": words("A layer.", Layer::ALL.map(Layer::name)),
+            "test": test(),
+            "given": given(),
+            "via": via(),
+            "expect": expect(),
+        },
+    })
+}
+
+fn text(about: &str) -> Value {
+    json!({ "type": "string", "description": about })
+}
+
+fn texts(about: &str) -> Value {
+    json!({ "type": "array", "items": { "type": "string" }, "description": about })
+}
+
+fn flag(about: &str) -> Value {
+    json!({ "type": "boolean", "description": about })
+}
+
+fn word(about: &str) -> Value {
+    json!({ "type": "string", "pattern": "^[a-z][a-z0-9]*(-[a-z0-9]+)*$", "description": about })
+}
+
+fn words<'w>(about: &str, words: impl IntoIterator<Item = &'w str>) -> Value {
+    json!({ "enum": words.into_iter().collect::<Vec<_>>(), "description": about })
+}
+
+fn first<'w, T>(pairs: &[(&'w str, T)]) -> Vec<&'w str> {
+    pairs.iter().map(|(word, _)| *word).collect()
+}
+
+fn list(of: &str) -> Value {
+    json!({ "type": "array", "items": { "$ref": format!("#/definitions/{of}") } })
+}
+
+fn reference(to: &str) -> Value {
+    json!({ "$ref": format!("#/definitions/{to}") })
+}
+
+fn closed(required: &[&str], properties: Value) -> Value {
+    json!({ "type": "object", "additionalProperties": false, "required": required, "properties": properties })
+}
+
+fn input() -> Value {
+    closed(
+        &["kind", "ask"],
+        json!({
+            "kind": words("What it takes.", first(KINDS)),
+            "ask": text("The question that a person is asked for it."),
+            "default": { "type": ["string", "integer"], "description": "Used where nobody gives one." },
+        }),
+    )
+}
+
+/// The keys that every check has; arguments come from its probe.
+fn check_keys() -> Map<String, Value> {
+    let keys = json!({
+        "id": word("The name by which everything else speaks of this check."),
+        "probe": words("The kind of check.", PROBES.iter().map(|probe| probe.name)),
+        "title": text("What it is for, in a few words."),
+        "goal": flag("This is the complaint itself."),
+        "after": texts("The checks that must work for this one to work."),
+        "may_affect": texts("The checks that this one could spoil without being on their way."),
+        "control_for": texts("The checks that this one repeats with one thing swapped."),
+        "when": reference("when"),
+        "layer": reference("layer"),
+        "cost": words("What it costs, if not what its probe does.", first(COSTS)),
+    });
+    match keys {
+        Value::Object(keys) => keys,
+        _ => Map::new(),
+    }
+}
+
+fn check() -> Value {
+    let keys = check_keys();
+    let arguments: Vec<Value> = PROBES.iter().map(|probe| arguments(probe, &keys)).collect();
+    json!({ "type": "object", "required": ["id", "probe"], "properties": keys, "allOf": arguments })
+}
+
+/// Which arguments a check of this probe takes. Any of them may be a template, so no types: the linter knows them.
+fn arguments(probe: &Probe, keys: &Map<String, Value>) -> Value {
+    let params = (probe.params)().to_value();
+    let taken = params.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
+    let about = |field: &Value| match field.get("description") {
+        Some(about) => json!({ "description": about }),
+        None => json!({}),
+    };
+    let names: Vec<&String> = keys.keys().chain(taken.keys()).collect();
+    let properties: Map<String, Value> = taken.iter().map(|(name, field)| (name.clone(), about(field))).collect();
+    json!({
+        "if": { "properties": { "probe": { "const": probe.name } } },
+        "then": { "properties": properties, "propertyNames": { "enum": names } },
+    })
+}
+
+fn cause() -> Value {
+    closed(
+        &["id", "layer", "title", "when", "plain"],
+        json!({
+            "id": word("Its name in tests and in the packet."),
+            "layer": reference("layer"),
+            "prior": words("How often it is this.", first(PRIORS)),
+            "title": text("The cause in a few words, for the ticket."),
+            "when": reference("when"),
+            "culprit": text("The concrete thing: an interface, address, resolver, process."),
+            "plain": text("One sentence for the user, in words that need no training."),
+            "technical": text("One sentence for the next tier."),
+            "workaround": texts("What gets the person working again, safest first; three are shown at a time."),
+            "verify": text("The check that must be ok when the fault is gone."),
+            "escalate": reference("escalate"),
+            "degrades": flag("People feel it although the goal works right now."),
+            "security_stop": flag("A sign of an attack: stop, keep everything as it is, hand over."),
+        }),
+    )
+}
+
+fn escalate() -> Value {
+    closed(&["to"], json!({ "to": text("The team or vendor that takes it over."), "when": text("When.") }))
+}
+
+fn when() -> Value {
+    let about = "Statements that must all hold.";
+    json!({ "anyOf": [list("condition"), reference("condition")], "description": about })
+}
+
+fn condition() -> Value {
+    let value = json!({ "type": ["string", "number", "boolean"] });
+    let number = json!({ "type": "number" });
+    closed(
+        &[],
+        json!({
+            "check": text("The check that it speaks about, or `case`."),
+            "over": words("For how many of its subjects.", first(OVERS)),
+            "outcome": words("It ended like this.", first(OUTCOMES)),
+            "code": { "anyOf": [reference("code"), { "type": "string", "pattern": "^[a-z]+\\.\\*$" }] },
+            "answer": text("The person gave this answer."),
+            "via": words("It used an element of this kind.", first(ELEMENTS)),
+            "fact": text("The fact that is compared."),
+            "is": value,
+            "not": value,
+            "one_of": { "type": "array", "items": value },
+            "above": number,
+            "below": number,
+            "contains": value,
+            "known": flag("The fact is there and not empty."),
+            "any": list("condition"),
+            "all": list("condition"),
+            "none": list("condition"),
+        }),
+    )
+}
+
+fn code() -> Value {
+    words("A problem code.", PROBLEMS.iter().map(|(_, problem)| problem.code))
+}
+
+fn test() -> Value {
+    let seen = json!({ "anyOf": [reference("given"), list("given")] });
+    closed(
+        &["name", "given", "expect"],
+        json!({
+            "name": text("What the test shows."),
+            "given": { "type": "object", "additionalProperties": seen, "description": "What each check saw." },
+            "expect": reference("expect"),
+            "symptom": text("What the person stated."),
+        }),
+    )
+}
+
+fn given() -> Value {
+    closed(
+        &[],
+        json!({
+            "outcome": words("How it ended; a code means `problem`.", first(OUTCOMES)),
+            "code": reference("code"),
+            "also": { "type": "array", "items": reference("code"), "description": "Further codes." },
+            "facts": { "type": "object" },
+            "subject": text("What it looked at."),
+            "certainty": words("Whether it was seen once or again.", first(CERTAINTIES)),
+            "via": reference("via"),
+        }),
+    )
+}
+
+fn via() -> Value {
+    let names = ["interface", "family", "source", "gateway", "resolver", "proxy", "peer", "trust"];
+    let text = || json!({ "type": "string" });
+    let properties: Map<String, Value> = names.into_iter().map(|name| (name.to_owned(), text())).collect();
+    closed(&[], Value::Object(properties))
+}
+
+fn expect() -> Value {
+    closed(
+        &[],
+        json!({
+            "status": words("What the verdict must say.", first(STATUSES)),
+            "layer": reference("layer"),
+            "cause": text("The cause's id; `none` where no cause may be named."),
+            "culprit": text("The concrete thing."),
+        }),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::playbook::lint::CHECK_KEYS;
+    use crate::playbook::{Registry, parse};
+
+    /// The keys that the parser refuses in a table whose header is this.
+    fn refused(header: &str, keys: &[String]) -> Vec<String> {
+        let body: String = keys.iter().map(|key| format!("{key} = 0\n")).collect();
+        let (_, mistakes) = parse::check("x", &format!("{header}\n{body}"), &|_| None, Registry::all());
+        let unknown = mistakes.iter().filter(|mistake| mistake.kind.code() == "P002");
+        unknown.map(|mistake| mistake.message.clone()).collect()
+    }
+
+    #[test]
+    fn a_check_has_the_keys_that_are_no_arguments() {
+        let mut keys: Vec<String> = check_keys().keys().cloned().collect();
+        let mut known = CHECK_KEYS.map(str::to_owned).to_vec();
+        keys.sort();
+        known.sort();
+        assert_eq!(keys, known);
+    }
+
+    #[test]
+    fn the_parser_takes_every_key_that_editors_offer() {
+        let schema = playbook();
+        let keys = |path: &str| -> Vec<String> {
+            let found = schema.pointer(path).and_then(Value::as_object);
+            found.unwrap_or_else(|| panic!("{path}")).keys().cloned().collect()
+        };
+        for (header, path) in [
+            ("", "/properties"),
+            ("[inputs.a]", "/definitions/input/properties"),
+            ("[[cause]]", "/definitions/cause/properties"),
+            ("[[cause]]\n[cause.escalate]", "/definitions/escalate/properties"),
+            ("[[cause]]\n[[cause.when]]", "/definitions/condition/properties"),
+            ("[[test]]", "/definitions/test/properties"),
+            ("[[test]]\n[test.given.a]", "/definitions/given/properties"),
+            ("[[test]]\n[test.given.a.via]", "/definitions/via/properties"),
+            ("[[test]]\n[test.expect]", "/definitions/expect/properties"),
+        ] {
+            assert_eq!(refused(header, &keys(path)), [""; 0], "{header}");
+            assert_eq!(refused(header, &["surely_unknown".to_owned()]).len(), 1, "{header}: the test sees nothing");
+        }
+    }
+}
