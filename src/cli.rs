@@ -179,8 +179,8 @@ pub enum Command {
     Packet(PacketCommand),
     /// Judge a stored packet again
     Replay {
-        /// Packet, zip or JSON
-        packet: PathBuf,
+        #[command(flatten)]
+        stored: Stored,
         /// Use this playbook instead of the one in the packet
         #[arg(long, value_name = "PLAYBOOK")]
         playbook: Option<String>,
@@ -255,18 +255,60 @@ pub enum PlaybookCommand {
     },
 }
 
+/// A packet that somebody sent.
+#[derive(Debug, Clone, Args)]
+pub struct Stored {
+    /// Packet, zip or JSON
+    pub packet: PathBuf,
+    /// age identity that opens it where it is encrypted
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
+}
+
 /// Commands for packets.
 #[derive(Debug, Subcommand)]
 pub enum PacketCommand {
     /// Show what is in a packet
     Show {
-        /// Packet, zip or JSON
-        packet: PathBuf,
+        #[command(flatten)]
+        stored: Stored,
     },
-    /// Check that a packet is whole
+    /// Check that a packet is whole, and by whom it is
     Verify {
-        /// Packet, zip or JSON
+        #[command(flatten)]
+        stored: Stored,
+        /// minisign public key that must have signed it
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+    },
+    /// Sign a packet, for `packet verify` or `minisign -V`
+    Sign {
+        /// Packet
         packet: PathBuf,
+        /// minisign secret key
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// File with the password of the key, where it has one
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
+    /// Encrypt a packet to people, who open it with `age -d` or `--identity`
+    Seal {
+        /// Packet
+        packet: PathBuf,
+        /// File of age recipients, one a line
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Compare two packets of one machine
+    Diff {
+        /// The earlier packet
+        before: PathBuf,
+        /// The later packet
+        after: PathBuf,
+        /// age identity that opens them where they are encrypted
+        #[arg(long, value_name = "FILE")]
+        identity: Option<PathBuf>,
     },
     /// Make a packet of what a run left behind that was killed
     Finish {
@@ -287,8 +329,8 @@ pub enum PacketCommand {
     },
     /// Render the report of a packet
     Render {
-        /// Packet, zip or JSON
-        packet: PathBuf,
+        #[command(flatten)]
+        stored: Stored,
     },
 }
 

@@ -5,6 +5,7 @@ use crate::problem::Code;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::net::{IpAddr, SocketAddr};
 
 /// The facts of an observation: typed by each probe (see its facts schema), stored as JSON.
 pub type Facts = Map<String, Value>;
@@ -95,6 +96,12 @@ impl Via {
         ]
         .into_iter()
         .filter_map(|(name, value)| value.as_deref().map(|value| (name, value)))
+    }
+
+    /// The host at the far end: the resolver that was asked, else the peer without its port.
+    pub fn host(&self) -> Option<IpAddr> {
+        let text = self.resolver.as_deref().or(self.peer.as_deref())?;
+        text.parse().ok().or_else(|| text.parse().ok().map(|peer: SocketAddr| peer.ip()))
     }
 
     /// Whether it names no element.

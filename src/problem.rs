@@ -188,6 +188,8 @@ problems! {
     HttpBodyStalled "http.body_stalled" Http Reachability Silence true "the answer stops in the middle";
     HttpSlow "http.slow" Http Quality Answer true "the answer arrives slowly";
     HttpCut "http.cut" Http Reachability Answer true "the connection is cut before the answer is complete";
+    HttpBlockPage "http.block_page" Http Integrity Answer true "a page of a filter or a bot wall stands in the place of the page";
+    HttpOnlyTwo "http.only_http2" Http Integrity Answer true "the server speaks only HTTP/2";
     HttpNotHttp "http.not_http" Http Integrity Answer true "what answers does not speak HTTP";
 
     AppNoGreeting "app.no_greeting" Application Reachability Silence true "the service accepts the connection and does not greet";
@@ -214,6 +216,7 @@ problems! {
     HostMemoryLow "host.memory_low" Host Quality State false "little memory is available";
     HostMemoryPressure "host.memory_pressure" Host Quality State false "programs wait for memory";
     HostOomKill "host.oom_kill" Host Quality State false "the kernel killed a program because memory ran out";
+    HostGroupLimit "host.group_limit" Host Quality State false "the control group of a program has used up what it may use";
     HostCpuBusy "host.cpu_busy" Host Quality State false "the processors are saturated";
     HostIoPressure "host.io_pressure" Host Quality State false "programs wait for the disk";
     HostSaysOffline "host.says_offline" Host Quality State false "the system tells programs that there is no internet";

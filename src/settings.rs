@@ -24,6 +24,10 @@ pub struct Settings {
     pub control_url: String,
     /// What its body must begin with; empty where only the status counts.
     pub control_body: String,
+    /// Further plain-HTTP addresses for the captive portal test, because portals let well-known ones pass. Each answers
+    /// 204, or with a body that begins like that of the control page. Empty unless set: each is one stranger more who
+    /// hears of this machine.
+    pub control_urls: Vec<String>,
     /// A name that must resolve wherever there is internet.
     pub control_name: String,
     /// Whether the control addresses may be contacted at all (self-hosters and offline sites switch it off).
@@ -53,6 +57,7 @@ impl Default for Settings {
         Settings {
             control_url: "http://nmcheck.gnome.org/check_network_status.txt".to_owned(),
             control_body: "NetworkManager is online".to_owned(),
+            control_urls: Vec::new(),
             control_name: "nmcheck.gnome.org".to_owned(),
             connectivity_check: true,
             time_servers: vec!["pool.ntp.org".to_owned()],

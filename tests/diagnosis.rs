@@ -55,6 +55,8 @@ fn cause(id: &str, of: &str) -> Cause {
         escalate: None,
         code: None,
         degrades: false,
+        or_layer: None,
+        suspected: false,
         security_stop: false,
     }
 }

@@ -56,7 +56,7 @@ fn without_run(context: &Context, command: Command) -> Result<Exit> {
         Command::Explain { id } => explain::explain(context, &id),
         Command::Playbook(command) => playbook::playbook(context, &command),
         Command::Packet(command) => packet::packet(context, &command),
-        Command::Replay { packet, playbook } => replay::replay(context, &packet, playbook.as_deref()),
+        Command::Replay { stored, playbook } => replay::replay(context, &stored, playbook.as_deref()),
         Command::Generate(command) => generate::generate(context, &command),
         Command::Run { .. } | Command::Plan { .. } => Err(Error::internal("a run came where no run is expected")),
     }

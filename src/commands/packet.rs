@@ -1,30 +1,38 @@
 //! `firstline packet`: what can be done with a packet that somebody sent.
 
+mod compare;
 mod kept;
+mod trust;
 
 use super::Context;
-use crate::cli::PacketCommand;
+use crate::cli::{PacketCommand, Stored};
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::packet::read::{Opened, open, verify};
+use crate::packet::read::{Opened, open_with};
 use crate::report::{self, Page, Paint};
-use std::path::Path;
 
 pub(super) fn packet(context: &Context, command: &PacketCommand) -> Result<Exit> {
     match command {
-        PacketCommand::Show { packet } => show(context, packet),
-        PacketCommand::Verify { packet } => check(context, packet),
-        PacketCommand::Render { packet } => render(context, packet),
+        PacketCommand::Show { stored } => show(context, stored),
+        PacketCommand::Verify { stored, key } => trust::check(context, stored, key.as_deref()),
+        PacketCommand::Sign { packet, key, password_file } => {
+            trust::sign(context, packet, key, password_file.as_deref())
+        }
+        PacketCommand::Seal { packet, to } => trust::encrypt(context, packet, to),
+        PacketCommand::Diff { before, after, identity } => {
+            compare::compare(context, before, after, identity.as_deref())
+        }
+        PacketCommand::Render { stored } => render(context, stored),
         PacketCommand::Finish { spool, output } => kept::finish(context, spool.as_deref(), output.as_deref()),
         PacketCommand::Purge { older_than, dry_run } => kept::purge(context, *older_than, *dry_run),
     }
 }
 
 /// The report, and what lies in the archive.
-fn show(context: &Context, path: &Path) -> Result<Exit> {
-    let opened = open(path)?;
+fn show(context: &Context, stored: &Stored) -> Result<Exit> {
+    let opened = open_with(&stored.packet, stored.identity.as_deref())?;
     if context.wants_json() {
-        return render(context, path);
+        return render(context, stored);
     }
     let style = context.terminal.style(true);
     let mut text = report::render(context.format(), &opened.packet, &style);
@@ -51,28 +59,9 @@ fn files(page: &mut Page, opened: &Opened) {
     page.table(&rows);
 }
 
-fn check(context: &Context, path: &Path) -> Result<Exit> {
-    let verified = verify(path)?;
-    let good = verified.wrong.is_empty();
-    if context.wants_json() {
-        context.print_json(&verified)?;
-        return Ok(Exit::found(good));
-    }
-    let mut page = Page::new(&context.terminal.style(false));
-    let name = path.to_string_lossy();
-    if good {
-        page.headline("WHOLE", Paint::Good, &format!("{name}, {} files match their checksums", verified.files));
-    } else {
-        page.headline("DAMAGED", Paint::Bad, &name);
-        page.labelled("Wrong", verified.wrong.iter().map(String::as_str));
-    }
-    context.print(&page.finish())?;
-    Ok(Exit::found(good))
-}
-
 /// The same bytes as when the packet was made.
-fn render(context: &Context, path: &Path) -> Result<Exit> {
-    let packet = open(path)?.packet;
+fn render(context: &Context, stored: &Stored) -> Result<Exit> {
+    let packet = open_with(&stored.packet, stored.identity.as_deref())?.packet;
     let style = context.terminal.style(context.common.verbose);
     context.print(&report::render(context.format(), &packet, &style))?;
     Ok(Exit::Good)

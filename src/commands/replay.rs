@@ -1,29 +1,67 @@
-//! `firstline replay`: a stored packet judged again, by this version or with another playbook.
+//! `firstline replay`: a stored packet judged again, by this version or with another playbook. The same engine and the
+//! same playbook give the same bytes; where the verdict changed, the report says what and why.
 
 use super::{Context, library};
+use crate::cli::Stored;
 use crate::diagnosis::judge;
+use crate::diagnosis::why::why;
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::packet::PlaybookRef;
-use crate::packet::read::open;
+use crate::packet::diff::{self, Change};
+use crate::packet::read::open_with;
+use crate::packet::{Packet, PlaybookRef};
+use crate::playbook::Playbook;
 use crate::report;
-use std::path::Path;
 
-pub(super) fn replay(context: &Context, path: &Path, playbook: Option<&str>) -> Result<Exit> {
-    let mut packet = open(path)?.packet;
-    let stored = packet.playbook.clone();
-    let playbook = library::load(playbook.unwrap_or_else(|| library::reference(&stored)))?;
+pub(super) fn replay(context: &Context, stored: &Stored, playbook: Option<&str>) -> Result<Exit> {
+    let mut packet = open_with(&stored.packet, stored.identity.as_deref())?.packet;
+    let before = packet.clone();
+    let playbook = library::load(playbook.unwrap_or_else(|| library::reference(&before.playbook)))?;
     let judgement = judge(&playbook, &packet.observations, &packet.case);
     packet.verdict = judgement.verdict;
     packet.next = judgement.next;
-    if playbook.hash != stored.hash {
-        let changed =
-            format!("judged again with {} ({}), not with the playbook of the run", playbook.id, playbook.origin);
-        packet.run.warnings.push(changed);
-    }
-    packet.playbook =
-        PlaybookRef { id: playbook.id, title: playbook.title, origin: playbook.origin, hash: playbook.hash, ..stored };
+    packet.run.warnings.extend(reasons(&before, &packet, &playbook));
+    packet.playbook = PlaybookRef {
+        id: playbook.id,
+        title: playbook.title,
+        origin: playbook.origin,
+        hash: playbook.hash,
+        ..before.playbook
+    };
     let style = context.terminal.style(context.common.verbose);
     context.print(&report::render(context.format(), &packet, &style))?;
     Ok(packet.verdict.status.into())
+}
+
+/// What is another judgement now, and why: the judge, the playbook, the conditions of the causes that came or went.
+fn reasons(before: &Packet, after: &Packet, playbook: &Playbook) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let other_playbook = playbook.hash != before.playbook.hash;
+    if other_playbook {
+        reasons
+            .push(format!("judged again with {} ({}), not with the playbook of the run", playbook.id, playbook.origin));
+    }
+    if before.verdict == after.verdict {
+        return reasons;
+    }
+    let version = env!("CARGO_PKG_VERSION");
+    if before.tool.version != version {
+        reasons.push(format!("judged by {version}, the run was judged by {}", before.tool.version));
+    } else if !other_playbook {
+        reasons.push("the stored verdict is not what this program makes of these observations".to_owned());
+    }
+    let changes = diff::verdict(&before.verdict, &after.verdict);
+    if changes.is_empty() {
+        reasons.push("only the wording or the notes of the verdict changed".to_owned());
+    }
+    let none = || "none".to_owned();
+    reasons.extend(changes.into_iter().map(|Change { what, before, after }| {
+        format!("changed: {what} was {}, is {}", before.unwrap_or_else(none), after.unwrap_or_else(none))
+    }));
+    let (old, new) = (&before.verdict.cause, &after.verdict.cause);
+    if old != new {
+        let causes = old.iter().chain(new);
+        reasons.extend(causes.map(|cause| format!("because {}", why(playbook, &before.observations, cause))));
+    }
+    reasons
 }

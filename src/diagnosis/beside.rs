@@ -2,6 +2,7 @@
 
 use super::causes::{Holding, ranked};
 use super::evidence::{Evidence, class};
+use super::frontier::with_roots;
 use super::judge::{Blame, default_culprit};
 use super::verdict::Also;
 use super::words::fill;
@@ -23,9 +24,13 @@ pub(super) fn also(
     let explained = blame.holding.as_ref().map_or(&nothing, |holding| &holding.matched);
     let primary = evidence.observations[blame.primary];
     let layer = blame.holding.as_ref().map_or(primary.layer, |holding| holding.cause.layer);
+    let is_explained = |group: &[usize]| {
+        let roots = with_roots(&group.iter().copied().collect(), evidence);
+        roots.iter().any(|index| *index == blame.primary || explained.contains(index))
+    };
     frontier
         .iter()
-        .filter(|group| !group.iter().any(|index| *index == blame.primary || explained.contains(index)))
+        .filter(|group| !is_explained(group))
         .map(|group| group[0])
         .filter(|&index| {
             let other = evidence.observations[index];

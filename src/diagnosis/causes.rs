@@ -5,8 +5,12 @@ use super::evidence::Evidence;
 use crate::observation::Observation;
 use crate::playbook::Cause;
 use crate::playbook::condition::{Atom, Condition, Test};
-use crate::problem::Code;
+use crate::problem::{Basis, Code};
 use std::collections::{BTreeSet, HashMap};
+
+/// From this loss in percent on, five packets in a row (the attempts behind a confirmed silence) are lost more often than
+/// once in a hundred runs.
+const LOSES_ALL: f64 = 40.0;
 
 /// A cause that holds, with the observations that it explains.
 #[derive(Debug, Clone)]
@@ -20,6 +24,35 @@ impl Holding<'_> {
     /// Whether the cause states a problem of this observation, and does not only mention one of its facts.
     pub fn explains(&self, index: usize, evidence: &Evidence<'_>) -> bool {
         self.matched.contains(&index) && states_problem_of(&self.cause.when, evidence.observations[index])
+    }
+
+    /// Whether the cause states a problem that this observation shows, and rests on another subject of its check.
+    pub fn explains_sibling(&self, index: usize, evidence: &Evidence<'_>) -> bool {
+        let observation = evidence.observations[index];
+        let rests_on_check = self.matched.iter().any(|&other| evidence.observations[other].check == observation.check);
+        rests_on_check && states_problem_of(&self.cause.when, observation)
+    }
+
+    /// The lost packets that the cause rests on.
+    pub fn loss<'e>(&self, evidence: &Evidence<'e>) -> Option<&'e Observation> {
+        let mut problems = self.problems(evidence).into_iter().map(|index| evidence.observations[index]);
+        problems.find(|observation| observation.has(Code::PathLoss))
+    }
+
+    /// Whether this silence is one of the packets that the cause says are lost: it lies above it, and what is silent
+    /// answered at other times.
+    pub fn loses(&self, index: usize, evidence: &Evidence<'_>) -> bool {
+        let silent = evidence.observations[index];
+        let is_silence = silent.code.is_some_and(|code| code.problem().basis == Basis::Silence);
+        let Some(loss) = self.loss(evidence).filter(|loss| is_silence && loss.layer <= silent.layer) else {
+            return false;
+        };
+        let host = silent.via.host();
+        let lost = loss.facts.get("loss_percent").and_then(|lost| lost.as_f64()).unwrap_or_default();
+        let same_host = host.is_some() && loss.via.host() == host && lost >= LOSES_ALL;
+        let is_lookup = silent.code == Some(Code::DnsLookupTimeout);
+        let answers_at_times = || evidence.observations.iter().any(|other| other.has(Code::DnsFlapping));
+        same_host || (is_lookup && answers_at_times())
     }
 
     /// The problems among them that stand, lowest first.
@@ -75,7 +108,7 @@ pub fn is_tie(ranked: &[Holding<'_>]) -> bool {
 }
 
 /// How many statements a condition makes.
-fn weight(condition: &Condition) -> usize {
+pub(super) fn weight(condition: &Condition) -> usize {
     match condition {
         Condition::All(parts) => parts.iter().map(weight).sum(),
         Condition::Any(parts) => parts.iter().map(weight).min().unwrap_or(0),
@@ -135,9 +168,17 @@ impl<'c, 'a> Field<'c, 'a> {
 
     /// Whether every statement of `smaller` is also one of `larger`, and `larger` makes more.
     fn includes(&self, larger: usize, smaller: usize) -> bool {
-        let (larger, smaller) = (&self.conjuncts[larger], &self.conjuncts[smaller]);
-        larger.len() > smaller.len() && smaller.iter().all(|part| larger.contains(part))
+        states_more(&self.conjuncts[larger], &self.conjuncts[smaller])
     }
+}
+
+/// Whether a cause states all that another one states, and more: where both hold it wins.
+pub(super) fn refines(cause: &Cause, other: &Cause) -> bool {
+    states_more(&conjuncts(&cause.when), &conjuncts(&other.when))
+}
+
+fn states_more(larger: &[&Condition], smaller: &[&Condition]) -> bool {
+    larger.len() > smaller.len() && smaller.iter().all(|part| larger.contains(part))
 }
 
 fn conjuncts(condition: &Condition) -> Vec<&Condition> {

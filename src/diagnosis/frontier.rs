@@ -5,7 +5,7 @@ use crate::layer::Layer;
 use crate::observation::{Outcome, Via};
 use crate::probe::Cost;
 use crate::problem::{Class, Code};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// What became of the goal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +55,20 @@ pub fn frontier(evidence: &Evidence<'_>, goal: &Goal) -> Vec<Vec<usize>> {
         (first.layer, evidence.graph.position(&first.check))
     });
     groups
+}
+
+/// These problems, and those of the same subjects beneath them: what is wrong with a resolver's setting explains that no
+/// way leads to it, although another observation of that setting reads well.
+pub fn with_roots(problems: &BTreeSet<usize>, evidence: &Evidence<'_>) -> BTreeSet<usize> {
+    let is_root = |lower: usize, upper: usize| {
+        let (lower, upper) = (evidence.observations[lower], evidence.observations[upper]);
+        lower.subject.is_some()
+            && lower.subject == upper.subject
+            && evidence.graph.is_beneath(&lower.check, &upper.check)
+    };
+    let standing = (0..evidence.observations.len()).filter(|&index| evidence.stands(index));
+    let roots = standing.filter(|&lower| problems.iter().any(|&upper| is_root(lower, upper)));
+    roots.chain(problems.iter().copied()).collect()
 }
 
 /// Every standing problem is its own group.

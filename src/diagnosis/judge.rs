@@ -3,7 +3,7 @@
 use super::beside::{also, asides, by_observation, dedup, is_background, slighter};
 use super::causes::{Holding, holding, is_tie, ranked};
 use super::evidence::{CASE_CHECK, Evidence, class, proves_way};
-use super::frontier::{Goal, frontier, goal, is_felt};
+use super::frontier::{Goal, frontier, goal, is_felt, with_roots};
 use super::ladder::{findings, not_tested, notes, ruled_out};
 use super::remaining::remaining_layers;
 use super::verdict::*;
@@ -32,7 +32,7 @@ pub fn judge_so_far(evidence: &Evidence<'_>, case: &Case) -> Judgement {
 }
 
 /// Whether the goal fails only because this program does not fall back as others do: they wait for the second resolver,
-/// or go direct where they cannot fetch the file that would name a proxy.
+/// ask again where packets are lost, or go direct where they cannot fetch the file that would name a proxy.
 fn others_fall_back(goal: &Goal, blame: &Option<Blame<'_>>, evidence: &Evidence<'_>) -> bool {
     let Goal::Fails(failing) = goal else { return false };
     let falls_back = blame.as_ref().and_then(|blame| blame.holding.as_ref()).is_some_and(|held| held.cause.degrades);
@@ -97,14 +97,26 @@ fn judge_evidence(evidence: &Evidence<'_>, case: &Case) -> Judgement {
 /// The cause that explains the frontier, or the lowest problem of it where none does.
 fn blame<'a>(frontier: &[Vec<usize>], held: &[Holding<'a>], evidence: &Evidence<'a>) -> Option<Blame<'a>> {
     let at: BTreeSet<usize> = frontier.iter().flatten().copied().collect();
-    let explaining = held.iter().filter(|holding| at.iter().any(|&index| holding.explains(index, evidence)));
-    let mut ranked = ranked(explaining.cloned().collect());
+    let roots = with_roots(&at, evidence);
+    let explaining = held.iter().filter(|holding| {
+        roots.iter().any(|&index| holding.explains(index, evidence))
+            || at.iter().any(|&index| holding.loses(index, evidence))
+    });
+    let mut ranked = ranked(without_lost_packets(explaining.cloned().collect(), evidence));
+    if ranked.is_empty() {
+        // Conditions rest on the first subject that fulfils them; another subject of the same check fails with it.
+        let of_sibling = |holding: &&Holding<'_>| at.iter().any(|&index| holding.explains_sibling(index, evidence));
+        ranked = super::causes::ranked(held.iter().filter(of_sibling).cloned().collect());
+    }
     if ranked.is_empty() {
         return frontier.first().map(|group| Blame { primary: group[0], holding: None, rivals: Vec::new() });
     }
     // Lower groups explain higher ones, so a cause that touches the lowest group goes before one that does not.
-    let lowest: BTreeSet<usize> = frontier[0].iter().copied().collect();
-    ranked.sort_by_key(|holding| !lowest.iter().any(|&index| holding.explains(index, evidence)));
+    let lowest = with_roots(&frontier[0].iter().copied().collect(), evidence);
+    let touches = |holding: &Holding<'_>, index| {
+        holding.explains(index, evidence) || holding.loses(index, evidence) || holding.explains_sibling(index, evidence)
+    };
+    ranked.sort_by_key(|holding| !lowest.iter().any(|&index| touches(holding, index)));
     let tie = is_tie(&ranked);
     let rivals = if tie { ranked[1..].to_vec() } else { Vec::new() };
     let winner = ranked.swap_remove(0);
@@ -124,8 +136,7 @@ fn felt<'a>(held: &[Holding<'a>], evidence: &Evidence<'a>) -> Option<Blame<'a>> 
     let felt = held
         .iter()
         .filter(|holding| holding.cause.degrades || holding.matched.iter().any(|&index| is_felt(index, evidence)));
-    let mut ranked = ranked(felt.cloned().collect());
-    without_lost_packets(&mut ranked, evidence);
+    let mut ranked = ranked(without_lost_packets(felt.cloned().collect(), evidence));
     if ranked.is_empty() {
         return None;
     }
@@ -145,18 +156,17 @@ fn felt_unexplained<'a>(evidence: &Evidence<'a>) -> Option<Blame<'a>> {
 }
 
 /// Rule 2 for quality: where packets are lost lower down, what is silent only at times above that is lost with them.
-fn without_lost_packets(ranked: &mut Vec<Holding<'_>>, evidence: &Evidence<'_>) {
-    let loses = |holding: &Holding<'_>| {
-        holding.problems(evidence).iter().any(|&index| evidence.observations[index].has(Code::PathLoss))
-    };
-    let Some(lowest) = ranked.iter().filter(|holding| loses(holding)).map(|holding| holding.cause.layer).min() else {
-        return;
+fn without_lost_packets<'a>(mut causes: Vec<Holding<'a>>, evidence: &Evidence<'_>) -> Vec<Holding<'a>> {
+    let lossy = causes.iter().filter(|holding| holding.loss(evidence).is_some());
+    let Some(lowest) = lossy.map(|holding| holding.cause.layer).min() else {
+        return causes;
     };
     let is_silence = |holding: &Holding<'_>| {
         let code = telling_problem(holding, evidence).and_then(|index| evidence.observations[index].code);
         code.is_some_and(|code| code.problem().basis == Basis::Silence)
     };
-    ranked.retain(|holding| holding.cause.layer <= lowest || !is_silence(holding));
+    causes.retain(|holding| holding.cause.layer <= lowest || !is_silence(holding));
+    causes
 }
 
 /// Each check is a goal: the gravest problem is the verdict, the others stand beside it.
@@ -253,7 +263,8 @@ fn blamed(status: Status, blame: &Blame<'_>, evidence: &Evidence<'_>) -> Verdict
     let mut certainty = certainty(blame, evidence);
     // What the machine recorded of an earlier time makes a suspicion and no more (rule 8).
     let recorded = status == Status::Degraded && blame.holding.is_none() && !is_felt(blame.primary, evidence);
-    if !blame.rivals.is_empty() || several || recorded {
+    let unproven = cause.is_some_and(|cause| cause.suspected);
+    if !blame.rivals.is_empty() || several || recorded || unproven {
         certainty = Certainty::Suspected;
     }
     let open = !blame.rivals.is_empty();

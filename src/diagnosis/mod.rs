@@ -15,6 +15,7 @@ pub mod open;
 mod remaining;
 pub mod suspects;
 pub mod verdict;
+pub mod why;
 mod words;
 
 pub use judge::{Judgement, judge, judge_so_far};

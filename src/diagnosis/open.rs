@@ -1,8 +1,8 @@
 //! What could still change a verdict: a run ends when nothing of that kind is under way any more.
 
-use super::causes::states_problem_of;
+use super::causes::{states_problem_of, weight};
 use super::evidence::Evidence;
-use super::frontier::{frontier, goal};
+use super::frontier::{frontier, goal, with_roots};
 use super::suspects::standing;
 use super::verdict::{Status, Verdict};
 use crate::observation::{Certainty, Observation};
@@ -22,6 +22,8 @@ pub struct Open<'e, 'a> {
     named: bool,
     /// The checks that a rival mentions: a cause that still stands and could take the blame.
     deciding: HashSet<&'a str>,
+    /// Those among them that belong to a rival that says more than the named cause, and would win over it.
+    overruling: HashSet<&'a str>,
 }
 
 impl<'e, 'a> Open<'e, 'a> {
@@ -39,9 +41,14 @@ impl<'e, 'a> Open<'e, 'a> {
             Status::Fault | Status::Degraded => return None,
             Status::Healthy | Status::Undecided => None,
         };
-        let mut deciding = Vec::new();
+        let named = evidence.playbook.causes.iter().find(|cause| verdict.cause.as_ref() == Some(&cause.id));
+        let said = named.map_or(0, |cause| weight(&cause.when));
+        let (mut deciding, mut overruling) = (Vec::new(), Vec::new());
         for cause in rivals(verdict, evidence) {
             cause.when.checks(&mut deciding);
+            if weight(&cause.when) > said {
+                cause.when.checks(&mut overruling);
+            }
         }
         if verdict.status == Status::Fault
             && verdict.cause.as_ref().is_some_and(|cause| may_only_degrade(cause, evidence))
@@ -50,15 +57,16 @@ impl<'e, 'a> Open<'e, 'a> {
         }
         let named = primary.is_none() || verdict.cause.is_some();
         let fails = verdict.status == Status::Fault;
-        Some(Open { evidence, primary, fails, named, deciding: deciding.into_iter().collect() })
+        let [deciding, overruling] = [deciding, overruling].map(HashSet::from_iter);
+        Some(Open { evidence, primary, fails, named, deciding, overruling })
     }
 
     /// Whether what this check has yet to say could change status, layer, cause or culprit, or costs nothing to wait for.
     pub fn matters(&self, check: &str) -> bool {
         if self.stands_on_blame(check) {
-            // A state that no cause explains yet waits for what a cause wants to see of the goal; else it would depend
-            // on the clock which of the two came first.
-            return !self.named && self.deciding.contains(check);
+            // A state that no cause explains yet, or one that says less, waits for what a cause wants to see of the goal;
+            // else it would depend on the clock which of the two came first.
+            return self.overruling.contains(check);
         }
         if !self.named || self.deciding.contains(check) {
             return true;
@@ -109,7 +117,9 @@ fn controls_of_goals<'a>(evidence: &Evidence<'a>) -> impl Iterator<Item = &'a st
 /// ones; where it works, those that a person would feel although it does.
 fn rivals<'a>(verdict: &Verdict, evidence: &Evidence<'a>) -> Vec<&'a Cause> {
     let lowest: BTreeSet<usize> = match verdict.status {
-        Status::Fault | Status::Degraded => frontier(evidence, &goal(evidence)).into_iter().flatten().collect(),
+        Status::Fault | Status::Degraded => {
+            with_roots(&frontier(evidence, &goal(evidence)).into_iter().flatten().collect(), evidence)
+        }
         Status::Healthy | Status::Undecided => BTreeSet::new(),
     };
     let explains =

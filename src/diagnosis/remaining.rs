@@ -1,7 +1,7 @@
 //! Rule 5: an unknown widens a verdict and never moves it. What could not be looked at may be to blame as well, and then
 //! no single layer is.
 
-use super::causes::{stated_codes, states_problem_of};
+use super::causes::{refines, stated_codes, states_problem_of};
 use super::evaluate::{Truth, evaluate};
 use super::evidence::{Evidence, proves_way};
 use super::judge::Blame;
@@ -17,10 +17,12 @@ pub(super) fn remaining_layers(blame: &Blame<'_>, evidence: &Evidence<'_>) -> Ve
     let primary = evidence.observations[blame.primary];
     let own = blame.holding.as_ref().map_or(primary.layer, |holding| holding.cause.layer);
     let mut layers = BTreeSet::from([own]);
+    layers.extend(blame.holding.as_ref().and_then(|holding| holding.cause.or_layer));
     layers.extend(blame.rivals.iter().map(|rival| rival.cause.layer));
     let silent = primary.code.is_some_and(|code| code.problem().basis == Basis::Silence);
     if silent && !evidence.has_witness(blame.primary) {
-        let unseen = evidence.playbook.checks.iter().filter(|check| is_unseen(&check.id, evidence));
+        let unexplained = |check: &str| is_unseen(check, evidence) && !stands_on_trouble(check, evidence);
+        let unseen = evidence.playbook.checks.iter().filter(|check| unexplained(&check.id));
         layers.extend(
             unseen.filter(|check| evidence.graph.is_beneath(&check.id, &primary.check)).map(|check| check.layer),
         );
@@ -33,10 +35,19 @@ pub(super) fn remaining_layers(blame: &Blame<'_>, evidence: &Evidence<'_>) -> Ve
 /// Whether a check on the goal's trail was tried and could say nothing. What could spoil the goal without being on its
 /// way stays out: it explains a failure only where a cause or a substitution links the two (rule 2).
 fn is_unseen(check: &str, evidence: &Evidence<'_>) -> bool {
+    evidence.on_trail(check) && said_nothing(check, evidence)
+}
+
+/// Whether a check was tried and could say nothing.
+fn said_nothing(check: &str, evidence: &Evidence<'_>) -> bool {
     let seen = evidence.of_check(check);
-    evidence.on_trail(check)
-        && !seen.is_empty()
-        && seen.iter().all(|&index| evidence.observations[index].outcome == Outcome::Unknown)
+    !seen.is_empty() && seen.iter().all(|&index| evidence.observations[index].outcome == Outcome::Unknown)
+}
+
+/// Whether something beneath a check fails: that explains why the check could say nothing (rule 2).
+fn stands_on_trouble(check: &str, evidence: &Evidence<'_>) -> bool {
+    let lower = evidence.graph.position(check).into_iter().flat_map(|position| evidence.graph.beneath(position).iter());
+    lower.into_iter().any(|position| !evidence.blocking(&evidence.playbook.checks[position].id).is_empty())
 }
 
 /// Whether a cause would explain what is blamed, or what lies beneath it, if an unseen check had shown what it states.
@@ -48,9 +59,12 @@ fn could_take_over(cause: &Cause, blame: &Blame<'_>, evidence: &Evidence<'_>) ->
     let mut mentioned = Vec::new();
     cause.when.checks(&mut mentioned);
     // What stands on the blamed check fails with it, whatever it would have shown.
+    // What says all that the blamed cause says and more would win over it, wherever the check lies that it waits for.
+    let would_win = blame.holding.as_ref().is_some_and(|held| refines(cause, held.cause));
     let unseen = || {
         let above = |check: &str| evidence.graph.is_beneath(&primary.check, check);
-        mentioned.iter().filter(move |check| is_unseen(check, evidence) && !above(check))
+        let missing = move |check: &str| is_unseen(check, evidence) || would_win && said_nothing(check, evidence);
+        mentioned.iter().filter(move |check| missing(check) && !above(check))
     };
     let answered = proves_way(primary) && reachability_only(cause) && !states_answer(cause);
     let beneath = unseen().any(|check| evidence.graph.is_beneath(check, &primary.check));

@@ -1,11 +1,12 @@
 //! Reading a packet that somebody sent: zip or bare JSON, with a cap on everything that a stranger decides.
 
-use super::{Packet, SCHEMA, manifest};
+use super::manifest::{self, Manifest};
+use super::{Packet, SCHEMA, seal};
 use crate::error::{Error, Result};
 use crate::packet::write::hex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 use zip::ZipArchive;
 
@@ -45,7 +46,15 @@ pub struct Verified {
 /// # Errors
 /// Where the file cannot be read, is no packet, or is one of a later version.
 pub fn open(path: &Path) -> Result<Opened> {
-    let mut file = open_file(path)?;
+    open_with(path, None)
+}
+
+/// Opens a packet that may be encrypted to one of the age identities in a file.
+///
+/// # Errors
+/// As [`open`], and where it is encrypted and no identity opens it.
+pub fn open_with(path: &Path, identity: Option<&Path>) -> Result<Opened> {
+    let mut file = open_file(path, identity)?;
     if !is_zip(&mut file).map_err(|error| unreadable(path, &error))? {
         let bytes = read_capped(&mut file, LARGEST_JSON, path, "the file")?;
         return Ok(Opened { packet: parse(path, &bytes)?, files: Vec::new() });
@@ -69,8 +78,8 @@ pub fn open(path: &Path) -> Result<Opened> {
 ///
 /// # Errors
 /// Where the file cannot be read or is no archive at all.
-pub fn verify(path: &Path) -> Result<Verified> {
-    let mut file = open_file(path)?;
+pub fn verify(path: &Path, identity: Option<&Path>) -> Result<Verified> {
+    let mut file = open_file(path, identity)?;
     if !is_zip(&mut file).map_err(|error| unreadable(path, &error))? {
         return Err(Error::usage(format!("`{}` is a packet without checksums", path.display()))
             .hint("verify the zip that lies beside it"));
@@ -105,14 +114,22 @@ pub fn verify(path: &Path) -> Result<Verified> {
             Err(error) => wrong.push(error.to_string()),
         }
     }
+    if names.contains(manifest::NAME) {
+        compare_manifest(&mut archive, &sums, &mut wrong, path)?;
+    }
     if !sums.contains_key("packet.json") {
         wrong.push(format!("`packet.json` is not in {SUMS}"));
     }
     Ok(Verified { files: good, wrong })
 }
 
-fn open_file(path: &Path) -> Result<File> {
-    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+/// What a packet is read from: the file, or what was encrypted in it.
+trait Source: Read + Seek {}
+impl<T: Read + Seek> Source for T {}
+type Bytes = Box<dyn Source>;
+
+fn open_file(path: &Path, identity: Option<&Path>) -> Result<Bytes> {
+    let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
     let facts = file.metadata().map_err(|error| unreadable(path, &error))?;
     if facts.is_dir() {
         return Err(Error::usage(format!("`{}` is a folder, not a packet", path.display())));
@@ -121,7 +138,42 @@ fn open_file(path: &Path) -> Result<File> {
         let limit = LARGEST_FILE >> 20;
         return Err(Error::usage(format!("`{}` is larger than a packet can be ({limit} MiB)", path.display())));
     }
-    Ok(file)
+    if seal::is_encrypted(&mut file).map_err(|error| unreadable(path, &error))? {
+        return Ok(Box::new(Cursor::new(seal::decrypt(path, file, identity, LARGEST_FILE)?)));
+    }
+    Ok(Box::new(file))
+}
+
+/// The manifest covers every file but the letters, and the letters name the manifest.
+fn compare_manifest(
+    archive: &mut ZipArchive<Bytes>,
+    sums: &BTreeMap<String, String>,
+    wrong: &mut Vec<String>,
+    path: &Path,
+) -> Result<()> {
+    let bytes = unpack(archive, manifest::NAME, LARGEST_JSON, path)?;
+    let hash = hex(&bytes);
+    let Ok(read) = serde_json::from_slice::<Manifest>(&bytes) else {
+        wrong.push(format!("`{}` cannot be read", manifest::NAME));
+        return Ok(());
+    };
+    let marked: BTreeMap<&str, &str> =
+        read.files.iter().map(|file| (file.name.as_str(), file.sha256.as_str())).collect();
+    for (name, sum) in sums.iter().filter(|(name, _)| *name != manifest::NAME) {
+        if manifest::is_letter(name) {
+            let names_it = unpack(archive, name, LARGEST_JSON, path)
+                .is_ok_and(|letter| letter.windows(hash.len()).any(|part| part == hash.as_bytes()));
+            if !names_it {
+                wrong.push(format!("`{name}` is not the letter of this packet: it names another manifest or none"));
+            }
+        } else if marked.get(name.as_str()) != Some(&sum.as_str()) {
+            wrong.push(format!("`{name}` is not as the manifest says"));
+        }
+    }
+    for name in marked.keys().filter(|name| !sums.contains_key(**name)) {
+        wrong.push(format!("`{name}` is in the manifest and not in {SUMS}"));
+    }
+    Ok(())
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Error {
@@ -133,7 +185,7 @@ fn broken(path: &Path, error: &zip::result::ZipError) -> Error {
     Error::usage(format!("the packet `{}` is damaged or cut off", path.display())).because(error)
 }
 
-fn is_zip(file: &mut File) -> io::Result<bool> {
+fn is_zip(file: &mut Bytes) -> io::Result<bool> {
     let mut start = [0; 2];
     let mut filled = 0;
     while filled < start.len() {
@@ -146,7 +198,7 @@ fn is_zip(file: &mut File) -> io::Result<bool> {
     Ok(start == *b"PK")
 }
 
-fn open_archive(path: &Path, file: File) -> Result<ZipArchive<File>> {
+fn open_archive(path: &Path, file: Bytes) -> Result<ZipArchive<Bytes>> {
     let archive = ZipArchive::new(file).map_err(|error| broken(path, &error))?;
     let refuse = |why: String| Err(Error::usage(format!("`{}` is not a packet: {why}", path.display())));
     if archive.len() > MOST_FILES {
@@ -176,7 +228,7 @@ fn is_safe(name: &str) -> bool {
         && name.split('/').all(|part| part != ".." && part != ".")
 }
 
-fn unpack(archive: &mut ZipArchive<File>, name: &str, limit: u64, path: &Path) -> Result<Vec<u8>> {
+fn unpack(archive: &mut ZipArchive<Bytes>, name: &str, limit: u64, path: &Path) -> Result<Vec<u8>> {
     let mut entry = match archive.by_name(name) {
         Ok(entry) => entry,
         Err(zip::result::ZipError::FileNotFound) => {
@@ -317,7 +369,7 @@ mod tests {
             ("extra.txt", b"x"),
             (SUMS, sums.as_bytes()),
         ]);
-        let verified = verify(archive.path()).unwrap();
+        let verified = verify(archive.path(), None).unwrap();
         assert_eq!(verified.files, 1);
         assert_eq!(
             verified.wrong,
@@ -327,5 +379,43 @@ mod tests {
                 "`summary.txt` was changed after the packet was made",
             ]
         );
+    }
+    /// Overwrites the bytes that follow each place where `mark` stands, `at` bytes behind its start.
+    fn patched(bytes: &[u8], mark: &[u8], at: usize, with: &[u8]) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        let places: Vec<usize> =
+            bytes.windows(mark.len()).enumerate().filter(|(_, part)| *part == mark).map(|(place, _)| place).collect();
+        assert!(!places.is_empty());
+        for place in places {
+            bytes[place + at..place + at + with.len()].copy_from_slice(with);
+        }
+        bytes
+    }
+
+    #[test]
+    fn claims_of_ten_gibibytes_doubled_names_and_bad_names_are_refused() {
+        let packet = std::fs::read(EXAMPLE).unwrap();
+        let archive = zipped(&[("packet.json", &packet), ("aa.txt", b"1"), ("ab.txt", b"2"), ("ac.txt", b"3")]);
+        let good = std::fs::read(archive.path()).unwrap();
+        assert!(open(archive.path()).is_ok());
+        // APPNOTE.TXT 4.3.12: the size unpacked stands 24 bytes into an entry of the directory. Four times 4 GiB.
+        let claims = patched(&good, b"PK\x01\x02", 24, &0xffff_fff0_u32.to_le_bytes());
+        let doubled = patched(&good, b"ab.txt", 0, b"aa.txt");
+        let bad = patched(&good, b"ab.txt", 0, b"a\x1b\xff\xfe\n.");
+        for (bytes, expected) in [(claims, "larger than 512 MiB"), (doubled, "same name"), (bad, "is not a packet")] {
+            let error = open(file(&bytes).path()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{expected} is not in {error}");
+            assert!(verify(file(&bytes).path(), None).is_err());
+        }
+    }
+
+    #[test]
+    fn an_archive_cut_anywhere_is_refused() {
+        let packet = std::fs::read(EXAMPLE).unwrap();
+        let whole = std::fs::read(zipped(&[("packet.json", &packet), (SUMS, b"x")]).path()).unwrap();
+        for end in (0..whole.len()).step_by(37) {
+            let cut = file(&whole[..end]);
+            assert!(open(cut.path()).is_err() && verify(cut.path(), None).is_err(), "cut at {end}");
+        }
     }
 }

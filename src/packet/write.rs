@@ -108,7 +108,7 @@ pub fn json(packet: &Packet) -> io::Result<Vec<u8>> {
 }
 
 /// Writes beside the place and renames, so that nobody ever sees half a file. A disk that fills up leaves nothing.
-pub(super) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let part = path.with_file_name(format!(".{name}.part"));
     let written = fs::OpenOptions::new()
@@ -227,7 +227,7 @@ mod tests {
         let name = written.path.file_name().unwrap().to_string_lossy().into_owned();
         assert_eq!(name, "firstline-one-site-fails-20261121-091502-5f0c.zip");
         assert_eq!(read::open(&written.path).unwrap().packet, packet);
-        assert_eq!(read::verify(&written.path).unwrap().wrong, Vec::<String>::new());
+        assert_eq!(read::verify(&written.path, None).unwrap().wrong, Vec::<String>::new());
         let mut names: Vec<String> = fs::read_dir(folder.path())
             .unwrap()
             .map(|entry| entry.unwrap().path().extension().unwrap().to_string_lossy().into_owned())

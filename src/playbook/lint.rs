@@ -3,6 +3,8 @@
 
 mod circle;
 mod fact;
+mod logic;
+mod sense;
 mod statement;
 mod text;
 
@@ -61,7 +63,7 @@ pub(super) fn check(draft: &Draft, head: &Head, registry: Registry, mistakes: &m
     }
     // A condition of which a part could not be read may look like another one.
     if lint.mistakes.errors() == 0 {
-        lint.twins();
+        lint.sense();
     }
     lint.tests();
 }
@@ -236,12 +238,7 @@ impl<'d> Lint<'d> {
                 self.add(Mistake::new(Kind::NoVerify, &draft.at, message).help(help));
             }
         }
-        if let Some(fourth) = draft.workaround.get(STEPS_SHOWN) {
-            let steps = draft.workaround.len();
-            let message = format!("the cause `{}` has {steps} workaround steps", shown(&draft.cause.id));
-            let help = format!("{STEPS_SHOWN} are shown at a time; put the safest ones first");
-            self.add(Mistake::new(Kind::ManySteps, fourth, message).label("the fourth").help(help));
-        }
+        self.wording(draft);
         let expected = |test: &&super::given::PlacedTest| test.test.expect.cause.as_ref() == Some(&draft.cause.id);
         // What is included is tested by whoever wrote it, or by one of those that include it.
         let own = draft.at.source == 0;
@@ -249,21 +246,6 @@ impl<'d> Lint<'d> {
             let message = format!("no test expects the cause `{}`", shown(&draft.cause.id));
             let help = "add a `[[test]]` with the observations that lead to it";
             self.add(Mistake::new(Kind::Untested, &draft.at, message).help(help));
-        }
-    }
-
-    fn twins(&mut self) {
-        let causes = &self.draft.causes;
-        for (index, cause) in causes.iter().enumerate() {
-            if let Some(twin) = causes[..index].iter().find(|other| other.cause.when == cause.cause.when) {
-                let message =
-                    format!("`{}` and `{}` have the same conditions", shown(&twin.cause.id), shown(&cause.cause.id));
-                self.mistakes.add(
-                    Mistake::new(Kind::Twins, &cause.at, message)
-                        .related(&twin.at, "the same conditions")
-                        .help("add the observation that tells them apart, or make them one cause"),
-                );
-            }
         }
     }
 

@@ -69,9 +69,13 @@ kinds! {
     NoVerify "P101" Warning "a cause does not say which check proves that it works again";
     ManySteps "P102" Warning "a cause has more workaround steps than are shown at a time";
     Untested "P103" Warning "no test of the playbook expects this cause";
-    Twins "P104" Warning "two causes have the same conditions, so nothing tells them apart";
+    Twins "P104" Warning "nothing tells two causes apart";
     NoSays "P105" Warning "nobody finds the playbook by their own words";
     NoCauses "P106" Warning "the playbook names no cause";
+    NeverMade "P107" Warning "a check is never made, or a question never asked";
+    NeverWins "P108" Warning "a cause can never win";
+    Jargon "P109" Warning "the words for the user hold one that needs training";
+    OtherBraces "P110" Warning "a text looks like a template and is none";
 }
 
 impl Kind {

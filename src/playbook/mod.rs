@@ -23,6 +23,7 @@ pub mod template;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod unit;
 mod when;
 
 pub use condition::Condition;
@@ -170,6 +171,10 @@ pub struct Cause {
     pub escalate: Option<Escalate>,
     /// A person feels this although the goal may work right now: it makes a working goal `degraded`.
     pub degrades: bool,
+    /// A second layer that what was seen cannot tell from the cause's own: the verdict names both and stays `suspected`.
+    pub or_layer: Option<Layer>,
+    /// What was seen fits the cause and cannot prove it: the verdict stays `suspected`.
+    pub suspected: bool,
     /// A sign of an attack: stop, preserve, hand to security.
     pub security_stop: bool,
 }

@@ -35,6 +35,7 @@ pub fn playbook() -> Value {
             "check": check(),
             "cause": cause(),
             "escalate": escalate(),
+            "step": step(),
             "when": when(),
             "condition": condition(),
             "code": code(),
@@ -148,9 +149,16 @@ fn cause() -> Value {
             "culprit": text("The concrete thing: an interface, address, resolver, process."),
             "plain": text("One sentence for the user, in words that need no training."),
             "technical": text("One sentence for the next tier."),
-            "workaround": texts("What gets the person working again, safest first; three are shown at a time."),
+            "workaround": {
+                "type": "array",
+                "items": { "anyOf": [{ "type": "string" }, reference("step")] },
+                "description": "What gets the person working again, safest first; three are shown at a time.",
+            },
             "verify": text("The check that must be ok when the fault is gone."),
             "escalate": reference("escalate"),
+            "code": reference("code"),
+            "or_layer": reference("layer"),
+            "suspected": flag("It is never more than suspected."),
             "degrades": flag("People feel it although the goal works right now."),
             "security_stop": flag("A sign of an attack: stop, keep everything as it is, hand over."),
         }),
@@ -161,6 +169,17 @@ fn escalate() -> Value {
     closed(&["to"], json!({ "to": text("The team or vendor that takes it over."), "when": text("When.") }))
 }
 
+fn step() -> Value {
+    closed(
+        &["step"],
+        json!({
+            "step": text("What to do."),
+            "risk": text("What may go wrong by it."),
+            "undo": text("How to take it back."),
+        }),
+    )
+}
+
 fn when() -> Value {
     let about = "Statements that must all hold.";
     json!({ "anyOf": [list("condition"), reference("condition")], "description": about })
@@ -168,7 +187,7 @@ fn when() -> Value {
 
 fn condition() -> Value {
     let value = json!({ "type": ["string", "number", "boolean"] });
-    let number = json!({ "type": "number" });
+    let number = json!({ "type": ["number", "string"], "description": "A number, or a text with a unit: `3 s`." });
     closed(
         &[],
         json!({
@@ -279,6 +298,7 @@ mod tests {
             ("[inputs.a]", "/definitions/input/properties"),
             ("[[cause]]", "/definitions/cause/properties"),
             ("[[cause]]\n[cause.escalate]", "/definitions/escalate/properties"),
+            ("[[cause]]\n[[cause.workaround]]", "/definitions/step/properties"),
             ("[[cause]]\n[[cause.when]]", "/definitions/condition/properties"),
             ("[[test]]", "/definitions/test/properties"),
             ("[[test]]\n[test.given.a]", "/definitions/given/properties"),

@@ -199,6 +199,8 @@ mod tests {
             escalate: None,
             code: None,
             degrades: false,
+            or_layer: None,
+            suspected: false,
             security_stop: false,
         };
         let given = |code| Given { subject: Some("10.8.0.1".into()), code, ..Given::default() };

@@ -3,6 +3,7 @@
 use super::condition::{Atom, Compare, Condition, Over, Test};
 use super::mistake::{At, Kind, Mistake, shown};
 use super::reader::{Fields, Placed, Reader};
+use super::unit::threshold;
 use crate::observation::Outcome;
 use crate::problem::{Code, PROBLEMS};
 use serde_json::Value;
@@ -224,12 +225,23 @@ fn compare(reader: &mut Reader<'_>, fields: &mut Fields<'_>, fact: &Placed<Strin
         "is" => Compare::Is(reader.plain_value(key, value)?.value),
         "not" => Compare::Not(reader.plain_value(key, value)?.value),
         "contains" => Compare::Contains(reader.plain_value(key, value)?.value),
-        "above" => Compare::Above(reader.number(key, value)?),
-        "below" => Compare::Below(reader.number(key, value)?),
+        "above" => Compare::Above(limit(reader, key, value, &fact.value)?),
+        "below" => Compare::Below(limit(reader, key, value, &fact.value)?),
         "known" => Compare::Known(reader.flag(key, value)?),
         _ => Compare::OneOf(one_of(reader, key, value)?),
     };
     Some((compare, at))
+}
+
+/// A threshold: a number, or a text with a unit.
+fn limit(reader: &mut Reader<'_>, key: &str, value: &Spanned<DeValue<'_>>, fact: &str) -> Option<f64> {
+    let Some(text) = value.get_ref().as_str() else { return reader.number(key, value) };
+    threshold(text, fact)
+        .map_err(|why| {
+            let message = format!("`{}` is no threshold for `{}`", shown(text), shown(fact));
+            reader.add(Mistake::new(Kind::WrongType, &reader.at(value), message).help(why));
+        })
+        .ok()
 }
 
 fn one_of(reader: &mut Reader<'_>, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Vec<Value>> {

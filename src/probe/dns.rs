@@ -51,7 +51,7 @@ pub const PROBE: Probe = Probe {
     about: "Sends ordinary recursive queries to port 53 of each configured resolver, side by side, each from a fresh \
         connected UDP socket, so that a closed port (ICMP) and silence are told apart. A silent server gets queries at \
         0, 200 and 400 ms and a fourth a second or more after the start; silence is suspected after 0.75 s where another \
-        server answered meanwhile (1.4 s where none did) and confirmed below 2 s (3 s). TCP is tried where UDP is \
+        server answered meanwhile (1.4 s where none did) and confirmed below 2 s (4 s, so that late answers are heard). TCP is tried where UDP is \
         silent or the answer is truncated. SERVFAIL, REFUSED and malformed answers are asked for a second time; \
         NXDOMAIN is final (RFC 8020). After a first answer two more queries show a server that answers only some; a \
         lost one is followed by six more. No rights are needed. Where a local stub (127.0.0.53) is in use, the servers \

@@ -9,16 +9,19 @@ use super::way::{self, bounded, connect, dial, handshake, milliseconds, name, sc
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
-use crate::problem::{Code, count, joined};
+use crate::problem::{Basis, Code, count, joined};
 use hyper::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use url::Url;
 
 mod answer;
+mod block;
 mod walk;
 
 /// Bytes of a body that are read where nobody says otherwise.
@@ -44,6 +47,8 @@ const CODES: &[&[Code]] = &[
         Code::HttpServerError,
         Code::HttpRedirectLoop,
         Code::HttpUnexpectedContent,
+        Code::HttpBlockPage,
+        Code::HttpOnlyTwo,
         Code::HttpNoAnswer,
         Code::HttpSlowFirstByte,
         Code::HttpSlow,
@@ -71,7 +76,7 @@ query strings and credentials are never kept. Needs no rights. Sources: RFC 9110
     params: schema_of::<Params>,
     facts: schema_of::<Facts>,
     accepts: accepts::<Params>,
-    run: |look| Box::pin(run(look, None)),
+    run: |look| Box::pin(run(look)),
 };
 
 /// Which family to use.
@@ -113,6 +118,13 @@ struct Params {
     /// Milliseconds by which this machine's clock is behind, where it was measured.
     #[serde(deserialize_with = "argument::optional")]
     clock_offset_ms: Option<f64>,
+    /// Largest TCP segment that either end may send, to see whether large packets are what is lost.
+    #[serde(deserialize_with = "argument::optional")]
+    segment_bytes: Option<f64>,
+    /// How often silence is looked at: with 1 the first suspicion ends the check, for a control whose silence accuses
+    /// nobody.
+    #[serde(deserialize_with = "argument::number")]
+    looks: u8,
     /// What this page stands for, such as `control`.
     label: Option<String>,
 }
@@ -132,6 +144,8 @@ impl Default for Params {
             expect_status: None,
             body_limit_bytes: BODY_LIMIT_BYTES,
             clock_offset_ms: None,
+            segment_bytes: None,
+            looks: 2,
             label: None,
         }
     }
@@ -216,8 +230,12 @@ struct Facts {
     body_start: Option<String>,
     /// The `Retry-After` header.
     retry_after: Option<String>,
-    /// The page looks like one of a bot wall, filter or sign-in and not like the one that was asked for.
+    /// The page has words of a bot wall, filter or sign-in.
     block_page: Option<bool>,
+    /// The page's headline is that of a page which stands in for another: `filter` or `bot_wall`.
+    block_kind: Option<String>,
+    /// The product that says on such a page that it blocks.
+    blocked_by: Option<String>,
     /// The redirects that were walked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     redirects: Vec<Redirect>,
@@ -237,11 +255,35 @@ struct Facts {
     server_errors: Option<u32>,
 }
 
-async fn run(look: &Look<'_>, trust: Option<Arc<Trust>>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(observations) => return observations,
+async fn run(look: &Look<'_>) -> Vec<Observation> {
+    match look.params::<Params>() {
+        Ok(params) if params.looks < 2 => look_once(look, params).await,
+        Ok(params) => fetch(look, params, None).await,
+        Err(observations) => observations,
+    }
+}
+
+/// The same, but the first suspicion of silence ends it.
+async fn look_once(look: &Look<'_>, params: Params) -> Vec<Observation> {
+    let (first, doubt) = (RefCell::new(None), Notify::new());
+    let emit = |observation: Observation| {
+        if observation.code.is_some_and(|code| code.problem().basis == Basis::Silence) {
+            *first.borrow_mut() = Some(observation);
+            doubt.notify_one();
+        } else {
+            (look.emit)(observation);
+        }
     };
+    let once = Look { emit: &emit, args: crate::observation::Facts::new(), ..*look };
+    let seen = tokio::select! {
+        biased;
+        seen = fetch(&once, params, None) => Some(seen),
+        () = doubt.notified() => None,
+    };
+    seen.unwrap_or_else(|| first.take().into_iter().collect())
+}
+
+async fn fetch(look: &Look<'_>, params: Params, trust: Option<Arc<Trust>>) -> Vec<Observation> {
     let url = match target(&params.url) {
         Ok(url) => url,
         Err(why) => return vec![look.unknown(None, &why)],

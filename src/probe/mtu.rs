@@ -66,6 +66,8 @@ pub struct MtuFacts {
     link_mtu_bytes: Option<u32>,
     /// Whether the target answers probes of this kind at all.
     answers: bool,
+    /// The largest packet that came back from the target, where larger ones get there and their answers are lost.
+    returns_bytes: Option<u32>,
 }
 
 async fn run(look: &Look<'_>) -> Vec<Observation> {
@@ -136,6 +138,7 @@ fn conclude(look: &Look<'_>, address: IpAddr, found: &PathMtu, link_mtu: Option<
         reported_by: by.map(|from| from.to_string()),
         link_mtu_bytes: link_mtu,
         answers: found.answers,
+        returns_bytes: found.returns,
     };
     let named = by.map_or("this machine".to_owned(), |from| from.to_string());
     let observation = match (found.works, found.fails, found.reported) {
@@ -151,6 +154,12 @@ fn conclude(look: &Look<'_>, address: IpAddr, found: &PathMtu, link_mtu: Option<
         }
         (_, _, Some((mtu, _))) => {
             look.ok(Some(&subject), format!("the path to {subject} takes {mtu} bytes, and {named} says so"))
+        }
+        (Some(works), _, None) if found.returns.is_some() => {
+            let back = found.returns.unwrap_or_default();
+            let words =
+                format!("packets of {works} bytes reach {subject}; of its answers to pings, {back} bytes come back");
+            look.ok(Some(&subject), words)
         }
         (Some(works), _, None) => {
             look.ok(Some(&subject), format!("packets of {works} bytes reach {subject} in one piece"))
@@ -175,7 +184,7 @@ mod tests {
 
     fn found(works: Option<u32>, fails: Option<u32>, reported: Option<(u32, &str)>) -> PathMtu {
         let reported = reported.map(|(mtu, from)| (mtu, from.parse().ok()));
-        PathMtu { works, fails, reported, answers: works.is_some() }
+        PathMtu { works, fails, reported, answers: works.is_some(), returns: None }
     }
 
     #[tokio::test(start_paused = true)]

@@ -87,6 +87,9 @@ pub struct NeighbourFacts {
     pub proven_by: Option<String>,
     /// How long it was waited for.
     pub waited_ms: u64,
+    /// The own prefix that makes it a neighbour although the own address is a private one (RFC 1918) and it lies outside
+    /// that private block: no such network exists, so the prefix is wrong.
+    pub too_wide_prefix: Option<String>,
 }
 
 /// One neighbour to look for.
@@ -197,6 +200,13 @@ async fn wanted(look: &Look<'_>, params: &Params) -> Result<Vec<Wanted>, String>
     Ok(wanted)
 }
 
+/// The private block (RFC 1918) that an address is of.
+fn private_block(address: IpAddr) -> Option<ipnet::IpNet> {
+    let blocks = [([10, 0, 0, 0], 8), ([172, 16, 0, 0], 12), ([192, 168, 0, 0], 16)];
+    let nets = blocks.into_iter().filter_map(|(base, length)| ipnet::IpNet::new(base.into(), length).ok());
+    nets.into_iter().find(|block| block.contains(&address))
+}
+
 /// What came of watching.
 enum End {
     Proven(&'static str, Option<String>),
@@ -237,12 +247,22 @@ impl Watch<'_> {
             }
             _ => self.prod(&facts, started).await,
         };
+        facts.too_wide_prefix = self.too_wide_prefix().await;
         if let Some(entry) = self.entry().await {
             facts.state = entry.state;
             facts.mac = entry.mac.or(facts.mac);
         }
         facts.waited_ms = started.elapsed().as_millis() as u64;
         self.observation(end, facts)
+    }
+
+    async fn too_wide_prefix(&self) -> Option<String> {
+        let addresses = self.look.world.machine.addresses().await.ok()?;
+        let own = addresses.iter().filter(|own| own.interface == self.one.interface);
+        let mut covering = own.map(|own| own.net).filter(|net| net.contains(&self.one.address));
+        let wide =
+            |net: &ipnet::IpNet| private_block(net.addr()).is_some_and(|block| !block.contains(&self.one.address));
+        covering.find(wide).map(|net| net.to_string())
     }
 
     async fn entry(&self) -> Option<Neighbour> {
@@ -324,7 +344,7 @@ impl Watch<'_> {
         let chosen = self.look.world.machine.route_to(self.one.address).await.ok().and_then(|route| route.interface);
         let elsewhere = chosen.is_some_and(|name| name != self.one.interface);
         let interface = (elsewhere && to.is_ipv4()).then(|| self.one.interface.clone());
-        match self.look.world.network.exchange(to, &[], &Dial { wait, source: None, interface }).await {
+        match self.look.world.network.exchange(to, &[], &Dial { wait, interface, ..Dial::default() }).await {
             // A reject rule of this machine says "refused" as well, but then there is no hardware address.
             Ok(_) | Err(Failure::Refused) => match self.entry().await.and_then(|entry| entry.mac) {
                 Some(mac) => End::Proven("datagram", Some(mac)),

@@ -1,17 +1,20 @@
 //! Does somebody else answer in the place of a known plain page: the sign-in page of a captive portal.
 
 use super::argument;
+use super::attempt::SUSPECTED;
 use super::way::dial::dial;
 use super::way::exchange::{self, BodyEnd, Session};
 use super::way::{self, bounded, host_of, milliseconds, name, printable, shown};
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
-use crate::observation::{Observation, Via};
+use crate::observation::{Observation, Outcome, Via};
 use crate::problem::Code;
+use futures_util::future::{join, join_all};
 use hyper::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
@@ -30,10 +33,11 @@ pub const PROBE: Probe = Probe {
     about: "Asks a page of known content over plain HTTP, without proxy and without following redirects, and compares \
 status and content exactly: portals let well-known addresses pass or answer in their place, and over HTTPS one could \
 not be told from a broken certificate. A redirect to another host, another text, a sign-in (401, 403, 511) is a \
-portal. A redirect to the same host over HTTPS, an empty 200 where 204 was expected, and errors of the page's own \
+portal. Portals let some well-known pages pass, so that further pages are asked side by side: one that shows a portal \
+is enough, and pages that are all dead show none. A redirect to the same host over HTTPS, an empty 200 where 204 was expected, and errors of the page's own \
 server are no portal and leave the question open, as does no connection at all, which other checks explain. Needs no \
 rights. Sources: RFC 8952, RFC 6585 section 6.",
-    contacts: Contacts::named(&["url"]),
+    contacts: Contacts::named(&["url", "more_urls"]),
     codes: &[Code::PathCaptivePortal],
     params: schema_of::<Params>,
     facts: schema_of::<Facts>,
@@ -52,6 +56,9 @@ struct Params {
     /// Its status; 200 if not given and a body is expected, otherwise 200 or 204.
     #[serde(deserialize_with = "argument::optional")]
     expect_status: Option<f64>,
+    /// Further pages, each of which answers 204, or with the same text as the first one.
+    #[serde(deserialize_with = "argument::words")]
+    more_urls: Vec<String>,
 }
 
 /// What was seen.
@@ -69,25 +76,58 @@ struct Facts {
     address: Option<String>,
     /// From the request until the first byte, in milliseconds.
     first_byte_ms: Option<f64>,
+    /// Pages that were asked.
+    pages: usize,
+    /// Those of them that answered as they should.
+    passed: usize,
 }
+
+/// How long a page may take once the connection stands: it is a line of text, and who fails waits for this answer.
+/// Judgement.
+const PAGE_WAIT: Duration = Duration::from_secs(2);
+
+/// Further pages that are asked; two or three tell all that pages can tell.
+const MORE_LIMIT: usize = 4;
 
 async fn run(look: &Look<'_>) -> Vec<Observation> {
     let params: Params = match look.params() {
         Ok(params) => params,
         Err(observations) => return observations,
     };
-    let url = match Url::parse(&params.url) {
+    let more = params.more_urls.iter().take(MORE_LIMIT).map(|url| page(look, &params, url, true));
+    let (first, more) = join(page(look, &params, &params.url, false), join_all(more)).await;
+    let pages: Vec<(Observation, Facts)> = std::iter::once(first).chain(more).collect();
+    let passed = pages.iter().filter(|(seen, _)| seen.outcome == Outcome::Ok).count();
+    let asked = pages.len();
+    // The first of those that say most: a portal, then an open way, then nothing.
+    let telling = pages.into_iter().min_by_key(|(seen, _)| match seen.outcome {
+        Outcome::Problem => 0,
+        Outcome::Ok => 1,
+        Outcome::Unknown | Outcome::Skipped => 2,
+    });
+    let (observation, facts) = telling.expect("the first page is always asked");
+    vec![observation.facts(&Facts { pages: asked, passed, ..facts })]
+}
+
+/// One page; `further` ones may answer 204 as well.
+async fn page(look: &Look<'_>, params: &Params, url: &str, further: bool) -> (Observation, Facts) {
+    let url = match Url::parse(url) {
         Ok(url) if url.scheme() == "http" && url.has_host() => url,
-        Ok(_) => return vec![look.unknown(None, "only a plain http:// address can show a portal")],
-        Err(error) => return vec![look.unknown(None, &format!("the address is no URL: {error}"))],
+        Ok(_) => {
+            return (look.unknown(None, "only a plain http:// address can show a portal"), Facts::default());
+        }
+        Err(error) => return (look.unknown(None, &format!("the address is no URL: {error}")), Facts::default()),
     };
     let mut facts = Facts { url: shown(&url), ..Facts::default() };
     let mut via = Via::default();
     let observation = match ask(look, &url, &mut facts, &mut via).await {
-        Ok((location, body)) => judge(look, &params, &url, &mut facts, location, &body),
+        Ok(_) if further && facts.status == Some(204) => {
+            look.ok(None, format!("no portal: {} answers 204 as it should", host_of(&url)))
+        }
+        Ok((location, body)) => judge(look, params, &url, &mut facts, location, &body),
         Err(why) => look.unknown(None, &why),
     };
-    vec![observation.facts(&facts).via(via)]
+    (observation.via(via), facts)
 }
 
 /// The answer's `Location` and the beginning of its body.
@@ -100,7 +140,9 @@ async fn ask(look: &Look<'_>, url: &Url, facts: &mut Facts, via: &mut Via) -> Re
         .map_err(|failure| name::trouble(&host, &failure, start.elapsed()).summary)?;
     let port = url.port_or_known_default().unwrap_or(80);
     let targets: Vec<SocketAddr> = addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
-    let dialled = dial(network, &targets, look.deadline, &|_, _| {})
+    // Silence here accuses nobody, so it is looked at once.
+    let until = Instant::now() + look.within(SUSPECTED);
+    let dialled = dial(network, &targets, until, &|_, _| {})
         .await
         .map_err(|failure| way::dial::trouble(&host, &failure, None).summary)?;
     facts.address = Some(dialled.address.ip().to_string());
@@ -109,12 +151,13 @@ async fn ask(look: &Look<'_>, url: &Url, facts: &mut Facts, via: &mut Via) -> Re
     let request = exchange::request(&Method::GET, url, false)?;
     let mut session = Session::open(dialled.connection.stream).await.map_err(failed)?;
     let start = Instant::now();
-    let answer = session.ask(request, look.deadline, &|_| {}).await.map_err(failed)?;
+    let until = start + look.within(PAGE_WAIT);
+    let answer = session.ask(request, until, &|_| {}).await.map_err(failed)?;
     let first = session.first_byte().unwrap_or_else(Instant::now);
     facts.first_byte_ms = Some(milliseconds(first.saturating_duration_since(start)));
     facts.status = Some(answer.status().as_u16());
     let location = exchange::header(answer.headers(), "location").and_then(|location| url.join(&location).ok());
-    let body = session.body(answer.into_body(), BODY_LIMIT_BYTES, look.deadline).await;
+    let body = session.body(answer.into_body(), BODY_LIMIT_BYTES, until).await;
     if body.bytes == 0 && body.end != BodyEnd::Complete {
         return Err(format!("{host} did not finish its answer"));
     }
@@ -177,7 +220,6 @@ fn portal(look: &Look<'_>, summary: String) -> Observation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observation::Outcome;
     use crate::probe::testing::loopback::{Loopback, answers, look, serve, world};
     use crate::sys::ProxySettings;
     use serde_json::json;
@@ -217,6 +259,24 @@ mod tests {
                 assert_eq!(seen.layer, Layer::Path);
             }
         }
+    }
+
+    #[tokio::test]
+    async fn one_page_that_shows_the_portal_is_enough_and_dead_ones_show_none() {
+        let open = b"HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\nNetworkManager is online";
+        let further: [(&'static [u8], Outcome); 3] = [
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n<html>Sign in!", Outcome::Problem),
+            (b"HTTP/1.1 204 x\r\n\r\n", Outcome::Ok),
+            (b"", Outcome::Ok),
+        ];
+        for (answer, outcome) in further {
+            let second = serve(answers(answer)).await;
+            let more = format!("http://127.0.0.1:{}/generate_204", second.address.port());
+            let seen = seen(open, json!({"expect_body": PAGE, "more_urls": [more]})).await;
+            assert_eq!((seen.outcome, &seen.facts["pages"]), (outcome, &json!(2)), "{}", seen.summary);
+        }
+        let dead = seen(b"", json!({"expect_body": PAGE, "more_urls": "http://127.0.0.1:1/"})).await;
+        assert_eq!(dead.outcome, Outcome::Unknown);
     }
 
     #[tokio::test]

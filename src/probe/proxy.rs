@@ -34,13 +34,17 @@ pub const PROBE: Probe = Probe {
     cost: Cost::Network,
     summary: "which proxy programs use for a target, and whether it takes them there",
     about: "Reads every proxy setting with its source (environment in both cases, GNOME, KDE, system files), applies \
-the exclusion lists, and fetches and evaluates a PAC script. Each proxy that some group of programs uses for the \
+the exclusion lists, and fetches and evaluates a PAC script. Where a setting says to search for one (WPAD), the lease's \
+address is taken, or `wpad` in the search domains; nothing above these is asked. Each proxy that some group of programs uses for the \
 target is looked up, connected to (three spaced attempts) and asked: CONNECT for an https target, the whole address \
 for an http one, a method offer and a connection for SOCKS. Credentials are never sent, so a proxy that wants them \
 answers 407 with the schemes that it takes; that is a finding where programs have none either. With no proxy the \
 check is ok and says `direct`. Whether a direct connection works is another check. Needs no rights; sees the settings \
 of the account that runs it. Sources: RFC 9110 section 9.3.6, RFC 9112 section 3.2, RFC 1928.",
-    contacts: Contacts::named(&["url", "settings"]).and_unless("settings", "the configured proxies and the PAC file"),
+    contacts: Contacts::named(&["url", "settings"]).and_unless(
+        "settings",
+        "the configured proxies and the PAC file, and `wpad` in the search domains where programs search for one",
+    ),
     codes: &joined::<{ count(CODES) }>(CODES),
     params: schema_of::<Params>,
     facts: schema_of::<Facts>,
@@ -69,7 +73,7 @@ struct Facts {
     used: String,
     /// The settings that name it.
     source: Option<String>,
-    /// `http`, `https`, `socks4`, `socks5`; `pac` or `wpad` where it went no further.
+    /// `http`, `https`, `socks4`, `socks5`; `pac` where it went no further.
     scheme: Option<String>,
     /// The proxy's host.
     host: Option<String>,
@@ -238,10 +242,7 @@ async fn road(look: &Look<'_>, params: &Params, target: &Url, choice: Choice) ->
                 Err(trouble) => road.trouble = Some(trouble),
             }
         }
-        Used::Discover => {
-            let why = "its settings are searched for on the network (WPAD), which is not done here";
-            road.trouble = Some(Trouble::unknown(why));
-        }
+        Used::Discover => discover(look, params, target, &mut road).await,
         Used::Unusable(text, why) => {
             let source = &road.sources[0];
             let summary = format!("the proxy setting {source} (\"{text}\") cannot be used: {why}");
@@ -250,6 +251,24 @@ async fn road(look: &Look<'_>, params: &Params, target: &Url, choice: Choice) ->
         Used::Direct | Used::Proxy(_) => {}
     }
     road
+}
+
+/// Programs that search the network for a script (WPAD) go direct where there is none, or none that can be used.
+async fn discover(look: &Look<'_>, params: &Params, target: &Url, road: &mut Road) {
+    road.used = Used::Direct;
+    let Some(address) = script::discover(look.world, look.deadline).await else {
+        road.sources[0].push_str(", which searches for a script (WPAD) and finds none");
+        return;
+    };
+    road.script = Some(Url::parse(&address).map_or_else(|_| bounded(&address), |url| shown(&url)));
+    match script::ask(look.world, &address, target, params.script_lookups, look.deadline).await {
+        Ok(said) => {
+            road.script_answer = said.candidates.iter().map(Used::shown).collect();
+            road.used = said.candidates.into_iter().next().unwrap_or(Used::Direct);
+            road.sources[0].push_str(", which found its script by searching (WPAD)");
+        }
+        Err(trouble) => road.sources[0].push_str(&format!(", which passes its script over: {}", trouble.summary)),
+    }
 }
 
 fn direct(look: &Look<'_>, common: &Facts, road: Option<&Road>) -> Observation {
@@ -298,7 +317,6 @@ async fn walk(look: &Look<'_>, target: &Url, road: &Road, settings: &ProxySettin
     if let Some(trouble) = &road.trouble {
         facts.scheme = match &road.used {
             Used::Script(_) => Some("pac".to_owned()),
-            Used::Discover => Some("wpad".to_owned()),
             _ => None,
         };
         let observation = way::observe(look, Some(&facts.used), trouble);

@@ -19,7 +19,8 @@ pub const PROBE: Probe = Probe {
     cost: Cost::Local,
     summary: "memory, processors, disk pressure, file descriptors, local ports, connection tracking, last start",
     about: "Reads the machine's own counters, one subject each: `memory` (with kills by the out-of-memory killer), \
-`processor` (two readings of the time in use), `io`, `descriptors`, `ports`, `conntrack` and `boot`. Pressure is the \
+`processor` (two readings of the time in use), `io`, `descriptors`, `ports`, `conntrack`, `boot` and `group`: what the control group of a program (on Linux cgroup) may use, where it has a \
+limit. Pressure is the \
 kernel's own measure of the last ten seconds (on Linux Documentation/accounting/psi.rst). The victim of a kill is taken \
 from the kernel log where that may be read.",
     contacts: Contacts::NONE,
@@ -27,6 +28,7 @@ from the kernel log where that may be read.",
         Code::HostMemoryLow,
         Code::HostMemoryPressure,
         Code::HostOomKill,
+        Code::HostGroupLimit,
         Code::HostCpuBusy,
         Code::HostIoPressure,
         Code::HostDescriptors,
@@ -68,7 +70,7 @@ const TABLE_FULL_PERCENT: f64 = 95.0;
 const RECENT_BOOT: Duration = Duration::from_secs(600);
 
 /// Every subject, in the order of the report.
-const SUBJECTS: [&str; 7] = ["memory", "processor", "io", "descriptors", "ports", "conntrack", "boot"];
+const SUBJECTS: [&str; 8] = ["memory", "processor", "io", "descriptors", "ports", "conntrack", "boot", "group"];
 
 /// Parameters of `resource`.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -77,9 +79,12 @@ pub struct Params {
     /// Milliseconds between the two readings of processor time; 200 if not given.
     #[serde(deserialize_with = "optional")]
     pub cpu_window_ms: Option<u64>,
-    /// Only these: `memory`, `processor`, `io`, `descriptors`, `ports`, `conntrack`, `boot`; all if not given.
+    /// Only these: `memory`, `processor`, `io`, `descriptors`, `ports`, `conntrack`, `boot`, `group`; all if not given.
     #[serde(deserialize_with = "words")]
     pub only: Vec<String>,
+    /// Number of the process whose control group is meant; this program's own if not given.
+    #[serde(deserialize_with = "optional")]
+    pub pid: Option<u32>,
 }
 
 /// Facts of `resource`; each subject has its own of them.
@@ -153,6 +158,20 @@ pub struct ResourceFacts {
     pub conntrack_limit: Option<u64>,
     /// `boot`: time since the start.
     pub uptime_s: Option<u64>,
+    /// `group`: its name.
+    pub group: Option<String>,
+    /// `group`: memory that it may use.
+    pub group_memory_limit_bytes: Option<u64>,
+    /// `group`: memory that it uses, with the cache of files.
+    pub group_memory_used_bytes: Option<u64>,
+    /// `group`: programs killed because that memory was used up, since the group was made.
+    pub group_kills: Option<u64>,
+    /// `group`: processes and threads that it may have.
+    pub group_processes_limit: Option<u64>,
+    /// `group`: how many it has.
+    pub group_processes: Option<u64>,
+    /// `group`: new ones that were refused, since the group was made.
+    pub group_processes_refused: Option<u64>,
 }
 
 async fn run(look: &Look<'_>) -> Vec<Observation> {
@@ -183,6 +202,9 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
             if wanted("boot") {
                 others.push(boot(look).await);
             }
+            if wanted("group") {
+                others.push(group::look(look, params.pid).await);
+            }
             others
         }
     );
@@ -191,6 +213,8 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
     observations.sort_by_key(|one| SUBJECTS.iter().position(|subject| one.subject.as_deref() == Some(subject)));
     observations
 }
+
+mod group;
 
 fn percent(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { (1000.0 * part / whole).round() / 10.0 } else { 0.0 }

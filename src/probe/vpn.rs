@@ -20,8 +20,8 @@ pub const PROBE: Probe = Probe {
     summary: "tunnel devices, the routes and resolvers they own, and overlaps",
     about: "Reads tunnel devices (tun, WireGuard, PPP, IPsec interfaces ...) with their routes, resolvers and packet \
             counters. A tunnel that is down while routes or resolvers still belong to it, one that sends and has never \
-            received, and a local subnet that hides one behind the tunnel are problems. IPsec without a device is not \
-            seen. Sends nothing; the process that holds a device is seen with root only.",
+            received, and a local subnet that hides one behind the tunnel are problems. IPsec without a device \
+            is told by the kernel's policies (root only) and its counters of packets that they stopped. Sends nothing; the process that holds a device is seen with root only.",
     contacts: Contacts::NONE,
     codes: &[Code::VpnDown, Code::VpnNoHandshake, Code::VpnRouteLeftBehind, Code::VpnOverlap],
     params: schema_of::<Params>,
@@ -70,6 +70,12 @@ pub struct VpnFacts {
     pub overlaps: Vec<String>,
     /// The process that holds the device, where it can be seen.
     pub holder: Option<String>,
+    /// `ipsec`: which packets the kernel's policies are about, `out 192.0.2.0/24 to 10.0.0.0/8`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<String>,
+    /// `ipsec`: packets that the policies stopped since the start, by the kernel's name of the reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stopped: Vec<String>,
 }
 
 async fn run(look: &Look<'_>) -> Vec<Observation> {
@@ -104,7 +110,24 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
     if observations.is_empty() {
         observations.push(look.ok(None, "there is no tunnel device").facts(&VpnFacts::default()));
     }
+    observations.extend(without_device(look).await);
     observations
+}
+
+/// IPsec that has no device, where there is any. What its policies stopped was stopped at some time since the start, so
+/// the counters are facts and no finding.
+async fn without_device(look: &Look<'_>) -> Option<Observation> {
+    let ipsec = look.world.machine.ipsec().await.ok()?;
+    let stopped: Vec<String> =
+        ipsec.troubles.iter().map(|(name, count)| format!("{} {count}", bounded(name))).collect();
+    let policies = ipsec.policies.unwrap_or_default();
+    if policies.is_empty() && stopped.is_empty() {
+        return None;
+    }
+    let stops = if stopped.is_empty() { "nothing".to_owned() } else { stopped.join(", ") };
+    let summary = format!("IPsec without a device: {} policies; stopped since the start: {stops}", policies.len());
+    let policies = policies.iter().map(|policy| bounded(policy)).collect();
+    Some(look.ok(Some("ipsec"), summary).facts(&VpnFacts { policies, stopped, ..VpnFacts::default() }))
 }
 
 /// Whether a tunnel carries packets.
@@ -245,6 +268,7 @@ impl Scene {
             transmit_packets: Some(tunnel.transmit_packets),
             overlaps,
             holder: tunnel.holder.clone(),
+            ..VpnFacts::default()
         };
         let wanted = self.params.device.as_deref() == Some(name);
         // The route of its own subnet comes with its address and leads nobody astray.

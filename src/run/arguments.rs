@@ -1,7 +1,7 @@
 //! Filling a check's arguments from inputs, settings and what other checks saw.
 
 use crate::diagnosis::evidence::{CASE_CHECK, Evidence};
-use crate::observation::{Facts, Observation};
+use crate::observation::{Facts, Observation, Outcome};
 use crate::playbook::Check;
 use crate::playbook::order::references;
 use crate::playbook::template::{self, Scope};
@@ -24,12 +24,23 @@ pub fn scope(request: &Request, observations: &[&Observation]) -> Scope {
         .with_observations(observations.iter().copied(), &|_| false)
 }
 
+/// Whether this check is there to look into what another one has begun to suspect: then what that one said so far is
+/// enough to start from, and waiting until it is sure would double the time to the verdict.
+fn asks_about_suspicion(check: &Check, other: &str, evidence: &Evidence<'_>) -> bool {
+    let mut mentioned = Vec::new();
+    if let Some(condition) = &check.when {
+        condition.checks(&mut mentioned);
+    }
+    mentioned.contains(&other)
+        && evidence.of_check(other).iter().any(|&seen| evidence.observations[seen].outcome == Outcome::Problem)
+}
+
 /// Fills the arguments of a check. `finished` says whether a check will say nothing more.
 pub fn fill(check: &Check, request: &Request, evidence: &Evidence<'_>, finished: &dyn Fn(&str) -> bool) -> Filled {
     let working = |check: &str| evidence.works(check);
     let needed = references(check, &request.playbook);
     let open = needed.iter().filter(|other| !working(other) && !finished(other)).count();
-    if open > 0 && open == needed.len() {
+    if open > 0 && open == needed.len() && !needed.iter().any(|other| asks_about_suspicion(check, other, evidence)) {
         return Filled::Wait;
     }
     // Only what the templates name: this is asked of every waiting check after every observation.

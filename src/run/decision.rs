@@ -5,7 +5,7 @@ use crate::diagnosis::evidence::Evidence;
 use crate::diagnosis::judge_so_far;
 use crate::diagnosis::open::Open;
 use crate::diagnosis::verdict::{Status, Verdict};
-use crate::observation::{Certainty, Observation};
+use crate::observation::{Certainty, Observation, Outcome};
 use crate::probe::Cost;
 use crate::problem::{Basis, Code};
 use crate::request::Mode;
@@ -13,9 +13,11 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A state of this machine (no carrier, no route) that stands this long convicts without waiting for the goal to run
-/// into its own timeouts; limits.md section 6 asks for 100 ms to rule out a flap, a second gives the goal its chance.
-const STATE_STANDS: Duration = Duration::from_secs(1);
+/// A fault that stands this long convicts without waiting for the goal to run into its own timeouts, where it needs no
+/// word of the goal (a state of this machine: no carrier, no route) or where the goal has shown it too (a page that
+/// stays away while large packets are seen to vanish). limits.md section 6 asks for 100 ms to rule out a flap; a second
+/// gives the goal its chance.
+const FAULT_STANDS: Duration = Duration::from_secs(1);
 
 /// How long a decided run waits for what can no longer change the verdict and is under way: a control, a measurement,
 /// a time server. Judgement: a way to the goal takes four round trips and such a check one or two, so it has ended
@@ -67,6 +69,10 @@ fn names_the_same(left: &Verdict, right: &Verdict) -> bool {
     left.cause == right.cause && left.layer == right.layer && left.culprit == right.culprit
 }
 
+fn shows_fault(check: &str, evidence: &Evidence<'_>) -> bool {
+    evidence.of_check(check).iter().any(|&seen| evidence.observations[seen].outcome == Outcome::Problem)
+}
+
 impl State<'_> {
     /// Whether nothing that is still under way can change status, layer, cause and culprit.
     pub(super) fn is_settled(&self) -> bool {
@@ -76,7 +82,7 @@ impl State<'_> {
         };
         let seen = self.snapshot();
         let evidence = self.evidence(&seen);
-        if !(self.goals_ended() || self.is_standing_state(verdict)) {
+        if !(self.goals_ended() || self.stands_without_the_goals(verdict, &evidence)) {
             return false;
         }
         let works = verdict.status != Status::Fault;
@@ -84,14 +90,16 @@ impl State<'_> {
             return false;
         }
         let Some(open) = Open::of(verdict, &evidence) else { return false };
-        let over = |id: &String| !open.matters(id) && (!works || self.had_its_first_look(id, &evidence));
+        // A goal that shows the fault was given its chance above.
+        let shown = |id: &String| !works && self.is_goal(id) && shows_fault(id, &evidence);
+        let over = |id: &String| shown(id) || !open.matters(id) && (!works || self.had_its_first_look(id, &evidence));
         self.running().all(over) && self.would_stand(verdict, &seen)
     }
 
     /// When to look at the clock again although nothing was seen.
     pub(super) fn next_look(&self) -> Instant {
         let now = Instant::now();
-        let state = self.decision.suspected.map(|since| since + STATE_STANDS);
+        let state = self.decision.suspected.map(|since| since + FAULT_STANDS);
         let decided = self.decision.since().map(|since| since + GRACE);
         let looks =
             self.decision.since().into_iter().flat_map(|_| self.running().map(|id| self.started_at(id) + FIRST_LOOK));
@@ -99,12 +107,20 @@ impl State<'_> {
         next.unwrap_or_else(|| now + Duration::from_secs(3600))
     }
 
-    /// A state of this machine is blamed, and has stood long enough to convict without the goal's own timeouts.
-    fn is_standing_state(&self, verdict: &Verdict) -> bool {
+    /// What is blamed has stood long enough to convict without the goals' own timeouts: it is a state of this machine,
+    /// or each goal that is still under way has shown the fault.
+    fn stands_without_the_goals(&self, verdict: &Verdict, evidence: &Evidence<'_>) -> bool {
         let primary = verdict.because.first().and_then(|id| self.seen_as(id));
+        let is_state =
+            || primary.and_then(|primary| primary.code).is_some_and(|code| code.problem().basis == Basis::State);
+        let all_show = || self.running().filter(|id| self.is_goal(id)).all(|goal| shows_fault(goal, evidence));
         verdict.status == Status::Fault
-            && primary.and_then(|primary| primary.code).is_some_and(|code| code.problem().basis == Basis::State)
-            && self.decision.suspected.is_some_and(|since| since.elapsed() >= STATE_STANDS)
+            && self.decision.suspected.is_some_and(|since| since.elapsed() >= FAULT_STANDS)
+            && (is_state() || all_show())
+    }
+
+    fn is_goal(&self, check: &str) -> bool {
+        self.request.playbook.goals().any(|goal| goal.id == check)
     }
 
     /// Whether a check on the goal's way was not started yet.

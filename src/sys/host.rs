@@ -106,6 +106,24 @@ pub struct Memory {
     pub oom_kills: Option<u64>,
 }
 
+/// What a control group may use. Everything is of the nearest group upwards that has a limit.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GroupLimits {
+    /// The group.
+    pub name: String,
+    pub memory_limit_bytes: Option<u64>,
+    /// With the cache of files, so that it comes near the limit without harm.
+    pub memory_used_bytes: Option<u64>,
+    /// Programs that were killed because the group had used up its memory, since the group was made.
+    pub memory_kills: Option<u64>,
+    /// Processes and threads that it may have.
+    pub processes_limit: Option<u64>,
+    pub processes: Option<u64>,
+    /// New processes that were refused, since the group was made.
+    pub processes_refused: Option<u64>,
+}
+
 /// Processors.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]

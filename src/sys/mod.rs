@@ -96,6 +96,8 @@ unsupported! {
     fn radio(&self, interface: &str) -> Option<Radio>;
     /// Tunnel devices.
     fn tunnels(&self) -> Vec<Tunnel>;
+    /// IPsec without a device of its own.
+    fn ipsec(&self) -> Ipsec;
     /// Rules of the local packet filter, in the kernel's order.
     fn filter_rules(&self) -> Vec<FilterRule>;
     /// How names are resolved here.
@@ -135,6 +137,8 @@ unsupported! {
     fn processor(&self) -> Processor;
     /// Pressure-stall information.
     fn pressure(&self) -> Pressure;
+    /// What the control group of this program, or of the one named, may use; empty where nothing limits it.
+    fn group_limits(&self, pid: Option<u32>) -> GroupLimits;
     /// Mounted file systems that hold data.
     fn filesystems(&self) -> Vec<Filesystem>;
     /// The file system that holds this path; only that one is touched, so that a dead one elsewhere does no harm.

@@ -175,6 +175,18 @@ pub struct Tunnel {
     pub holder: Option<String>,
 }
 
+/// IPsec without a device of its own.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Ipsec {
+    /// Whether the kernel has loaded what encrypts packets.
+    pub loaded: bool,
+    /// The kernel's counters of packets that its policies stopped, those that are not zero.
+    pub troubles: Vec<(String, u64)>,
+    /// Which packets are meant, `out 192.0.2.0/24 to 10.0.0.0/8`; none where this account may not see them.
+    pub policies: Option<Vec<String>>,
+}
+
 /// One rule of the local packet filter, as far as it decides over packets.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]

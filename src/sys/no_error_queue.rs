@@ -41,6 +41,11 @@ pub fn forbid_fragments(_: &surge_ping::Client, _: bool) -> io::Result<()> {
     unsupported()
 }
 
+/// Cannot be asked for here.
+pub fn limit_segments(_: &socket2::Socket, _: u16) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// Makes the socket use this interface only.
 ///
 /// # Errors

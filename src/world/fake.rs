@@ -78,6 +78,8 @@ struct Scenario {
     neighbours: Option<Vec<sys::Neighbour>>,
     radios: Option<BTreeMap<String, sys::Radio>>,
     tunnels: Option<Vec<sys::Tunnel>>,
+    ipsec: Option<sys::Ipsec>,
+    group_limits: Option<sys::GroupLimits>,
     filter_rules: Option<Vec<sys::FilterRule>>,
     resolvers: Option<sys::ResolverConfig>,
     hosts: Option<Vec<sys::HostsEntry>>,

@@ -180,6 +180,8 @@ pub struct Dial {
     pub source: Option<IpAddr>,
     /// Interface to bind to (needs rights on some systems).
     pub interface: Option<String>,
+    /// Largest TCP segment that either end may send, instead of what the interface allows.
+    pub segment_bytes: Option<u16>,
 }
 
 impl Dial {
@@ -294,6 +296,8 @@ pub struct PathMtu {
     pub reported: Option<(u32, Option<IpAddr>)>,
     /// Whether the far end answers probes of this kind at all.
     pub answers: bool,
+    /// The largest echo reply that came back, where every size gets there and larger replies do not come back.
+    pub returns: Option<u32>,
 }
 
 /// What a time server said.

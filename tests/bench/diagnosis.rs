@@ -104,6 +104,8 @@ fn cause(number: usize, checks: usize) -> Cause {
         escalate: None,
         code: None,
         degrades: false,
+        or_layer: None,
+        suspected: false,
         security_stop: false,
     }
 }

@@ -5,6 +5,7 @@ mod generated;
 mod hostile;
 mod packets;
 mod run;
+mod trust;
 mod usage;
 
 use std::path::Path;

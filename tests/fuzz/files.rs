@@ -43,7 +43,7 @@ fn packet() {
     let path = folder.path().join("packet");
     fuzz("packet", &seeds, &words, |input| {
         fs::write(&path, input).expect("the file can be written");
-        let _ = read::verify(&path);
+        let _ = read::verify(&path, None);
         let Ok(opened) = read::open(&path) else { return };
         let mut packet = opened.packet;
         if let Some(Ok(playbook)) = builtin::playbook(&packet.playbook.id) {

@@ -48,6 +48,10 @@ const ELSEWHERE: &[(Code, Shown)] = &[
     (Code::TlsExpiresSoon, Reserved("the days left are a fact of `tls`")),
     (Code::HttpSlow, Reserved("superseded by `http.slow_first_byte`")),
     (Code::HostClockUnknown, Reserved("the offset is measured; no probe reads whether a service keeps it")),
+    (
+        Code::HostGroupLimit,
+        Fixture("src/probe/resource/tests.rs", "the lab may not set the limits of a control group without root"),
+    ),
     (Code::DnsSearchList, Fixture("src/probe/dns/judge/tests.rs", "the playbooks ask for whole names only")),
     (Code::ProxyConflict, Fixture("src/probe/proxy/tests.rs", "it takes a desktop session beside the environment")),
     (Code::ProxyPacInvalid, Fixture("src/probe/proxy/tests.rs", "it takes a desktop that names a PAC file")),

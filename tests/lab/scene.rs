@@ -317,6 +317,8 @@ pub enum Page {
     Big(usize),
     /// Answers with bytes that are no HTTP.
     NotHttp,
+    /// Speaks HTTP/2 and nothing older.
+    OnlyTwo,
     /// A login page where another text was expected.
     Login,
     /// A 302 to the login page of a captive portal.
@@ -498,7 +500,7 @@ impl Scene {
     }
 
     /// Everything that the client sends to these networks goes into a tunnel.
-    pub fn into_tunnel(&mut self, link: ExtraLink, networks: &[(&str, u8)]) {
+    pub fn route_into_tunnel(&mut self, link: ExtraLink, networks: &[(&str, u8)]) {
         let (ExtraLink::Tunnel(device, ..) | ExtraLink::MuteTunnel(device, ..)) = link else { return };
         self.client.links.push(link);
         let routes = networks.iter().map(|(network, prefix)| route(network, *prefix, Way::Device(device)));

@@ -200,6 +200,8 @@ async fn pages<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, page: &Page, f
                 response(200, &[], "welcome to the lab", far)
             }
             Page::Big(size) => response(200, &[], &"x".repeat(*size), far),
+            // An empty SETTINGS frame, and GOAWAY with a protocol error, as such servers answer a request of HTTP/1.1.
+            Page::OnlyTwo => "\0\0\0\u{4}\0\0\0\0\0\0\0\u{8}\u{7}\0\0\0\0\0\0\0\0\0\0\0\0\u{1}".to_owned(),
             Page::NotHttp => "SSH-2.0-OpenSSH_9.2\r\n".to_owned(),
             Page::Mute => std::future::pending().await,
             Page::Stalls(sent) | Page::Cuts(sent) => start_of(200, ANNOUNCED, far) + &"x".repeat(*sent),
@@ -209,7 +211,7 @@ async fn pages<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, page: &Page, f
         stream.flush().await?;
         match page {
             Page::Stalls(_) => std::future::pending().await,
-            Page::Cuts(_) | Page::NotHttp => return Ok(()),
+            Page::Cuts(_) | Page::NotHttp | Page::OnlyTwo => return Ok(()),
             _ => {}
         }
         if head.to_ascii_lowercase().contains("\r\nconnection: close") {

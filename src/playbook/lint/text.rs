@@ -9,6 +9,9 @@ use crate::playbook::template::{self, FIXED_ROOTS, OBSERVATION_NAMES, TARGET_NAM
 
 impl Lint<'_> {
     pub(super) fn texts(&mut self, texts: &[PlacedText]) {
+        for text in texts.iter().filter(|text| text.fill != Fill::Never) {
+            self.other_braces(text);
+        }
         for text in texts.iter().filter(|text| template::is_template(&text.text)) {
             if text.fill == Fill::Never {
                 let at = self.within(text, text.text.find('{').map(|start| start..start + 2));
@@ -31,8 +34,21 @@ impl Lint<'_> {
         }
     }
 
+    /// Single braces around a name that a template could fill: other languages write it so, this one does not.
+    fn other_braces(&mut self, text: &PlacedText) {
+        let Some((range, name)) = single_braces(&text.text) else { return };
+        let root = name.split('.').next().unwrap_or_default();
+        let is_input = self.draft.inputs.iter().any(|input| variable(&input.name) == root);
+        let is_known = is_input || FIXED_ROOTS.contains(&root) || root == CASE_CHECK;
+        if is_known || self.checks.contains_key(template::check_of(root).as_str()) {
+            let at = self.within(text, Some(range));
+            let mistake = Mistake::new(Kind::OtherBraces, &at, "single braces are no template: nothing is filled here");
+            self.add(mistake.help(format!("write `{{{{ {} }}}}`", shown(name))));
+        }
+    }
+
     /// A place within a text, where the text stands in the file as it is read (without escapes).
-    fn within(&self, text: &PlacedText, range: Option<std::ops::Range<usize>>) -> At {
+    pub(super) fn within(&self, text: &PlacedText, range: Option<std::ops::Range<usize>>) -> At {
         let source = self.mistakes.sources.get(text.at.source).and_then(|it| it.text.get(text.at.span.clone()));
         match (range, source.and_then(|source| source.find(&text.text))) {
             (Some(range), Some(offset)) => {
@@ -122,4 +138,16 @@ impl Lint<'_> {
             self.add(mistake);
         }
     }
+}
+
+/// The first dotted name in single braces, and the bytes that it takes with them.
+fn single_braces(text: &str) -> Option<(std::ops::Range<usize>, &str)> {
+    let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_.".contains(&b));
+    text.match_indices('{').find_map(|(start, _)| {
+        let rest = &text[start + 1..];
+        let end = rest.find('}')?;
+        let name = &rest[..end];
+        let doubled = text[..start].ends_with('{') || rest[end + 1..].starts_with('}');
+        (!name.is_empty() && is_name(name) && !doubled).then(|| (start..start + end + 2, name))
+    })
 }

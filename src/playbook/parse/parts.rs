@@ -189,9 +189,11 @@ pub(super) fn read_cause(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Opt
     let code = fields.text(reader, "code").and_then(|word| when::code(reader, &word));
     let culprit = fields.text(reader, "culprit");
     let technical = fields.text(reader, "technical");
-    let workaround = fields.texts(reader, "workaround");
+    let workaround = fields.get("workaround").map(|value| read_steps(reader, value)).unwrap_or_default();
     let verify = fields.text(reader, "verify");
     let degrades = fields.flag(reader, "degrades");
+    let or_layer = fields.word(reader, "or_layer", &Layer::ALL.map(|layer| (layer.name(), layer)));
+    let suspected = fields.flag(reader, "suspected");
     let security_stop = fields.flag(reader, "security_stop");
     let escalate = fields.get("escalate").and_then(|value| reader.table("`escalate`", "escalate", value));
     let escalate = escalate.and_then(|fields| read_escalate(reader, fields));
@@ -217,10 +219,36 @@ pub(super) fn read_cause(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Opt
         verify: verify.as_ref().map(|text| text.value.clone()),
         escalate: escalate.map(|(escalate, _)| escalate),
         degrades,
+        or_layer,
+        suspected,
         security_stop,
     };
     let (verify, workaround) = (verify.map(|text| text.at), places(workaround));
     Some(DraftCause { cause, at: id.at, atoms: when.atoms, verify, workaround, texts })
+}
+
+/// The steps of a workaround: each a text, or a table that says what it risks and how it is taken back.
+fn read_steps(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Vec<Placed<String>> {
+    let Some(items) = value.get_ref().as_array() else { return reader.texts("workaround", value) };
+    let steps = items.iter().map(|item| match item.get_ref() {
+        DeValue::Table(_) => {
+            let fields = reader.table("a step of `workaround`", "workaround", item)?;
+            read_step(reader, fields)
+        }
+        _ => reader.text("workaround", item),
+    });
+    steps.flatten().collect()
+}
+
+/// One sentence: whoever takes the step reads its risk and its way back with it, in every report.
+fn read_step(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Option<Placed<String>> {
+    let step = fields.need(reader, "step", "what to do, in one sentence");
+    let care = ["risk", "undo"].map(|key| fields.text(reader, key).map(|text| format!("{key}: {}", text.value)));
+    fields.deny_rest(reader);
+    let step = step?;
+    let care: Vec<String> = care.into_iter().flatten().collect();
+    let value = if care.is_empty() { step.value } else { format!("{} ({})", step.value, care.join("; ")) };
+    Some(Placed { value, at: step.at })
 }
 
 fn filled(text: &Placed<String>) -> PlacedText {

@@ -82,7 +82,7 @@ impl<'a> Server<'a> {
         Server { tally: RefCell::default(), ..*self }
     }
 
-    /// Asks. Ends within about three seconds, or at the deadline.
+    /// Asks. Ends within about four seconds where nobody answers, or at the deadline.
     pub(super) async fn ask(&self, asking: &Asking) -> Asked {
         let Some((first, rest)) = asking.questions.split_first() else {
             return self.finish(Opening { word: Word::Cut, took: None, silent: None });

@@ -2,6 +2,7 @@
 
 use super::super::way::exchange::{Body, BodyEnd, SLOW_FIRST_BYTE, header};
 use super::super::way::{self, Trouble, host_of, printable, said};
+use super::block;
 use super::walk::{Arrived, Walk};
 use crate::observation::Observation;
 use crate::problem::Code;
@@ -16,27 +17,6 @@ const SLOW_RATE: f64 = 4_096.0;
 
 /// Characters of a body that are kept.
 const BODY_START_LIMIT: usize = 80;
-
-/// Words of pages that stand in for the one that was asked for: bot walls, filters, sign-in pages.
-const BLOCK_WORDS: &[&str] = &[
-    "captcha",
-    "verify you are human",
-    "verify that you are human",
-    "are you a robot",
-    "unusual traffic",
-    "attention required",
-    "checking your browser",
-    "access denied",
-    "web page blocked",
-    "website blocked",
-    "site blocked",
-    "request blocked",
-    "has been blocked",
-    "blocked by your",
-    "web filter",
-    "not available in your country",
-    "not available in your region",
-];
 
 impl Walk<'_> {
     pub(super) fn note_headers(&mut self, headers: &HeaderMap, asked_at: SystemTime, first_byte: Duration) {
@@ -62,9 +42,10 @@ impl Walk<'_> {
         if is_text && !body.start.is_empty() {
             self.facts.body_start = Some(printable(&body.start, BODY_START_LIMIT));
         }
-        let page = String::from_utf8_lossy(&body.start).to_lowercase();
-        let walled = headers.contains_key("cf-mitigated") || BLOCK_WORDS.iter().any(|word| page.contains(word));
-        self.facts.block_page = walled.then_some(true);
+        let page = block::Page::read(&body.start, body.bytes, headers);
+        self.facts.block_page = page.has_words.then_some(true);
+        self.facts.block_kind = page.kind.map(|kind| kind.word().to_owned());
+        self.facts.blocked_by = page.by.map(str::to_owned);
     }
 
     /// The last answer's verdict.
@@ -99,6 +80,10 @@ impl Walk<'_> {
             let summary = format!("the page of {host} begins with \"{start}\" and not as expected");
             troubles.push(Trouble::new(Code::HttpUnexpectedContent, summary));
         }
+        // Whoever says what the page must be like has been heard above.
+        if troubles.is_empty() && wanted_status.is_none() && self.params.expect_body.is_empty() {
+            troubles.extend(self.block_trouble(&host));
+        }
         let rate = body.bytes as f64 / body.took.as_secs_f64().max(0.001);
         if troubles.is_empty() && body.took > SLOW_BODY && rate < SLOW_RATE {
             let summary = format!("the page of {host} arrives at {rate:.0} bytes a second");
@@ -116,6 +101,17 @@ impl Walk<'_> {
             }
             None => self.look.ok(None, self.works(*status, *first_byte)),
         }
+    }
+
+    /// A friendly page with status 200 that is not the one that was asked for.
+    fn block_trouble(&self, host: &str) -> Option<Trouble> {
+        let what = match self.facts.block_kind.as_deref()? {
+            "filter" => "a filter",
+            _ => "a wall against robots",
+        };
+        let by = self.facts.blocked_by.as_deref().map(|by| format!(" ({by})")).unwrap_or_default();
+        let summary = format!("{} gets a page of {what}{by} in the place of what {host} has there", self.asked);
+        Some(Trouble::new(Code::HttpBlockPage, summary))
     }
 
     fn status_trouble(&self, host: &str, status: u16) -> Option<Trouble> {

@@ -243,7 +243,11 @@ async fn pages_come_through_the_proxy_that_programs_use() {
         let world = world(Loopback::default(), proxied(&shown));
         let args = json!({"url": format!("{scheme}://crm.test/page")});
         let trust = Some(Arc::clone(&trust));
-        let seen = testing::look_by(&PROBE, &world, args, testing::LONG, async |look| run(look, trust).await).await;
+        let seen = testing::look_by(&PROBE, &world, args, testing::LONG, async |look| match look.params() {
+            Ok(params) => fetch(look, params, trust).await,
+            Err(unknown) => unknown,
+        })
+        .await;
         let seen = &seen.last[0];
         assert_eq!(seen.outcome, Outcome::Ok, "{}", seen.summary);
         assert_eq!(seen.facts["proxy_used"], shown);

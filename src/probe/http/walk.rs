@@ -4,7 +4,7 @@ use super::super::argument::Addresses;
 use super::super::way::choice::{self, Used};
 use super::super::way::connect::{self, Proxy, again};
 use super::super::way::cookie::Jar;
-use super::super::way::dial::{self, dial};
+use super::super::way::dial::{self, dial_for};
 use super::super::way::exchange::{self, Body, BodyEnd, Broken, GIVE_UP_AFTER, Session};
 use super::super::way::handshake::{Shaken, TlsFacts, Wish, shake};
 use super::super::way::script;
@@ -175,8 +175,14 @@ impl Walk<'_> {
                 let said = script::ask(self.look.world, &script, url, false, self.until).await?;
                 said.candidates.into_iter().next().unwrap_or(Used::Direct)
             }
-            // No program here searches on its own; those of the desktop that do fall back to a direct connection.
-            Used::Discover => Used::Direct,
+            Used::Discover => match script::discover(self.look.world, self.until).await {
+                Some(script) => {
+                    let said = script::ask(self.look.world, &script, url, false, self.until).await;
+                    // A script that was found and cannot be used is passed over, as browsers do.
+                    said.ok().and_then(|said| said.candidates.into_iter().next()).unwrap_or(Used::Direct)
+                }
+                None => Used::Direct,
+            },
             used => used,
         };
         self.facts.proxy_source = Some(choice.source.clone());
@@ -196,12 +202,13 @@ impl Walk<'_> {
         let host = host_of(url);
         let port = url.port_or_known_default().unwrap_or(443);
         let asked = Url::parse(&self.facts.url).ok();
-        self.facts.culprit = asked.filter(|asked| host_of(asked) != host).map(|_| format!("{host}:{port}"));
+        self.facts.culprit = asked.filter(|asked| host_of(asked) != host).map(|_| bounded(&format!("{host}:{port}")));
         let addresses = self.addresses(&host).await?;
         self.facts.addresses = addresses.iter().take(20).map(IpAddr::to_string).collect();
         let targets: Vec<SocketAddr> = addresses.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
         let slow = |address, took| self.suspect(dial::suspicion(&host, address, took));
-        match dial(network, &targets, self.until, &slow).await {
+        let segment_bytes = self.params.segment_bytes.map(|bytes| bytes.clamp(0.0, f64::from(u16::MAX)) as u16);
+        match dial_for(network, &targets, segment_bytes, self.until, &slow).await {
             Ok(dialled) => {
                 self.facts.connect_ms = Some(milliseconds(dialled.took));
                 self.remember_failed(&dialled.failed);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::observation::Outcome;
 use crate::probe::testing::look_at;
-use crate::sys::Identity;
+use crate::sys::{GroupLimits, Identity};
 use async_trait::async_trait;
 use serde_json::json;
 use std::cell::Cell;
@@ -15,6 +15,7 @@ struct Host {
     counts: SocketCounts,
     uptime_s: u64,
     log: Vec<LogLine>,
+    group: GroupLimits,
     busy_of_hundred: u64,
     load1: f64,
     readings: Cell<u64>,
@@ -24,6 +25,10 @@ struct Host {
 impl Machine for Host {
     async fn memory(&self) -> Known<Memory> {
         Ok(self.memory.clone())
+    }
+
+    async fn group_limits(&self, _pid: Option<u32>) -> Known<GroupLimits> {
+        Ok(self.group.clone())
     }
 
     async fn pressure(&self) -> Known<Pressure> {
@@ -152,4 +157,22 @@ async fn disks_that_are_waited_for_and_a_recent_start_are_told() {
 async fn this_machine_has_every_subject_in_order() {
     let seen = look_at(&PROBE, crate::sys::LocalMachine::default(), json!({ "cpu_window_ms": "50" })).await;
     assert_eq!(seen.iter().filter_map(|one| one.subject.as_deref()).collect::<Vec<_>>(), SUBJECTS);
+}
+
+#[tokio::test]
+async fn a_group_at_its_limit_is_told_and_an_old_kill_is_not() {
+    let limits = GroupLimits {
+        name: "/crm".into(),
+        memory_limit_bytes: Some(1000),
+        memory_kills: Some(2),
+        processes_limit: Some(100),
+        processes: Some(10),
+        ..GroupLimits::default()
+    };
+    let host = |group: &GroupLimits, uptime_s| Host { group: group.clone(), uptime_s, ..Host::default() };
+    assert_eq!(codes(host(&limits, 3_600), "group").await, [Code::HostGroupLimit]);
+    assert_eq!(codes(host(&limits, 30 * 86_400), "group").await, [], "no log line, and made who knows when");
+    let full = GroupLimits { processes: Some(96), memory_kills: None, ..limits };
+    assert_eq!(codes(host(&full, 30 * 86_400), "group").await, [Code::HostGroupLimit]);
+    assert_eq!(codes(host(&GroupLimits::default(), 3_600), "group").await, []);
 }

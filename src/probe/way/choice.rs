@@ -15,7 +15,7 @@ pub enum Used {
     Proxy(Proxy),
     /// It asks a PAC script at this address.
     Script(String),
-    /// It searches the network for a script (WPAD).
+    /// It searches the network for a script (WPAD), and goes direct where there is none.
     Discover,
     /// Its setting cannot be used: the text, and why.
     Unusable(String, String),

@@ -351,6 +351,9 @@ pub fn broken_proxy(proxy: &Proxy, broken: Broken) -> Trouble {
         Broken::NotHttp(first) => {
             Trouble::new(Code::ProxyNotAProxy, format!("what answers at {proxy} is no proxy: \"{first}\""))
         }
+        Broken::OnlyTwo => {
+            Trouble::new(Code::ProxyNotAProxy, format!("what answers at {proxy} speaks only HTTP/2, as no proxy does"))
+        }
         Broken::TooLarge => {
             Trouble::new(Code::ProxyNotAProxy, format!("what answers at {proxy} sends headers without an end"))
         }

@@ -65,6 +65,17 @@ pub async fn dial(
     until: Instant,
     suspect: &dyn Fn(SocketAddr, Duration),
 ) -> Result<Dialled, NotDialled> {
+    dial_for(network, addresses, None, until, suspect).await
+}
+
+/// The same with TCP segments of at most so many bytes, so that none is lost for its size.
+pub async fn dial_for(
+    network: &dyn Network,
+    addresses: &[SocketAddr],
+    segment_bytes: Option<u16>,
+    until: Instant,
+    suspect: &dyn Fn(SocketAddr, Duration),
+) -> Result<Dialled, NotDialled> {
     let start = Instant::now();
     let end = until.min(start + CONFIRMED);
     let mut queue = order(addresses);
@@ -78,7 +89,7 @@ pub async fn dial(
         if Instant::now() >= next
             && let Some(address) = queue.pop_front()
         {
-            let wait = Dial::within(end.saturating_duration_since(Instant::now()));
+            let wait = Dial { segment_bytes, ..Dial::within(end.saturating_duration_since(Instant::now())) };
             flying.push(async move { (address, network.try_connect(address, &wait).await) });
             started.push(address);
             next = Instant::now() + SPACING;

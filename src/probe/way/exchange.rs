@@ -55,6 +55,8 @@ pub enum Broken {
     Cut(u64),
     /// It answers with something else, which begins like this.
     NotHttp(String),
+    /// It speaks HTTP/2 and nothing older.
+    OnlyTwo,
     /// The headers have no end.
     TooLarge,
     /// The encryption was ended with this alert.
@@ -82,6 +84,7 @@ impl Broken {
             Broken::NotHttp(first) => {
                 Trouble::new(Code::HttpNotHttp, format!("{host} does not speak HTTP here: it answers \"{first}\""))
             }
+            Broken::OnlyTwo => only_two(host),
             Broken::TooLarge => Trouble::new(
                 Code::HttpNotHttp,
                 format!("{host} sends headers without an end (over {HEADER_LIMIT_BYTES} bytes)"),
@@ -92,6 +95,17 @@ impl Broken {
             Broken::Other(text) => Trouble::unknown(format!("the request to {host} failed: {text}")),
         }
     }
+}
+
+/// A server that speaks HTTP/2 and nothing older.
+pub fn only_two(host: &str) -> Trouble {
+    Trouble::new(Code::HttpOnlyTwo, format!("{host} speaks only HTTP/2, which programs of HTTP/1.1 cannot use"))
+}
+
+/// Whether a server began with HTTP/2 (RFC 9113 section 3.4): its first frame is SETTINGS (type 4), without flags, on
+/// stream 0, and its payload is a few settings of six bytes.
+fn is_http_two(first: &[u8]) -> bool {
+    matches!(first, [0, high, low, 4, 0, 0, 0, 0, 0, ..] if u16::from_be_bytes([*high, *low]) % 6 == 0)
 }
 
 /// How a body ended.
@@ -249,6 +263,9 @@ fn broken(error: &hyper::Error, ear: &Ear) -> Broken {
     if error.is_parse() && heard.bytes >= HEADER_LIMIT_BYTES as u64 / 2 {
         return Broken::TooLarge;
     }
+    if is_http_two(&heard.first) {
+        return Broken::OnlyTwo;
+    }
     if error.is_parse() {
         return Broken::NotHttp(printable(&heard.first, GREETING_LIMIT));
     }
@@ -351,6 +368,7 @@ mod tests {
     async fn what_is_no_answer_is_named() {
         assert_eq!(get(b"").await.unwrap_err(), Broken::Cut(0));
         assert_eq!(get(b"SSH-2.0-OpenSSH_9.9\r\n").await.unwrap_err(), Broken::NotHttp("SSH-2.0-OpenSSH_9.9".into()));
+        assert_eq!(get(b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x80").await.unwrap_err(), Broken::OnlyTwo);
         let cut = get(b"HTTP/1.1 200 OK\r\nServ").await.unwrap_err();
         assert!(matches!(cut, Broken::Cut(_)), "{cut:?}");
     }

@@ -40,6 +40,7 @@ pub const REFUSED: &[Code] = &[
     Code::TlsInvalid,
     Code::TlsOldProtocol,
     Code::TlsAlert,
+    Code::HttpOnlyTwo,
 ];
 
 /// What it can end in where it does not, or falls silent.
@@ -427,6 +428,11 @@ async fn failed(
     };
     match cause {
         rustls::Error::AlertReceived(alert) if may_be_old(*alert) => old(facts, Some(*alert), open, wish).await,
+        // Only HTTP/1.1 was offered, and HTTP/2 is the one other protocol that web servers have over TLS (RFC 7301).
+        rustls::Error::AlertReceived(alert @ AlertDescription::NoApplicationProtocol) if wish.alpn == ["http/1.1"] => {
+            facts.alert = Some(alert_name(*alert));
+            super::exchange::only_two(host)
+        }
         rustls::Error::AlertReceived(alert) => ended_with(facts, *alert, host),
         rustls::Error::PeerIncompatible(_) => old(facts, None, open, wish).await,
         other => {

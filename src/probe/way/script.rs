@@ -51,6 +51,28 @@ pub async fn ask(world: &World, address: &str, target: &Url, lookups: bool, unti
     run(world, &url, text, target, lookups).await
 }
 
+/// Search domains that are asked for `wpad`; a list of more has other troubles.
+const DOMAIN_LIMIT: usize = 3;
+
+/// The script of this network, for programs that search for one (WPAD): what the lease names, else `wpad` in the first
+/// search domain that has it. Nothing above the search list is asked, because there it is a stranger's.
+pub async fn discover(world: &World, until: Instant) -> Option<String> {
+    let settings = world.machine.proxies().await.unwrap_or_default().settings;
+    if let Some(lease) = settings.into_iter().find(|setting| setting.scheme == "wpad" && !setting.url.is_empty()) {
+        return Some(lease.url);
+    }
+    let search = world.machine.resolvers().await.unwrap_or_default().search;
+    for domain in
+        search.iter().map(|domain| domain.trim_matches('.')).filter(|domain| !domain.is_empty()).take(DOMAIN_LIMIT)
+    {
+        let host = format!("wpad.{domain}");
+        if name::addresses(world.network.as_ref(), &host, until).await.is_ok() {
+            return Some(format!("http://{host}/wpad.dat"));
+        }
+    }
+    None
+}
+
 fn unreachable(url: &Url, why: &str) -> Trouble {
     Trouble::new(Code::ProxyPacUnreachable, format!("the PAC file {} cannot be fetched: {why}", shown(url)))
 }

@@ -128,6 +128,11 @@ pub fn forbid_fragments(client: &surge_ping::Client, ipv6: bool) -> io::Result<(
     forbid_fragments_on(descriptor, ipv6)
 }
 
+/// Lets neither end send a larger TCP segment than this; to be said before connecting.
+pub fn limit_segments(socket: &Socket, bytes: u16) -> io::Result<()> {
+    socket.set_tcp_mss(bytes.into())
+}
+
 /// Makes the socket use this interface only (no rights needed since Linux 5.7).
 ///
 /// # Errors

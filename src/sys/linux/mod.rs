@@ -11,6 +11,8 @@ mod container;
 mod error_queue;
 mod filesystem;
 mod filter;
+mod group;
+mod ipsec;
 mod link;
 mod log;
 mod neighbour;
@@ -32,7 +34,7 @@ mod tunnel;
 
 pub use error_queue::{
     HOST_DOWN, MESSAGE_TOO_LARGE, bind_to_interface, complaint_about_connection, complaint_heard, forbid_fragments,
-    hear_errors, interface_index, is_in_progress, link_mtu_towards, send_datagram,
+    hear_errors, interface_index, is_in_progress, limit_segments, link_mtu_towards, send_datagram,
 };
 pub use runtime::{interrupted, local_zone, make_private_folder, system_state_folder};
 pub use trust::bundled_roots;
@@ -97,6 +99,10 @@ impl Machine for LocalMachine {
 
     async fn tunnels(&self) -> Known<Vec<Tunnel>> {
         tunnel::tunnels(&self.netlink).await
+    }
+
+    async fn ipsec(&self) -> Known<Ipsec> {
+        ipsec::ipsec().await
     }
 
     async fn filter_rules(&self) -> Known<Vec<FilterRule>> {
@@ -173,6 +179,10 @@ impl Machine for LocalMachine {
 
     async fn pressure(&self) -> Known<Pressure> {
         resource::pressure().await
+    }
+
+    async fn group_limits(&self, pid: Option<u32>) -> Known<GroupLimits> {
+        group::group_limits(pid).await
     }
 
     async fn filesystems(&self) -> Known<Vec<Filesystem>> {

@@ -93,6 +93,11 @@ fn person(root: &Path, uid: u32, accounts: &str) -> PersonProxies {
     } else if let Some(home) = &home {
         from_home(&root.join(home.trim_start_matches('/')), uid, &mut proxies);
     }
+    if let Some(home) = &home
+        && let Some(text) = own_file(&root.join(home.trim_start_matches('/')).join(".config/kioslaverc"), uid)
+    {
+        proxy::from_kioslaverc("KDE", &text, &mut proxies);
+    }
     if let Some(home) = home
         && root.join(home.trim_start_matches('/')).join(".config/dconf/user").exists()
     {
@@ -227,12 +232,19 @@ mod tests {
         place(root.path(), "desk/me/.config/environment.d/50-proxy.conf", b"https_proxy=http://first.test:1\n");
         place(root.path(), "desk/me/.bashrc", b"alias ll='ls -l'\nexport https_proxy=\"http://second.test:2\"\n");
         place(root.path(), "desk/me/.config/dconf/user", b"\0");
+        place(
+            root.path(),
+            "desk/me/.config/kioslaverc",
+            b"[Proxy Settings]\nProxyType=1\nhttpProxy=http://kde.test 8080\n",
+        );
         std::os::unix::fs::symlink("/proc/self/environ", root.path().join("desk/me/.zshrc")).unwrap();
         let accounts = format!("me:x:{uid}:1::/desk/me:/bin/sh\n");
         let seen = person(root.path(), uid, &accounts);
         let setting = &seen.proxies.settings[0];
         assert_eq!((setting.url.as_str(), setting.effective), ("http://second.test:2", true));
         assert_eq!(setting.source, "environment https_proxy (from the home folder)");
-        assert_eq!((seen.proxies.settings.len(), seen.proxies.unread.len()), (1, 1));
+        let desk = &seen.proxies.settings[1];
+        assert_eq!((desk.source.as_str(), desk.url.as_str()), ("KDE", "http://kde.test:8080"));
+        assert_eq!((seen.proxies.settings.len(), seen.proxies.unread.len()), (2, 1));
     }
 }

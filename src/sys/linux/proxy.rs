@@ -25,6 +25,7 @@ pub(super) async fn proxies() -> Known<ProxySettings> {
     let mut settings = ProxySettings::default();
     from_environment(std::env::vars_os().filter_map(readable), &mut settings);
     from_files(Path::new("/etc"), &mut settings);
+    from_leases(Path::new("/"), &mut settings);
     match desktop().await {
         Ok(Some(config)) => from_desktop(&config, &mut settings),
         Ok(None) => {}
@@ -204,6 +205,43 @@ fn from_mode(name: &str, mode: &ProxyMode, effective: bool, settings: &mut Proxy
     }
 }
 
+/// The text of somebody's `kioslaverc`, as KDE keeps its proxy settings. For this account's own the library asks the
+/// desktop; another's can only be read as the file that it is. A proxy is written `http://host port`, or with a colon.
+pub(super) fn from_kioslaverc(source: &str, text: &str, settings: &mut ProxySettings) {
+    let group = text.lines().map(str::trim).skip_while(|line| *line != "[Proxy Settings]").skip(1);
+    let entries = group.take_while(|line| !line.starts_with('[')).filter_map(|line| line.split_once('='));
+    // `[$e]` after a key says that its value may name variables.
+    let values: BTreeMap<&str, &str> =
+        entries.map(|(key, value)| (key.split('[').next().unwrap_or(key).trim(), value.trim())).collect();
+    let value = |key: &str| values.get(key).copied().filter(|value| !value.is_empty());
+    match value("ProxyType") {
+        Some("1") => {
+            for (scheme, key) in [("http", "httpProxy"), ("https", "httpsProxy"), ("all", "socksProxy")] {
+                if let Some(proxy) = value(key) {
+                    settings.settings.push(setting(source, scheme, &proxy.replace(' ', ":"), true));
+                }
+            }
+            let bypass = value("NoProxyFor").unwrap_or_default();
+            settings.bypass.extend(bypass_entries(bypass).map(|entry| (entry, source.to_owned())));
+        }
+        Some("2") => {
+            let url = value("Proxy Config Script").and_then(|text| url::Url::parse(text).ok());
+            if let Some(mut url) = url.filter(|url| url.username().is_empty() && url.password().is_none()) {
+                url.set_query(None);
+                from_script(source, "pac", bounded(url.as_str()), settings);
+            }
+        }
+        Some("3") => from_script(source, "wpad", String::new(), settings),
+        // 0 is none, and 4 the environment, which is read on its own.
+        _ => {}
+    }
+}
+
+fn from_script(source: &str, scheme: &str, url: String, settings: &mut ProxySettings) {
+    let (source, scheme) = (source.to_owned(), scheme.to_owned());
+    settings.settings.push(ProxySetting { source, scheme, url, credentials: false, effective: true, error: None });
+}
+
 /// Files that set the environment of the next login, and the package manager's own setting. No program here follows
 /// them now, so they are information: a proxy that is written here and missing in the environment explains "works
 /// after logging in again".
@@ -227,6 +265,52 @@ fn from_files(etc: &Path, settings: &mut ProxySettings) {
             settings.settings.push(setting(&format!("apt ({})", path.display()), scheme, &value, false));
         }
     }
+}
+
+/// Where DHCP clients keep their leases.
+const LEASES: [&str; 4] = ["var/lib/dhcp", "var/lib/dhclient", "var/lib/NetworkManager", "run/systemd/netif/leases"];
+
+/// The script that the network names in its lease (DHCP option 252), for programs that search for one. Only clients
+/// that asked for it have it written down.
+fn from_leases(root: &Path, settings: &mut ProxySettings) {
+    for folder in LEASES {
+        // Of several leases of one client the last is the one in force.
+        let newest = listed(&root.join(folder), |_| true).into_iter().filter_map(|path| {
+            let text = read(&path, &mut ProxySettings::default())?;
+            Some((path, text.lines().filter_map(script_of_lease).next_back()?))
+        });
+        for (path, url) in newest {
+            settings.settings.push(ProxySetting {
+                source: format!("DHCP lease ({})", path.display()),
+                scheme: "wpad".to_owned(),
+                url,
+                credentials: false,
+                effective: false,
+                error: None,
+            });
+        }
+    }
+}
+
+/// dhclient writes `option wpad "URL";` under whatever name its configuration gives the option, and systemd-networkd
+/// the bytes of private options in hexadecimal digits, `OPTION_252=6874...`.
+fn script_of_lease(line: &str) -> Option<String> {
+    let line = line.trim();
+    let text = match line.strip_prefix("OPTION_252=") {
+        Some(digits) => {
+            let digit = |at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
+            let bytes: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(digit).collect();
+            String::from_utf8(bytes?).ok()?
+        }
+        None => {
+            let (name, value) = line.strip_prefix("option ")?.split_once(' ')?;
+            let named = ["wpad", "252", "proxy-autoconfig", "auto-proxy"].iter().any(|word| name.contains(word));
+            named.then(|| value.trim_end_matches(';').trim_matches('"').replace("\\000", "").replace("\\n", ""))?
+        }
+    };
+    let mut url = url::Url::parse(text.trim_matches(['\0', '\n', '\r', ' '])).ok()?;
+    let plain = matches!(url.scheme(), "http" | "https") && url.has_host();
+    (plain && url.set_username("").is_ok() && url.set_password(None).is_ok()).then(|| bounded(url.as_str()))
 }
 
 fn listed(folder: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
@@ -307,6 +391,41 @@ mod tests {
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         from_environment(variables, &mut settings);
         settings
+    }
+
+    #[test]
+    fn a_lease_names_a_script_in_two_ways() {
+        let script = |line: &str| script_of_lease(line);
+        let url = Some("http://wpad.corp.test/wpad.dat".to_owned());
+        assert_eq!(script("  option wpad \"http://bob:x@wpad.corp.test/wpad.dat\\000\";"), url);
+        assert_eq!(script("OPTION_252=687474703a2f2f777061642e636f72702e746573742f777061642e6461740a"), url);
+        for line in [
+            "OPTION_252=6",
+            "OPTION_252=zz",
+            "OPTION_252=é",
+            "option routers 192.0.2.1;",
+            "option wpad \"file:///etc/x\";",
+        ] {
+            assert_eq!(script(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn kde_settings_are_read_as_they_are_written() {
+        let mut settings = ProxySettings::default();
+        let text = "[$Version]\nx=1\n[Proxy Settings]\nNoProxyFor=.corp.test,localhost\nProxyType=1\n\
+                    httpsProxy[$e]=http://bob:pw@proxy.test 3128\nhttpProxy=\n[Other]\nhttpProxy=http://no.test 1\n";
+        from_kioslaverc("KDE", text, &mut settings);
+        let rows: Vec<_> = settings.settings.iter().map(|one| (one.scheme.as_str(), one.url.as_str())).collect();
+        assert_eq!((rows, settings.bypass.len()), (vec![("https", "http://proxy.test:3128")], 2));
+        for (kind, scheme) in [("2\nProxy Config Script=http://p.test/x.pac", "pac"), ("3", "wpad")] {
+            let mut settings = ProxySettings::default();
+            from_kioslaverc("KDE", &format!("[Proxy Settings]\nProxyType={kind}\n"), &mut settings);
+            assert_eq!(settings.settings[0].scheme, scheme);
+        }
+        let mut none = ProxySettings::default();
+        from_kioslaverc("KDE", "[Proxy Settings]\nProxyType=0\nhttpProxy=http://old.test 1\n", &mut none);
+        assert!(none.settings.is_empty() && none.bypass.is_empty());
     }
 
     #[test]

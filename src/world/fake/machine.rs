@@ -120,6 +120,12 @@ impl Machine for FakeMachine {
     async fn tunnels(&self) -> Known<Vec<Tunnel>> {
         self.fact("tunnels", &self.scenario.tunnels)
     }
+    async fn ipsec(&self) -> Known<Ipsec> {
+        self.fact("ipsec", &self.scenario.ipsec)
+    }
+    async fn group_limits(&self, _pid: Option<u32>) -> Known<GroupLimits> {
+        self.fact("group_limits", &self.scenario.group_limits)
+    }
     async fn filter_rules(&self) -> Known<Vec<FilterRule>> {
         self.fact("filter_rules", &self.scenario.filter_rules)
     }

@@ -214,6 +214,7 @@ pub(super) fn path_mtu(value: &Value) -> Result<PathMtu, String> {
         fails: size("fails"),
         reported: size("reported").map(|size| (size, by)),
         answers: table.get("answers").and_then(Value::as_bool).unwrap_or(true),
+        returns: None,
     })
 }
 

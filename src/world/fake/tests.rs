@@ -230,14 +230,15 @@ async fn faults_of_resolvers_and_how_long_they_take() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_resolvers_silent_is_confirmed_below_three_seconds_and_a_missing_route_at_once() {
+async fn all_resolvers_silent_is_confirmed_below_four_seconds_and_a_missing_route_at_once() {
     let fault = "[dns]\n\"10.0.0.53\" = \"silent\"\n\"10.0.0.54\" = \"silent\"";
     let (observations, took) = look(&office(fault), "dns", json!({ "name": "crm.test" })).await;
     for one in &observations {
         assert_eq!((one.code, one.certainty), (Some(Code::DnsTimeout), Some(Certainty::Confirmed)), "{one:#?}");
         assert!(!one.facts.contains_key("sibling"));
     }
-    assert!(took < Duration::from_secs(3), "{took:?}");
+    // Late answers are heard: a server that takes three seconds is slow and not silent.
+    assert!(took < Duration::from_secs(4), "{took:?}");
     let fault = "resolvers.servers = [{ server = \"10.8.0.1:53\", source = \"resolv.conf\", link = \"tun0\" }]";
     let (observations, took) = look(&office(fault), "dns", json!({ "name": "crm.test" })).await;
     assert_eq!(observations[0].code, Some(Code::DnsUnreachable));

@@ -71,11 +71,11 @@ pub(super) async fn path_mtu(to: IpAddr, wait: Duration) -> Result<PathMtu, Stri
     let mut found = tokio::select! {
         echo = &mut by_echo => match echo {
             Some(echo) if echo.fails.is_none() || report.get().is_some() => echo,
-            Some(echo) => or_whole(by_datagram.await, echo),
+            Some(echo) => both_ways(by_datagram.await, echo),
             None => by_datagram.await,
         },
-        datagram = &mut by_datagram => match if is_whole(&datagram) { None } else { by_echo.await } {
-            Some(echo) => or_whole(datagram, echo),
+        datagram = &mut by_datagram => match by_echo.await {
+            Some(echo) => both_ways(datagram, echo),
             None => datagram,
         },
     };
@@ -83,9 +83,13 @@ pub(super) async fn path_mtu(to: IpAddr, wait: Duration) -> Result<PathMtu, Stri
     Ok(found)
 }
 
-/// The first where it shows that everything passes, else the second.
-fn or_whole(first: PathMtu, second: PathMtu) -> PathMtu {
-    if is_whole(&first) { first } else { second }
+/// Datagrams prove the way there alone, because what answers them is small; echo proves both ways. Where datagrams of
+/// every size get there, what echo says is about the way back.
+fn both_ways(datagram: PathMtu, echo: PathMtu) -> PathMtu {
+    match is_whole(&datagram) {
+        true => PathMtu { returns: echo.works.filter(|_| echo.fails.is_some()), ..datagram },
+        false => echo,
+    }
 }
 
 /// Whether packets of every size pass.
@@ -110,7 +114,7 @@ async fn datagrams(to: IpAddr, small: u32, top: u32, deadline: Instant, report: 
     while let Some((full, control)) = pairs.next().await {
         match full {
             Passage::Passed(_) => {
-                return PathMtu { works: Some(top), fails: None, reported: None, answers: true };
+                return PathMtu { works: Some(top), fails: None, reported: None, answers: true, returns: None };
             }
             Passage::Reported(mtu, from) => report.set(Some((mtu, from))),
             Passage::Vanished | Passage::Failed => {}
@@ -118,7 +122,13 @@ async fn datagrams(to: IpAddr, small: u32, top: u32, deadline: Instant, report: 
         answered += u32::from(matches!(control, Passage::Passed(_)));
     }
     let decided = answered == TRIES;
-    PathMtu { works: decided.then_some(small), fails: decided.then_some(top), reported: None, answers: decided }
+    PathMtu {
+        works: decided.then_some(small),
+        fails: decided.then_some(top),
+        reported: None,
+        answers: decided,
+        returns: None,
+    }
 }
 
 async fn datagram(to: IpAddr, size: u32, wait: Duration, deadline: Instant) -> Passage {
@@ -161,7 +171,7 @@ impl Echo {
 
     /// From "small works" to the limit.
     async fn search(&self, small: u32, top: u32, report: &Report) -> PathMtu {
-        let mut found = PathMtu { works: Some(small), fails: None, reported: None, answers: true };
+        let mut found = PathMtu { works: Some(small), fails: None, reported: None, answers: true, returns: None };
         let mut size = top;
         for _ in 0..REPORTS {
             if let Passage::Passed(_) = self.passage(size, 1, SPACING).await {
@@ -186,7 +196,7 @@ impl Echo {
         }
         // Silence counts only while the target still answers.
         if !matches!(self.passage(small, 2, NARROW_SPACING).await, Passage::Passed(_)) {
-            return PathMtu { works: None, fails: None, reported: None, answers: false };
+            return PathMtu { works: None, fails: None, reported: None, answers: false, returns: None };
         }
         for _ in 1..ROUNDS {
             (low, high) = self.narrowed(low, high).await;

@@ -71,6 +71,9 @@ pub(super) fn prepared(to: SocketAddr, dial: &Dial, kind: Type, protocol: Protoc
     if let Some(interface) = &dial.interface {
         sys::bind_to_interface(&socket, interface)?;
     }
+    if let Some(bytes) = dial.segment_bytes {
+        sys::limit_segments(&socket, bytes)?;
+    }
     if let Some(source) = dial.source {
         socket.bind(&SocketAddr::new(source, 0).into())?;
     }

@@ -228,6 +228,37 @@ pub const WORLDS: &[World] = &[
         ..WORLD
     },
     World {
+        name: "resolvers-answer-after-two-and-a-half-seconds",
+        says: "pages come, but only after ages",
+        fault: |scene| scene.resolvers(ResolverMood::Slow(2_500)),
+        expect: Expect {
+            cause: &["dns-slow"],
+            decides: "dns",
+            innocent: &["link", "ip", "route", "path", "http"],
+            seconds: 20.0,
+            ..degraded(&["dns"], &["dns.slow"], Culprit::NotCompared)
+        },
+        ..WORLD
+    },
+    World {
+        name: "closed-network-knows-no-outside-name",
+        says: "the internet does not work here",
+        run: ("no-internet", ""),
+        fault: |scene| {
+            scene.names.retain(|(name, _)| name != "control.example.test");
+            scene.names.push(("control.example.test".to_owned(), Name::Missing));
+        },
+        proof: |eyes| eyes.answers(RESOLVER, "control.example.test", "NXDomain"),
+        expect: Expect {
+            cause: &["outside-names-unknown"],
+            decides: "dns",
+            certainty: "suspected",
+            innocent: &["link", "ip", "route", "dns", RESOLVER, SECOND_RESOLVER, GATEWAY],
+            ..fault(&["path"], &["dns.nxdomain"], Culprit::Contains("the way from this network"))
+        },
+        ..WORLD
+    },
+    World {
         name: "resolvers-fail",
         says: "no page opens",
         run: ("no-internet", ""),

@@ -113,7 +113,7 @@ pub const WORLDS: &[World] = &[
         name: "dead-tunnel-hides-closed-port",
         says: "the intranet does not open",
         fault: |scene| {
-            scene.into_tunnel(ExtraLink::Tunnel("tun0", "10.8.0.6", 24), &[(WEB, 32)]);
+            scene.route_into_tunnel(ExtraLink::Tunnel("tun0", "10.8.0.6", 24), &[(WEB, 32)]);
             scene.close("198.51.100.10:443");
         },
         proof: |eyes| eyes.silent("198.51.100.10:443"),

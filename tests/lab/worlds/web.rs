@@ -11,6 +11,12 @@ const fn http(code: &'static [&'static str]) -> Expect {
     Expect { innocent: BELOW, ..fault(&["http"], code, THE_SITE) }
 }
 
+const FILTER_PAGE: &str = "<html><head><title>Web Page Blocked</title></head><body><h1>Web Page Blocked</h1>\
+    <p>Category: shopping. Ask your administrator.</p><p>Powered by FortiGuard</p></body></html>";
+const BOT_WALL: &str = "<html><head><title>Verify you are human</title></head><body><p>One moment.</p></body></html>";
+const CAPTCHA_FORM: &str = "<html><head><title>Sign in</title></head><body><form></form>\
+    <script src=\"/captcha.js\"></script></body></html>";
+
 pub const WORLDS: &[World] = &[
     World {
         name: "server-error-500",
@@ -86,6 +92,44 @@ pub const WORLDS: &[World] = &[
         fault: |scene| scene.page(Page::Mute),
         proof: |eyes| eyes.no_page("198.51.100.10:443", "www.example.test", "WouldBlock"),
         expect: Expect { cause: &["server-silent"], decides: "reproduce", seconds: 20.0, ..http(&["http.no_answer"]) },
+        ..WORLD
+    },
+    World {
+        name: "filter-page-instead-of-the-site",
+        says: "the shop looks strange, some page with a red hand",
+        run: ("one-site-fails", "http://www.example.test/"),
+        fault: |scene| scene.serve("198.51.100.10:80", Speaks::Http(Page::Text(FILTER_PAGE))),
+        proof: |eyes| eyes.page("198.51.100.10:80", "www.example.test", "200"),
+        expect: Expect {
+            cause: &["filter-page"],
+            decides: "reproduce",
+            innocent: BELOW,
+            ..fault(&["http"], &["http.block_page"], Culprit::Is("FortiGuard"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "wall-against-robots",
+        says: "the shop asks whether I am a human and then nothing",
+        fault: |scene| scene.page(Page::Text(BOT_WALL)),
+        proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "200"),
+        expect: Expect { cause: &["taken-for-a-robot"], decides: "reproduce", ..http(&["http.block_page"]) },
+        ..WORLD
+    },
+    World {
+        name: "healthy-page-with-a-captcha",
+        says: "does the sign-in page work?",
+        fault: |scene| scene.page(Page::Text(CAPTCHA_FORM)),
+        proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "200"),
+        expect: Expect { decides: "reproduce", innocent: BELOW, ..HEALTHY },
+        ..WORLD
+    },
+    World {
+        name: "server-speaks-only-http2",
+        says: "our old program cannot fetch the prices any more",
+        fault: |scene| scene.page(Page::OnlyTwo),
+        proof: |eyes| eyes.connects("198.51.100.10:443"),
+        expect: Expect { cause: &["only-http-two"], decides: "reproduce", ..http(&["http.only_http2"]) },
         ..WORLD
     },
     World {

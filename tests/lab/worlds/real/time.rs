@@ -56,9 +56,12 @@ pub const WORLDS: &[World] = &[
         },
         proof: |eyes| eyes.no_page("198.51.100.10:443", "www.example.test", "NotValidYet"),
         expect: Expect {
-            innocent: &["link", "ip", "route", "path", "dns", "transport", "host"],
-            ..fault(&["tls"], &["tls.not_yet_valid"], Culprit::OneOf(&["www.example.test", WEB]))
+            decides: "tls",
+            certainty: "suspected",
+            innocent: &["link", "ip", "route", "path", "dns", "transport"],
+            ..fault(&["none"], &["tls.not_yet_valid"], Culprit::NotCompared)
         },
+        rule: (5, "a certificate of the future and nobody who tells the time: the clock is not ruled out"),
         ..WORLD
     },
 ];
