@@ -21,6 +21,7 @@ use crate::diagnosis::verdict::{BoardStep, Next, Status, Verdict};
 use crate::observation::{Certainty, Observation, Outcome};
 use crate::playbook::Playbook;
 use crate::sys::Change;
+use case::priority::{Matrix, Priority};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
@@ -51,11 +52,15 @@ pub struct Packet {
 }
 
 impl Packet {
-    /// Puts what was seen into order, judges it, and counts what follows from it. `run.ended`, and when something was
-    /// suspected and decided, must stand already.
-    pub fn close(&mut self, playbook: &Playbook, mut observations: Vec<Observation>) {
+    /// Puts what was seen into order, hears what people answered, judges both, and counts what follows from it.
+    /// `run.ended`, and when something was suspected and decided, must stand already.
+    pub fn close(&mut self, playbook: &Playbook, mut observations: Vec<Observation>, priorities: &Matrix) {
         let ended = |seen: &Observation| seen.started_ms + seen.took_ms;
         observations.sort_by(|left, right| (ended(left), &left.id).cmp(&(ended(right), &right.id)));
+        // An answer may be the complaint itself, so the judge is asked after it: a replay, which has the whole case,
+        // must come to the same verdict.
+        self.case.hear(playbook, &observations);
+        self.case.priority = Priority::propose(&self.case, priorities);
         let judgement = judge(playbook, &observations, &self.case);
         let verdict = judgement.verdict;
         let left = verdict.suspects.len();
@@ -80,7 +85,6 @@ impl Packet {
             .collect();
         run.checks_used = playbook.checks.iter().filter(|check| looked.contains(check.id.as_str())).count();
         run.checks_available = playbook.checks.len();
-        self.case.hear(playbook, &observations);
         self.observations = observations;
         self.verdict = verdict;
         self.next = judgement.next;

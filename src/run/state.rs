@@ -211,6 +211,7 @@ impl<'a> State<'a> {
             stays
         });
         self.finished.insert(id.to_owned());
+        self.header.case.hear(&self.request.playbook, &observations);
         let started = self.started_at(id);
         for mut observation in observations {
             observation.started_ms = (started - self.began).as_millis() as u64;
@@ -243,7 +244,7 @@ impl<'a> State<'a> {
         let seen = self.snapshot();
         let (left, judgement) = {
             let evidence = self.evidence(&seen);
-            (standing(&evidence).len(), judge_so_far(&evidence, &self.request.case))
+            (standing(&evidence).len(), judge_so_far(&evidence, &self.header.case))
         };
         let last = seen.iter().max_by_key(|seen| seen.started_ms + seen.took_ms);
         let after = last.map(|observation| observation.id.clone()).unwrap_or_default();
@@ -320,8 +321,7 @@ impl<'a> State<'a> {
         packet.run.decided_ms = self.decision.decided.map(since_start);
         packet.board = self.board;
         packet.changes = changes;
-        packet.close(&self.request.playbook, observations);
-        packet.case.priority = Priority::propose(&packet.case, &self.request.settings.priorities);
+        packet.close(&self.request.playbook, observations, &self.request.settings.priorities);
         packet.run.took_ms = self.began.elapsed().as_millis() as u64;
         packet
     }
