@@ -129,7 +129,9 @@ pub(crate) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// the letters carry it.
 fn archive(packet: &mut Packet, json: &[u8], files: &Files, trimmed: &[FileMark]) -> io::Result<Vec<u8>> {
     let evidence = files.iter().map(|(name, bytes)| (format!("evidence/{name}"), bytes.as_slice()));
-    let proven: Vec<(String, &[u8])> = [("packet.json".to_owned(), json)].into_iter().chain(evidence).collect();
+    let user = report::user_letter(packet);
+    let own = [("packet.json".to_owned(), json), (report::USER_LETTER.to_owned(), user.as_bytes())];
+    let proven: Vec<(String, &[u8])> = own.into_iter().chain(evidence).collect();
     let manifest = Manifest::of(packet, &proven, trimmed).to_bytes()?;
     packet.manifest = Some(hex(&manifest));
     let letters = report::letters(packet);

@@ -82,14 +82,18 @@ pub fn render(name: &str, packet: &Packet, style: &Style) -> String {
     (format.render)(packet, style)
 }
 
-/// The letters of a packet, by their file names in it.
-pub fn letters(packet: &Packet) -> [(&'static str, String); 3] {
+/// The file of the letter to the user.
+pub const USER_LETTER: &str = "user.txt";
+
+/// The letters to the next tier, by their file names in the packet. They name its manifest.
+pub fn letters(packet: &Packet) -> [(&'static str, String); 2] {
     let style = Style::plain(80);
-    [
-        ("summary.txt", plain::render(packet, &style)),
-        ("summary.md", markdown::render(packet, &style)),
-        ("user.txt", user::render(packet, &style)),
-    ]
+    [("summary.txt", plain::render(packet, &style)), ("summary.md", markdown::render(packet, &style))]
+}
+
+/// The letter to the user, who need not see a hash: the manifest has its.
+pub fn user_letter(packet: &Packet) -> String {
+    user::render(packet, &Style::plain(80))
 }
 
 #[cfg(test)]
