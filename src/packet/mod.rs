@@ -1,6 +1,6 @@
 //! The handoff packet: the one value that every report renders from, live or stored. `spool` keeps what a run sees as
 //! it comes, `finish` makes a packet of one that was left behind, `fit` keeps it under its limit, `manifest` says what
-//! is in it, `purge` removes what is old, `write` makes the archive, `seal` signs and encrypts one,
+//! is in it, `program` which build made it, `purge` removes what is old, `write` makes the archive, `seal` signs and encrypts one,
 //! `read` opens one that somebody sent, `diff` compares two.
 
 pub mod case;
@@ -8,6 +8,7 @@ pub mod diff;
 pub mod finish;
 pub mod fit;
 pub mod manifest;
+pub mod program;
 pub mod purge;
 pub mod read;
 pub mod seal;
