@@ -2,6 +2,7 @@
 //! Every field has a default, so later code never asks whether a setting was given.
 
 use crate::error::{Error, Kind, Result, closest, point};
+use crate::packet::case::priority::{Matrix, STOCK};
 use etcetera::{BaseStrategy, choose_base_strategy};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
@@ -39,6 +40,8 @@ pub struct Settings {
     pub internal_name: Option<String>,
     /// The site's VPN device, where it has a known name.
     pub vpn_device: Option<String>,
+    /// Priority by impact (rows, high to low) and urgency (columns, high to low), as the site's ticket system counts.
+    pub priorities: Matrix,
     /// Whether the person at the terminal is asked for consent before anything is looked at.
     pub ask_consent: bool,
     /// The name of the policy that allows runs where nobody can be asked; packets carry it.
@@ -61,6 +64,7 @@ impl Default for Settings {
             second_resolver: None,
             internal_name: None,
             vpn_device: None,
+            priorities: STOCK,
             ask_consent: false,
             consent_policy: None,
             packet_bytes: crate::packet::fit::LARGEST,

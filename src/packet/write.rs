@@ -85,10 +85,10 @@ fn write_into(
 ) -> io::Result<Vec<String>> {
     let json = json(packet)?;
     let archive = archive(packet, &json, files, trimmed)?;
-    let summary = report::summary(packet);
+    let letters = report::letters(packet);
     super::spool::make_folder(folder)?;
     put(&folder.join(format!("{stem}.zip")), &archive)?;
-    let beside = [("txt", summary.as_bytes()), ("json", json.as_slice())];
+    let beside = [("txt", letters[0].1.as_bytes()), ("json", json.as_slice())];
     let failed = beside.into_iter().filter_map(|(ending, bytes)| {
         let path = folder.join(format!("{stem}.{ending}"));
         let error = put(&path, bytes).err()?;
@@ -129,15 +129,15 @@ pub(crate) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// the letters carry it.
 fn archive(packet: &mut Packet, json: &[u8], files: &Files, trimmed: &[FileMark]) -> io::Result<Vec<u8>> {
     let evidence = files.iter().map(|(name, bytes)| (format!("evidence/{name}"), bytes.as_slice()));
-    let proven: Vec<(String, &[u8])> = [("packet.json".to_owned(), json)].into_iter().chain(evidence).collect();
+    let user = report::user_letter(packet);
+    let own = [("packet.json".to_owned(), json), (report::USER_LETTER.to_owned(), user.as_bytes())];
+    let proven: Vec<(String, &[u8])> = own.into_iter().chain(evidence).collect();
     let manifest = Manifest::of(packet, &proven, trimmed).to_bytes()?;
     packet.manifest = Some(hex(&manifest));
-    let (summary, markdown) = (report::summary(packet), report::markdown(packet));
-    let mut contents: Vec<(String, &[u8])> = vec![
-        ("summary.txt".to_owned(), summary.as_bytes()),
-        ("summary.md".to_owned(), markdown.as_bytes()),
-        (manifest::NAME.to_owned(), &manifest),
-    ];
+    let letters = report::letters(packet);
+    let mut contents: Vec<(String, &[u8])> =
+        letters.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes())).collect();
+    contents.push((manifest::NAME.to_owned(), &manifest));
     contents.extend(proven);
     let sums = sums(&contents);
     contents.push((super::read::SUMS.to_owned(), sums.as_bytes()));

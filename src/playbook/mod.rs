@@ -14,7 +14,7 @@ pub mod matching;
 pub mod mistake;
 pub mod order;
 pub mod parse;
-mod reader;
+pub(crate) mod reader;
 #[cfg(test)]
 mod sample;
 pub mod schema;

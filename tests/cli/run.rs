@@ -187,6 +187,51 @@ fn at_the_deadline_the_packet_is_complete() {
     assert_eq!(ended.stderr, "");
 }
 
+#[test]
+fn what_people_said_stands_in_the_letter_and_in_the_packet() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = folder.path().join("case.toml");
+    // Every field of the empty case file can be read once somebody answers it.
+    let empty = crate::call(&["generate", "case"]).silent(0).stdout;
+    let filled: Vec<String> = empty
+        .lines()
+        .map(|line| match line.strip_prefix("# ").filter(|line| line.contains(" = ") && !line.contains('`')) {
+            Some(line) => line.replace("\"\"", "\"said so\"").replace("one|several|site|everyone", "several"),
+            None => line.to_owned(),
+        })
+        .map(|line| match line.split_once('|') {
+            Some((first, _)) => format!("{first}\""),
+            None => line,
+        })
+        .collect();
+    fs::write(&case, filled.join("\n")).unwrap();
+    let arguments = ["--case", case.to_str().unwrap(), "--tried", "other cable=no change", "--said", "contact=unknown"];
+    let ended = run(FAILS, &[&arguments[..], &["--format", "json"]].concat(), |call| call).silent(2);
+    let document = ended.document();
+    assert_eq!(document["case"]["tried"][1]["result"], "no change");
+    assert_eq!(document["case"]["priority"]["priority"], 2, "{}", document["case"]);
+    assert_eq!(document["case"]["contact"], "said so", "not knowing takes nothing back");
+    let letter = Path::new(document["run"]["packet_path"].as_str().unwrap()).with_extension("txt");
+    let letter = fs::read_to_string(letter).unwrap();
+    assert!(letter.contains("other cable: no change") && !letter.contains("Not asked"), "{letter}");
+}
+
+#[test]
+fn a_mistake_in_the_case_is_shown_before_anything_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = folder.path().join("case.toml");
+    fs::write(&case, "sinse = \"noon\"\n").unwrap();
+    let ended = run(FAILS, &["--case", case.to_str().unwrap()], |call| call);
+    assert_eq!((ended.exit, ended.stdout.as_str()), (3, ""));
+    assert!(
+        ended.stderr.contains("case.toml:1:1") && ended.stderr.contains("did you mean `since`?"),
+        "{}",
+        ended.stderr
+    );
+    let ended = run(FAILS, &["--case", "/nonexistent"], |call| call);
+    assert!(ended.stderr.contains("hint: firstline generate case"), "{}", ended.stderr);
+}
+
 /// A run whose resolver never answers, so that it goes on until it is killed.
 fn endless(folder: &Folder, server: &str) -> Call {
     fs::write(folder.0.path().join("own.toml"), PLAYBOOK.replace("127.0.0.1:1", server)).unwrap();
