@@ -23,6 +23,7 @@ pub mod ipp;
 pub mod link;
 pub mod log;
 pub mod lookup;
+pub mod mail;
 pub mod mtu;
 pub mod neighbour;
 pub mod online;
@@ -30,6 +31,7 @@ pub mod person;
 pub mod portal;
 pub mod process;
 pub mod proxy;
+pub mod rdp;
 pub mod resolver;
 pub mod resource;
 pub mod route;
@@ -266,6 +268,8 @@ pub const PROBES: &[&Probe] = &[
     &greeting::PROBE,
     &smb::PROBE,
     &ipp::PROBE,
+    &mail::PROBE,
+    &rdp::PROBE,
     // people and commands
     &ask::PROBE,
     &exec::PROBE,
