@@ -2,6 +2,7 @@
 //! depend on the packet alone: fixed order, fixed times.
 
 use super::Packet;
+use super::excerpt::excerpts;
 use super::manifest::{self, FileMark, Manifest};
 use crate::report;
 use sha2::{Digest, Sha256};
@@ -37,6 +38,7 @@ pub fn write(packet: &mut Packet, mut files: Files, limit: u64, folders: &[PathB
             Vec::new()
         }
     };
+    packet.excerpts = excerpts(&files);
     for folder in folders {
         let path = folder.join(format!("{stem}.zip"));
         packet.run.packet_path = Some(path.to_string_lossy().into_owned());
@@ -88,7 +90,8 @@ fn write_into(
     let letters = report::letters(packet);
     super::spool::make_folder(folder)?;
     put(&folder.join(format!("{stem}.zip")), &archive)?;
-    let beside = [("txt", letters[0].1.as_bytes()), ("json", json.as_slice())];
+    let beside =
+        [("txt", letters[0].1.as_bytes()), ("html", letters[3].1.as_bytes()), ("json", json.as_slice())];
     let failed = beside.into_iter().filter_map(|(ending, bytes)| {
         let path = folder.join(format!("{stem}.{ending}"));
         let error = put(&path, bytes).err()?;

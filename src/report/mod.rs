@@ -10,6 +10,7 @@ mod letter;
 mod line;
 mod markdown;
 mod page;
+mod picture;
 mod plain;
 mod servicenow;
 mod text;
@@ -56,6 +57,7 @@ pub struct Format {
 pub const FORMATS: &[Format] = &[
     Format { name: "text", summary: "for people at a terminal", render: text::render },
     Format { name: "json", summary: "the whole packet, one document", render: json::render },
+    Format { name: "picture", summary: "the whole packet as one page of HTML", render: picture::render },
     Format { name: "plain", summary: "the letter to the next tier, plain text of 72 columns", render: plain::render },
     Format { name: "markdown", summary: "the letter in Markdown", render: markdown::render },
     Format { name: "jira-wiki", summary: "the letter in Jira's wiki markup", render: jira_wiki::render },
@@ -83,12 +85,13 @@ pub fn render(name: &str, packet: &Packet, style: &Style) -> String {
 }
 
 /// The letters of a packet, by their file names in it.
-pub fn letters(packet: &Packet) -> [(&'static str, String); 3] {
+pub fn letters(packet: &Packet) -> [(&'static str, String); 4] {
     let style = Style::plain(80);
     [
         ("summary.txt", plain::render(packet, &style)),
         ("summary.md", markdown::render(packet, &style)),
         ("user.txt", user::render(packet, &style)),
+        (picture::FILE, picture::render(packet, &style)),
     ]
 }
 
