@@ -236,7 +236,7 @@ mod tests {
             .map(|entry| entry.unwrap().path().extension().unwrap().to_string_lossy().into_owned())
             .collect();
         names.sort();
-        assert_eq!(names, ["json", "txt", "zip"]);
+        assert_eq!(names, ["html", "json", "txt", "zip"]);
     }
 
     #[test]

@@ -2,12 +2,28 @@
 
 use crate::packet::Packet;
 use crate::ui::shorten;
+use maud::Markup;
 use serde_json::Value;
 
 /// Items of any list; a run makes some fifty observations.
 pub(super) const MOST_ITEMS: usize = 250;
 /// Characters of any text: more than any sentence of ours, less than a pasted log.
 const LONGEST_TEXT: usize = 500;
+
+/// Bytes of markup that something may still take. A page of three such rooms stays under 300 KB.
+pub(super) struct Room(usize);
+
+impl Room {
+    pub fn of(bytes: usize) -> Room {
+        Room(bytes)
+    }
+
+    /// What still finds room; none where it is too large.
+    pub fn take(&mut self, markup: Markup) -> Option<Markup> {
+        self.0 = self.0.checked_sub(markup.0.len())?;
+        Some(markup)
+    }
+}
 
 /// A copy in which no text and no list is longer than a page bears.
 pub(super) fn bounded(packet: &Packet) -> Packet {

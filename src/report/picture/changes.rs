@@ -121,7 +121,7 @@ fn axis(view: &View, events: &[Event<'_>]) -> Markup {
             line.base x1="0" x2="100%" y1="22" y2="22" {}
             @for (age, label) in AGES.into_iter().filter(|(age, _)| *age <= furthest) {
                 line.grid x1=(percent(at(age))) x2=(percent(at(age))) y1="18" y2="30" {}
-                text x=(percent(at(age))) y="46" text-anchor="middle" { (label) }
+                text x=(percent(at(age))) y="46" text-anchor=(if at(age) > 90.0 { "end" } else { "middle" }) { (label) }
             }
             @for event in events.iter().rev() {
                 @if let Some(age) = event.age {

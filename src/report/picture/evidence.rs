@@ -2,12 +2,14 @@
 //! that mail and ticket systems take. The whole of it is in the archive.
 
 use super::View;
+use super::bounds::Room;
 use crate::observation::Outcome;
+use crate::ui::escape_lines;
 use maud::{Markup, html};
 use std::collections::BTreeMap;
 
-/// Bytes of markup for all excerpts: with the rest of a page that leaves it under 300 KB.
-const LARGEST: usize = 110_000;
+/// Bytes of markup for all excerpts.
+const ROOM: usize = 80_000;
 
 /// Which excerpts the page shows, by file name.
 pub(super) fn shown(view: &View) -> BTreeMap<&str, Markup> {
@@ -18,17 +20,14 @@ pub(super) fn shown(view: &View) -> BTreeMap<&str, Markup> {
         (!is_cited, seen.outcome != Outcome::Problem, seen.outcome != Outcome::Unknown)
     });
     let mut shown = BTreeMap::new();
-    let mut used = 0;
+    let mut room = Room::of(ROOM);
     for name in seen.into_iter().flat_map(|seen| &seen.evidence) {
         let Some(excerpt) = view.packet.excerpts.get(name).filter(|_| !shown.contains_key(name.as_str())) else {
             continue;
         };
-        let drawn = block(name, &excerpt.text, excerpt.bytes);
-        used += drawn.0.len();
-        if used > LARGEST {
-            break;
+        if let Some(block) = room.take(block(name, &excerpt.text, excerpt.bytes)) {
+            shown.insert(name.as_str(), block);
         }
-        shown.insert(name.as_str(), drawn);
     }
     shown
 }
@@ -42,7 +41,7 @@ fn block(name: &str, text: &str, bytes: u64) -> Markup {
                 span.id { "evidence/" (name) } " "
                 @if shown < bytes { "the first " (shown) " of " (bytes) " bytes" } @else { (bytes) " bytes" }
             }
-            pre tabindex="0" role="region" aria-label={ "Evidence " (name) } { (text) }
+            pre tabindex="0" role="region" aria-label={ "Evidence " (name) } { (escape_lines(&text)) }
         }
     }
 }

@@ -100,7 +100,7 @@ fn this_machine(view: &View, blame: &Blame, behind: Vec<Spot>) -> Spot {
         name: view.packet.host.name.clone(),
         detail: source,
         mark,
-        word: word(mark),
+        word: word(mark, blamed),
         way: Mark::Good,
         interface: None,
         blamed,
@@ -117,7 +117,7 @@ fn spot(place: &Place<'_>, blame: &Blame) -> Spot {
         name: place.name.clone(),
         detail: place.detail.clone(),
         mark,
-        word: word(mark),
+        word: word(mark, blamed),
         way: if way_blamed { Mark::Bad } else { place.way() },
         interface: place.leads(|via| &via.interface).map(str::to_owned),
         blamed,
@@ -126,8 +126,9 @@ fn spot(place: &Place<'_>, blame: &Blame) -> Spot {
     }
 }
 
-fn word(mark: Mark) -> &'static str {
+fn word(mark: Mark, blamed: bool) -> &'static str {
     match mark {
+        _ if blamed => "it breaks here",
         Mark::Good => "works",
         Mark::Bad => "does not work",
         Mark::Doubt => "works in part",
@@ -212,7 +213,7 @@ fn listed(spot: &Spot) -> Markup {
             p.spot {
                 (spot.mark.sign()) span.kind { (spot.kind) } " " strong { (spot.name) }
                 @if !spot.detail.is_empty() { " " span.id { (spot.detail) } }
-                " " span.word { "(" (spot.word) @if spot.blamed { ", it breaks here" } ")" }
+                " " span.word { "(" (spot.word) ")" }
             }
             @if !spot.behind.is_empty() { ul { @for next in &spot.behind { (listed(next)) } } }
         }
@@ -298,7 +299,7 @@ fn way(spot: &Spot, (x1, y1): (u32, u32), (x2, y2): (u32, u32)) -> Markup {
     html! {
         path class={ "edge " (spot.way.class()) } d=(curve) {}
         @if let Some(interface) = &spot.interface {
-            text.interface x=(bend) y=(y1.midpoint(y2) - 8) text-anchor="middle" { (shorten(interface, 10)) }
+            text.interface x=(x2 - 8) y=(y2 - 8) text-anchor="end" { (shorten(interface, 10)) }
         }
         @if spot.way_blamed { (Mark::Bad.sign_at(bend, y1.midpoint(y2))) }
     }

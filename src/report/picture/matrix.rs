@@ -23,9 +23,11 @@ const LAYERS: [Layer; 8] = [
 
 pub(super) fn draw(view: &View) -> Option<Markup> {
     let places = places(&view.packet);
-    let rows: Vec<&Place<'_>> = places.iter().filter(|place| place.mark() != Mark::Idle).collect();
+    let is_seen = |place: &Place<'_>, layer: Layer| cell(place, layer).is_some();
+    let rows: Vec<&Place<'_>> =
+        places.iter().filter(|place| LAYERS.into_iter().any(|layer| is_seen(place, layer))).collect();
     let columns: Vec<Layer> =
-        LAYERS.into_iter().filter(|layer| rows.iter().any(|place| cell(place, *layer).is_some())).collect();
+        LAYERS.into_iter().filter(|layer| rows.iter().any(|place| is_seen(place, *layer))).collect();
     let said = said(view);
     if rows.len() < 2 && said.is_empty() {
         return None;

@@ -1,5 +1,6 @@
 //! Every observation, folded, with its facts and its evidence: what the verdict rests on first, then layer by layer.
 
+use super::bounds::Room;
 use super::mark::Mark;
 use super::{View, anchor, evidence};
 use crate::layer::Layer;
@@ -9,8 +10,9 @@ use maud::{Markup, html};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Bytes of markup for the details of all observations: with the rest of a page that leaves it under 300 KB.
-const LARGEST: usize = 110_000;
+/// Bytes of markup for the facts of all observations, and for their lines.
+const ROOM_FOR_FACTS: usize = 80_000;
+const ROOM_FOR_LINES: usize = 60_000;
 /// Facts of one observation that are shown; probes have up to forty.
 const MOST_FACTS: usize = 60;
 
@@ -24,22 +26,49 @@ pub(super) fn draw(view: &View) -> Option<Markup> {
     let details = details(view, &looked);
     let (cited, others): (Vec<_>, Vec<_>) =
         looked.into_iter().partition(|(_, seen)| view.packet.verdict.because.contains(&seen.id));
+    let mut room = Room::of(ROOM_FOR_LINES);
+    let mut left_out = view.left_out;
+    let mut lines = |group: Vec<(usize, &Observation)>| -> Vec<Line> {
+        let all = group.len();
+        let shown: Vec<Line> = group
+            .into_iter()
+            .filter_map(|(index, seen)| Some(Line { index, summary: room.take(summary(seen))? }))
+            .collect();
+        left_out += all - shown.len();
+        shown
+    };
+    let of_layer = |layer: Layer| others.iter().filter(move |(_, seen)| seen.layer == layer).copied().collect();
+    let mut groups = vec![("What the verdict rests on", lines(cited))];
+    groups.extend(Layer::ALL.into_iter().map(|layer| (layer.name(), lines(of_layer(layer)))));
     Some(html! {
         p.lead { "Open a line for its facts and evidence. All times count from the start of the run." }
-        @if !cited.is_empty() {
-            h3 { "What the verdict rests on" }
-            @for (index, seen) in cited { (folded(index, seen, details.get(&index))) }
-        }
-        @for layer in Layer::ALL {
-            @let mine: Vec<_> = others.iter().filter(|(_, seen)| seen.layer == layer).collect();
-            @if !mine.is_empty() {
-                h3 { (layer) }
-                @for (index, seen) in mine { (folded(*index, seen, details.get(index))) }
+        @for (title, lines) in groups.iter().filter(|(_, lines)| !lines.is_empty()) {
+            h3 { (title) }
+            @for line in lines {
+                details.seen id=(anchor(line.index)) {
+                    (line.summary)
+                    @if let Some(inside) = details.get(&line.index) { (inside) }
+                }
             }
         }
         @if !skipped.is_empty() { (idle(&skipped)) }
-        @if view.left_out > 0 { p.more { (view.left_out) " further observations are in packet.json." } }
+        @if left_out > 0 { p.more { (left_out) " further observations are in packet.json." } }
     })
+}
+
+/// An observation before it is opened.
+struct Line {
+    index: usize,
+    summary: Markup,
+}
+
+fn summary(seen: &Observation) -> Markup {
+    html! {
+        summary {
+            (Mark::of(seen.outcome).sign()) span.hidden { (seen.outcome.name()) ": " }
+            span.told { (seen.summary) } " " span.id { (seen.id) }
+        }
+    }
 }
 
 /// What stands inside each line, as far as there is room: what matters most comes first.
@@ -49,36 +78,22 @@ fn details(view: &View, looked: &[(usize, &Observation)]) -> BTreeMap<usize, Mar
     order.sort_by_key(|(index, seen)| {
         (!view.packet.verdict.because.contains(&seen.id), seen.outcome == Outcome::Ok, *index)
     });
-    let mut used = 0;
-    let mut details = BTreeMap::new();
-    for (index, seen) in order {
-        let facts = facts(seen);
-        used += facts.0.len();
-        let is_room = used <= LARGEST;
-        details.insert(index, html! {
-            @if is_room { (facts) } @else { p { "Its facts are in packet.json." } }
+    let mut room = Room::of(ROOM_FOR_FACTS);
+    let inside = |seen: &Observation, facts: Option<Markup>| {
+        html! {
+            @match facts {
+                Some(facts) => { (facts) }
+                None => { p { "Its facts are in packet.json." } }
+            }
             @for name in &seen.evidence {
                 @match excerpts.get(name.as_str()) {
                     Some(excerpt) => { (excerpt) }
                     None => { p { "Evidence: " span.id { "evidence/" (name) } " in the packet." } }
                 }
             }
-        });
-    }
-    details
-}
-
-fn folded(index: usize, seen: &Observation, inside: Option<&Markup>) -> Markup {
-    let mark = Mark::of(seen.outcome);
-    html! {
-        details.seen id=(anchor(index)) {
-            summary {
-                (mark.sign()) span.hidden { (seen.outcome.name()) ": " }
-                span.told { (seen.summary) } " " span.id { (seen.id) }
-            }
-            @if let Some(inside) = inside { (inside) }
         }
-    }
+    };
+    order.into_iter().map(|(index, seen)| (index, inside(seen, room.take(facts(seen))))).collect()
 }
 
 /// What is known of it beside its sentence: how it was seen, which way, and the typed facts.
@@ -124,7 +139,7 @@ fn idle(skipped: &[(usize, &Observation)]) -> Markup {
     }
     html! {
         h3 { "Not looked at" }
-        dl.idle {
+        dl.unseen {
             @for (reason, mine) in reasons {
                 div {
                     dt { (reason) }
