@@ -1,7 +1,7 @@
 //! The handoff packet: the one value that every report renders from, live or stored. `spool` keeps what a run sees as
 //! it comes, `finish` makes a packet of one that was left behind, `fit` keeps it under its limit, `excerpt` holds how the
-//! evidence begins, `manifest` says what is in it, `purge` removes what is old, `write` makes the archive, `seal` signs and
-//! encrypts one, `read` opens one that somebody sent, `diff` compares two.
+//! evidence begins, `manifest` says what is in it, `program` which build made it, `purge` removes what is old, `write`
+//! makes the archive, `seal` signs and encrypts one, `read` opens one that somebody sent, `diff` compares two.
 
 pub mod case;
 pub mod diff;
@@ -9,6 +9,7 @@ pub mod excerpt;
 pub mod finish;
 pub mod fit;
 pub mod manifest;
+pub mod program;
 pub mod purge;
 pub mod read;
 pub mod seal;

@@ -4,7 +4,7 @@
 use super::Packet;
 use super::excerpt::excerpts;
 use super::manifest::{self, FileMark, Manifest};
-use crate::report;
+use crate::report::{self, Letters};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs;
@@ -86,12 +86,10 @@ fn write_into(
     stem: &str,
 ) -> io::Result<Vec<String>> {
     let json = json(packet)?;
-    let archive = archive(packet, &json, files, trimmed)?;
-    let letters = report::letters(packet);
+    let (archive, [(_, summary), _, (_, picture)]) = archive(packet, &json, files, trimmed)?;
     super::spool::make_folder(folder)?;
     put(&folder.join(format!("{stem}.zip")), &archive)?;
-    let beside =
-        [("txt", letters[0].1.as_bytes()), ("html", letters[3].1.as_bytes()), ("json", json.as_slice())];
+    let beside = [("txt", summary.as_bytes()), ("html", picture.as_bytes()), ("json", json.as_slice())];
     let failed = beside.into_iter().filter_map(|(ending, bytes)| {
         let path = folder.join(format!("{stem}.{ending}"));
         let error = put(&path, bytes).err()?;
@@ -128,11 +126,13 @@ pub(crate) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
-/// The archive: letters, packet, manifest, evidence, checksums. The hash of the manifest goes into the packet, because
-/// the letters carry it.
-fn archive(packet: &mut Packet, json: &[u8], files: &Files, trimmed: &[FileMark]) -> io::Result<Vec<u8>> {
+/// The archive: letters, packet, manifest, evidence, checksums; and the letters by themselves. The hash of the manifest
+/// goes into the packet, because the letters carry it.
+fn archive(packet: &mut Packet, json: &[u8], files: &Files, trimmed: &[FileMark]) -> io::Result<(Vec<u8>, Letters)> {
     let evidence = files.iter().map(|(name, bytes)| (format!("evidence/{name}"), bytes.as_slice()));
-    let proven: Vec<(String, &[u8])> = [("packet.json".to_owned(), json)].into_iter().chain(evidence).collect();
+    let user = report::user_letter(packet);
+    let own = [("packet.json".to_owned(), json), (report::USER_LETTER.to_owned(), user.as_bytes())];
+    let proven: Vec<(String, &[u8])> = own.into_iter().chain(evidence).collect();
     let manifest = Manifest::of(packet, &proven, trimmed).to_bytes()?;
     packet.manifest = Some(hex(&manifest));
     let letters = report::letters(packet);
@@ -142,7 +142,7 @@ fn archive(packet: &mut Packet, json: &[u8], files: &Files, trimmed: &[FileMark]
     contents.extend(proven);
     let sums = sums(&contents);
     contents.push((super::read::SUMS.to_owned(), sums.as_bytes()));
-    pack(&contents)
+    Ok((pack(&contents)?, letters))
 }
 
 fn pack(contents: &Contents<'_>) -> io::Result<Vec<u8>> {
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn the_same_packet_gives_the_same_bytes() {
-        let archive = |mut packet: Packet| archive(&mut packet, b"{}", &Vec::new(), &[]).unwrap();
+        let archive = |mut packet: Packet| archive(&mut packet, b"{}", &Vec::new(), &[]).unwrap().0;
         assert_eq!(archive(example()), archive(example()));
     }
 

@@ -23,6 +23,8 @@ pub const BUILTIN: &[(&str, &str)] = built_in!("playbooks":
     "slow"
     "local-service"
     "this-machine"
+    "shared-drive"
+    "printer"
 );
 
 /// Name and text of each fragment that playbooks can include.
@@ -128,6 +130,8 @@ mod tests {
             ("the website won't open", "one-site-fails"),
             ("everything is slow", "slow"),
             ("the vpn does not connect", "vpn"),
+            ("the mapped drive has a red cross", "shared-drive"),
+            ("the printer is offline", "printer"),
         ];
         for (words, id) in cases {
             let found = matching::best(words, &matching::headings());

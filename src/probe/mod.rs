@@ -10,6 +10,7 @@ pub mod ask;
 pub mod attempt;
 pub mod clock;
 pub mod closed;
+mod dialogue;
 pub mod disk;
 pub mod dns;
 pub mod echo;
@@ -18,6 +19,7 @@ pub mod filter;
 pub mod greeting;
 pub mod hosts;
 pub mod http;
+pub mod ipp;
 pub mod link;
 pub mod log;
 pub mod lookup;
@@ -33,6 +35,7 @@ pub mod resource;
 pub mod route;
 mod secret;
 pub mod service;
+pub mod smb;
 pub mod socket;
 pub mod tcp;
 #[cfg(test)]
@@ -261,6 +264,8 @@ pub const PROBES: &[&Probe] = &[
     &http::PROBE,
     &portal::PROBE,
     &greeting::PROBE,
+    &smb::PROBE,
+    &ipp::PROBE,
     // people and commands
     &ask::PROBE,
     &exec::PROBE,

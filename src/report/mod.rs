@@ -84,15 +84,25 @@ pub fn render(name: &str, packet: &Packet, style: &Style) -> String {
     (format.render)(packet, style)
 }
 
-/// The letters of a packet, by their file names in it.
-pub fn letters(packet: &Packet) -> [(&'static str, String); 4] {
+/// The file of the letter to the user.
+pub const USER_LETTER: &str = "user.txt";
+
+/// Letters by their file names in a packet.
+pub type Letters = [(&'static str, String); 3];
+
+/// What the next tier reads: two letters and the picture. They name the packet's manifest.
+pub fn letters(packet: &Packet) -> Letters {
     let style = Style::plain(80);
     [
         ("summary.txt", plain::render(packet, &style)),
         ("summary.md", markdown::render(packet, &style)),
-        ("user.txt", user::render(packet, &style)),
-        (picture::FILE, picture::render(packet, &style)),
+        ("report.html", picture::render(packet, &style)),
     ]
+}
+
+/// The letter to the user, who need not see a hash: the manifest has its.
+pub fn user_letter(packet: &Packet) -> String {
+    user::render(packet, &Style::plain(80))
 }
 
 #[cfg(test)]

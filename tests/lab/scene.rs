@@ -292,6 +292,16 @@ pub enum Speaks {
     ResetsEvery(usize),
     /// Answers every datagram with its own bytes.
     Echo,
+    /// Answers what comes on each connection as this says; see `spoken.rs`.
+    Replies(fn(&[u8]) -> Reply),
+}
+
+/// What a server does about what it hears.
+pub enum Reply {
+    Say(Vec<u8>),
+    /// Waits for more.
+    Listen,
+    HangUp,
 }
 
 /// How a web server answers.

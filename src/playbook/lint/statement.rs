@@ -91,7 +91,8 @@ impl Lint<'_> {
     }
 
     fn answer(&mut self, check: &Check, probe: &'static Probe, compare: &Compare, at: &At) {
-        let facts = &self.shape(probe).facts;
+        let shape = self.shape(probe);
+        let facts = &shape.facts;
         if !properties(facts).contains(&"answer") && !is_open(facts) {
             let message = format!("`{}` uses the probe `{}`, which asks nobody", check.id, probe.name);
             self.add(
@@ -114,7 +115,8 @@ impl Lint<'_> {
 
     /// Whether the fact exists; a mistake where it does not.
     pub(super) fn fact(&mut self, name: &str, check: &Check, probe: &'static Probe, at: &At) -> bool {
-        let facts = &self.shape(probe).facts;
+        let shape = self.shape(probe);
+        let facts = &shape.facts;
         if is_open(facts) {
             return true;
         }
@@ -133,7 +135,8 @@ impl Lint<'_> {
     }
 
     fn compare(&mut self, name: &str, compare: &Compare, probe: &'static Probe, at: &At) {
-        let facts = &self.shape(probe).facts;
+        let shape = self.shape(probe);
+        let facts = &shape.facts;
         let Some(property) = facts.get("properties").and_then(|all| all.get(name)) else { return };
         let fact = FactType::of(property, facts);
         if let Some(problem) = fact.mismatch(name, compare) {

@@ -46,7 +46,9 @@ pub(super) fn draw(view: &View) -> Option<Markup> {
             time: &change.time,
             what: &change.what,
             layer: change.layer,
-            age: run.zip(change.time.parse().ok()).map(|(run, then): (_, Timestamp)| run.duration_since(then).as_secs_f64()),
+            age: run
+                .zip(change.time.parse().ok())
+                .map(|(run, then): (_, Timestamp)| run.duration_since(then).as_secs_f64()),
             blamed: blamed.is_some() && change.layer == blamed,
         })
         .collect();

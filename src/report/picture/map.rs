@@ -275,8 +275,7 @@ fn lay_out(
     ways: &mut Vec<Markup>,
     boxes: &mut Vec<Markup>,
 ) -> u32 {
-    let middles: Vec<u32> =
-        spot.behind.iter().map(|next| lay_out(next, column + 1, grid, row, ways, boxes)).collect();
+    let middles: Vec<u32> = spot.behind.iter().map(|next| lay_out(next, column + 1, grid, row, ways, boxes)).collect();
     let middle = match (middles.first(), middles.last()) {
         (Some(first), Some(last)) => first.midpoint(*last),
         _ => {

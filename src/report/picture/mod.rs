@@ -33,9 +33,6 @@ use mark::Mark;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
-/// The file name of the page in an archive.
-pub const FILE: &str = "report.html";
-
 const STYLE: &str = include_str!("style.css");
 
 /// One part of the page below the verdict.

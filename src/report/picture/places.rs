@@ -67,9 +67,8 @@ impl<'a> Place<'a> {
 
     /// What became of the way there: an answer, also a bad one, proves it.
     pub fn way(&self) -> Mark {
-        let answers = |seen: &&&Observation| {
-            seen.outcome == Outcome::Ok || seen.codes().any(|code| code.problem().proves_path)
-        };
+        let answers =
+            |seen: &&&Observation| seen.outcome == Outcome::Ok || seen.codes().any(|code| code.problem().proves_path);
         match self.mark() {
             Mark::Bad if self.seen.iter().any(|seen| answers(&seen)) => Mark::Good,
             Mark::Doubt => Mark::Good,

@@ -95,7 +95,7 @@ pub(super) fn percent(value: f64) -> String {
 /// Short times with as many digits as matter.
 pub(super) fn milliseconds(value: f64) -> String {
     match value {
-        value if value == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         value if value < 1.0 => format!("{} ms", (value * 100.0).round() / 100.0),
         value if value < 10.0 => format!("{} ms", (value * 10.0).round() / 10.0),
         value => seconds(value.round() as u64).replace(".0 s", " s"),
@@ -129,7 +129,8 @@ mod tests {
 
     #[test]
     fn times_have_the_digits_that_matter() {
-        let cases = [(0.0, "0"), (0.34, "0.34 ms"), (3.92, "3.9 ms"), (48.4, "48 ms"), (2_804.0, "2.8 s"), (1e3, "1 s")];
+        let cases =
+            [(0.0, "0"), (0.34, "0.34 ms"), (3.92, "3.9 ms"), (48.4, "48 ms"), (2_804.0, "2.8 s"), (1e3, "1 s")];
         for (value, expected) in cases {
             assert_eq!(milliseconds(value), expected);
         }

@@ -12,7 +12,9 @@ fn draw(packet: &Packet) -> String {
 
 /// The names of all elements in their order, closing ones too: what the page is without its texts.
 fn skeleton(page: &str) -> Vec<&str> {
-    let inside = |piece: &'_ str| piece.len() - piece.trim_start_matches(|c: char| c.is_alphanumeric() || "/!".contains(c)).len();
+    let inside = |piece: &'_ str| {
+        piece.len() - piece.trim_start_matches(|c: char| c.is_alphanumeric() || "/!".contains(c)).len()
+    };
     page.split('<').skip(1).map(|piece| &piece[..inside(piece)]).collect()
 }
 
@@ -125,5 +127,8 @@ fn evidence_is_shown_as_it_begins() {
     let mut packet = fault();
     packet.excerpts.insert("dns-10.8.0.1.txt".to_owned(), Excerpt::of(b"query 1 <lost>\r\n\tquery 2", 5_000));
     let page = draw(&packet);
-    assert!(page.contains("the first 24 of 5000 bytes") && page.contains("query 1 &lt;lost&gt;\n    query 2"), "{page}");
+    assert!(
+        page.contains("the first 24 of 5000 bytes") && page.contains("query 1 &lt;lost&gt;\n    query 2"),
+        "{page}"
+    );
 }

@@ -34,8 +34,10 @@ const PHASES: [(&str, &str); 5] = [
 ];
 
 pub(super) fn draw(view: &View) -> Option<Markup> {
-    let trips: Vec<Trip<'_>> = numbered(view).filter_map(|(index, seen)| Trip::of(index, seen)).take(MOST_ROWS).collect();
-    let pages: Vec<Page<'_>> = numbered(view).filter_map(|(index, seen)| Page::of(index, seen)).take(MOST_ROWS).collect();
+    let trips: Vec<Trip<'_>> =
+        numbered(view).filter_map(|(index, seen)| Trip::of(index, seen)).take(MOST_ROWS).collect();
+    let pages: Vec<Page<'_>> =
+        numbered(view).filter_map(|(index, seen)| Page::of(index, seen)).take(MOST_ROWS).collect();
     if trips.is_empty() && pages.is_empty() {
         return None;
     }

@@ -4,6 +4,7 @@ mod application;
 mod chance;
 mod dns;
 mod healthy;
+mod helpdesk;
 mod hidden;
 mod host;
 mod link;
@@ -32,6 +33,8 @@ const ALL: &[&[World]] = &[
     tls::WORLDS,
     web::WORLDS,
     application::WORLDS,
+    helpdesk::drive::WORLDS,
+    helpdesk::printer::WORLDS,
     process::WORLDS,
     host::WORLDS,
     real::names::WORLDS,
