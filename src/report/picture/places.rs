@@ -183,7 +183,7 @@ impl<'a> Goal<'a> {
             None if seen.is_empty() => return None,
             None => "The internet",
         };
-        let detail = if name.parse::<IpAddr>().is_ok() { String::new() } else { addresses(&seen) };
+        let detail = Some(addresses(&seen)).filter(|detail| detail != name).unwrap_or_default();
         Some(Place { detail, ..Place::new(Kind::Target, name, seen) })
     }
 }
