@@ -3,7 +3,7 @@
 
 use crate::diagnosis::verdict::{Finding, FindingStatus, NotTested, RuledOut, Status};
 use crate::layer::Layer;
-use crate::observation::{COULD_NOT_BE_CHECKED, Certainty, Observation, Outcome};
+use crate::observation::{COULD_NOT_BE_CHECKED, Observation, Outcome};
 use crate::packet::{Packet, Run};
 use crate::ui::shorten;
 
@@ -118,10 +118,7 @@ pub fn status_word(status: Status) -> &'static str {
 fn heading(packet: &Packet) -> String {
     let verdict = &packet.verdict;
     let word = status_word(verdict.status);
-    let certainty = match verdict.certainty {
-        Certainty::Suspected => "suspected",
-        Certainty::Confirmed => "confirmed",
-    };
+    let certainty = verdict.certainty.name();
     match (verdict.status, verdict.layer) {
         (Status::Healthy, _) => word.to_owned(),
         (Status::Undecided, Some(layer)) => format!("{word}, perhaps {layer}"),
