@@ -76,6 +76,13 @@ problems! {
     IpDuplicate "ip.duplicate" Ip Integrity State false "another machine uses the same address";
     IpGatewayOffLink "ip.gateway_off_link" Ip Reachability State false "the gateway is not in the subnet of the address";
 
+    DhcpNoServer "dhcp.no_server" Ip Reachability Silence false "no DHCP server answers";
+    DhcpSeveralServers "dhcp.several_servers" Ip Integrity Answer false "DHCP servers contradict each other";
+    DhcpOtherNetwork "dhcp.other_network" Ip Integrity Answer false "the address is not of the network that the DHCP server serves";
+    DhcpNoGateway "dhcp.no_gateway" Ip Integrity Answer false "the DHCP server names no gateway";
+    DhcpLeaseOver "dhcp.lease_over" Ip Integrity State false "the DHCP lease has run out";
+    DhcpNoClient "dhcp.no_client" Process Integrity State false "no DHCP client runs on this machine";
+
     RouteNone "route.none" Route Reachability State false "there is no route to the target";
     RouteNoDefault "route.no_default" Route Integrity State false "there is no default route";
     RouteRejected "route.rejected" Route Reachability State false "a local route or policy rule rejects the target";

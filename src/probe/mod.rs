@@ -10,6 +10,7 @@ pub mod ask;
 pub mod attempt;
 pub mod clock;
 pub mod closed;
+pub mod dhcp;
 pub mod disk;
 pub mod dns;
 pub mod echo;
@@ -18,6 +19,7 @@ pub mod filter;
 pub mod greeting;
 pub mod hosts;
 pub mod http;
+pub mod lease;
 pub mod link;
 pub mod log;
 pub mod lookup;
@@ -229,6 +231,8 @@ pub const PROBES: &[&Probe] = &[
     // this machine's network
     &link::PROBE,
     &address::PROBE,
+    &lease::PROBE,
+    &dhcp::PROBE,
     &route::PROBE,
     &neighbour::PROBE,
     &vpn::PROBE,

@@ -4,6 +4,7 @@
 mod flight;
 mod host;
 mod icmp;
+mod lease;
 mod network;
 #[cfg(not(target_os = "linux"))]
 mod no_error_queue;
@@ -25,6 +26,7 @@ pub use windows::*;
 pub use flight::Flight;
 pub use host::*;
 pub use icmp::*;
+pub use lease::*;
 pub use network::*;
 #[cfg(not(target_os = "linux"))]
 pub use no_error_queue::*;
@@ -92,6 +94,11 @@ unsupported! {
     /// The hardware address of another machine that claims `address` on this link, asked by ARP (RFC 826), with
     /// `source` as sender, or none for a probe that changes nobody's table (RFC 5227). Needs `CAP_NET_RAW`.
     fn who_has(&self, interface: &str, address: IpAddr, source: Option<IpAddr>, wait: Duration) -> Option<String>;
+    /// Leases that DHCP clients of this machine wrote down; empty where none did.
+    fn leases(&self) -> Vec<Lease>;
+    /// What the DHCP servers on this link offer to this machine when it asks for an address (DHCPDISCOVER), as far as
+    /// they answer within the wait. Nothing is accepted, so that the machine keeps what it has. Needs `CAP_NET_RAW`.
+    fn dhcp_offers(&self, interface: &str, wait: Duration) -> Vec<DhcpTerms>;
     /// What the radio says of itself; `None` where the interface is not a radio.
     fn radio(&self, interface: &str) -> Option<Radio>;
     /// Tunnel devices.

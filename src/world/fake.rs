@@ -76,6 +76,9 @@ struct Scenario {
     routes: Option<Vec<sys::Route>>,
     rules: Option<Vec<sys::Rule>>,
     neighbours: Option<Vec<sys::Neighbour>>,
+    leases: Option<Vec<sys::Lease>>,
+    /// By interface.
+    dhcp_offers: Option<BTreeMap<String, Vec<sys::DhcpTerms>>>,
     radios: Option<BTreeMap<String, sys::Radio>>,
     tunnels: Option<Vec<sys::Tunnel>>,
     ipsec: Option<sys::Ipsec>,

@@ -8,16 +8,20 @@ mod change;
 mod clock;
 mod command;
 mod container;
+mod dhcp;
 mod error_queue;
 mod filesystem;
 mod filter;
 mod group;
 mod ipsec;
+mod lease;
 mod link;
 mod log;
+mod manager;
 mod neighbour;
 mod netlink;
 mod online;
+mod packet_socket;
 mod people;
 mod process;
 mod proxy;
@@ -91,6 +95,14 @@ impl Machine for LocalMachine {
         wait: Duration,
     ) -> Known<Option<String>> {
         arp::who_has(&self.netlink, interface, address, source, wait).await
+    }
+
+    async fn leases(&self) -> Known<Vec<Lease>> {
+        lease::leases(&self.netlink).await
+    }
+
+    async fn dhcp_offers(&self, interface: &str, wait: Duration) -> Known<Vec<DhcpTerms>> {
+        dhcp::dhcp_offers(&self.netlink, interface, wait).await
     }
 
     async fn radio(&self, interface: &str) -> Known<Option<Radio>> {

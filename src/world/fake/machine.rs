@@ -114,6 +114,17 @@ impl Machine for FakeMachine {
     async fn neighbours(&self) -> Known<Vec<Neighbour>> {
         self.fact("neighbours", &self.scenario.neighbours)
     }
+    async fn leases(&self) -> Known<Vec<Lease>> {
+        self.fact("leases", &self.scenario.leases)
+    }
+    async fn dhcp_offers(&self, interface: &str, wait: Duration) -> Known<Vec<DhcpTerms>> {
+        let offers = self.fact("dhcp_offers", &self.scenario.dhcp_offers)?;
+        let here = offers.get(interface).cloned().unwrap_or_default();
+        if here.is_empty() {
+            tokio::time::sleep(wait).await;
+        }
+        Ok(here)
+    }
     async fn radio(&self, interface: &str) -> Known<Option<Radio>> {
         self.fact("radios", &self.scenario.radios).map(|radios| radios.get(interface).cloned())
     }
