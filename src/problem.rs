@@ -69,6 +69,12 @@ problems! {
     LinkMtuSmall "link.mtu_small" Link Quality State false "the interface has an unusually small MTU";
     LinkWifiWeak "link.wifi_weak" Link Quality State false "the Wi-Fi signal is weak";
     LinkWifiNotJoined "link.wifi_not_joined" Link Reachability State false "the Wi-Fi radio is not joined to a network";
+    LinkSignOnRefused "link.sign_on_refused" Link Reachability State false "the network refuses the sign-on of this machine (802.1X)";
+    LinkSignOnSilent "link.sign_on_silent" Link Reachability State false "the network does not answer the sign-on of this machine (802.1X)";
+    LinkSignOnCertificate "link.sign_on_certificate" Link Integrity State false "the certificate of the network's sign-on server is not accepted here";
+    LinkWrongKey "link.wrong_key" Link Reachability State false "the key for the Wi-Fi network is wrong";
+    LinkNetworkNotFound "link.network_not_found" Link Reachability State false "the wanted Wi-Fi network is not seen";
+    LinkJoinRejected "link.join_rejected" Link Reachability State false "the access point turns this machine away";
 
     IpNone "ip.none" Ip Reachability State false "the interface has no usable address";
     IpLinkLocalOnly "ip.link_local_only" Ip Reachability State false "the interface has only a self-assigned (link-local) address";
@@ -226,6 +232,9 @@ problems! {
     HostGroupLimit "host.group_limit" Host Quality State false "the control group of a program has used up what it may use";
     HostCpuBusy "host.cpu_busy" Host Quality State false "the processors are saturated";
     HostIoPressure "host.io_pressure" Host Quality State false "programs wait for the disk";
+    HostThrottled "host.throttled" Host Quality State false "heat slows the processors down";
+    HostSpeedLimited "host.speed_limited" Host Quality State false "a power setting holds the processors back";
+    HostBatteryLow "host.battery_low" Host Quality State false "the battery is nearly empty";
     HostSaysOffline "host.says_offline" Host Quality State false "the system tells programs that there is no internet";
     HostRecentBoot "host.recent_boot" Host Quality State false "the machine started only a short time ago";
     HostClockOff "host.clock_off" Host Integrity Answer false "the clock is wrong";

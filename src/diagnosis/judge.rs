@@ -182,6 +182,12 @@ fn each<'a>(frontier: &[Vec<usize>], held: &[Holding<'a>], evidence: &Evidence<'
     if !slight.is_empty() {
         return (Status::Degraded, blame(&slight, held, evidence));
     }
+    // What rests on the background alone (a log that speaks of disk errors, what a person says) counts where the playbook
+    // says that people feel it.
+    let stated: Vec<Holding<'a>> = held.iter().filter(|holding| holding.cause.degrades).cloned().collect();
+    if let Some(blame) = felt(&stated, evidence) {
+        return (Status::Degraded, Some(blame));
+    }
     let looked = evidence.observations.iter().any(|observation| observation.outcome == Outcome::Ok);
     (if looked { Status::Healthy } else { Status::Undecided }, None)
 }

@@ -23,6 +23,8 @@ pub const BUILTIN: &[(&str, &str)] = built_in!("playbooks":
     "slow"
     "local-service"
     "this-machine"
+    "no-ip-or-link"
+    "slow-computer"
 );
 
 /// Name and text of each fragment that playbooks can include.
@@ -127,6 +129,8 @@ mod tests {
             ("the crm is down", "one-site-fails"),
             ("the website won't open", "one-site-fails"),
             ("everything is slow", "slow"),
+            ("my computer is slow", "slow-computer"),
+            ("I get no ip address", "no-ip-or-link"),
             ("the vpn does not connect", "vpn"),
         ];
         for (words, id) in cases {

@@ -120,7 +120,8 @@ impl Scene {
         let Some(first) = offers.first() else { return self.silent(look, name, &facts) };
         let mut problems = Vec::new();
         if let Some(other) = offers.iter().find(|other| contradicts(first, other)) {
-            let summary = format!("two DHCP servers on {name} contradict each other: {}; {}", words(first), words(other));
+            let summary =
+                format!("two DHCP servers on {name} contradict each other: {}; {}", words(first), words(other));
             problems.push((Code::DhcpSeveralServers, summary));
         }
         if let (Some(own), Some(false)) = (&facts.own_address, facts.fits) {
@@ -129,7 +130,8 @@ impl Scene {
             problems.push((Code::DhcpOtherNetwork, summary));
         }
         if offers.iter().all(|offer| offer.routers.is_empty()) && !self.has_default_route(name) {
-            problems.push((Code::DhcpNoGateway, format!("the DHCP server on {name} names no gateway: {}", words(first))));
+            problems
+                .push((Code::DhcpNoGateway, format!("the DHCP server on {name} names no gateway: {}", words(first))));
         }
         let mut problems = problems.into_iter();
         match problems.next() {
@@ -142,7 +144,9 @@ impl Scene {
     /// Nobody answered: a fault where an address is waited for or borrowed, and none where it was set by hand.
     fn silent(&self, look: &Look<'_>, name: &str, facts: &DhcpFacts) -> Observation {
         if facts.own_address.is_some() && !facts.leased {
-            return look.ok(Some(name), format!("no DHCP server answers on {name}, and its address needs none")).facts(facts);
+            return look
+                .ok(Some(name), format!("no DHCP server answers on {name}, and its address needs none"))
+                .facts(facts);
         }
         let summary = format!("no DHCP server answered on {name} in {:.0} s", WAIT.as_secs_f64());
         look.problem(Some(name), Code::DhcpNoServer, summary).facts(facts)
@@ -175,7 +179,9 @@ impl Scene {
             lifetime_s: first.seconds,
             own_address: own.first().map(ToString::to_string),
             fits: (!own.is_empty() && !networks.is_empty()).then_some(fits),
-            giver_answers: giver.filter(|_| !offers.is_empty()).map(|giver| offers.iter().any(|offer| offer.server == Some(giver))),
+            giver_answers: giver
+                .filter(|_| !offers.is_empty())
+                .map(|giver| offers.iter().any(|offer| offer.server == Some(giver))),
             leased: lease.is_some(),
         }
     }
@@ -215,7 +221,12 @@ fn words(offer: &DhcpTerms) -> String {
         some => some.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
     };
     let network = network(offer).map_or_else(|| "an address without a mask".to_owned(), |network| network.to_string());
-    format!("{} offers {network}, gateway {}, resolvers {}", server(offer), list(&offer.routers), list(&offer.resolvers))
+    format!(
+        "{} offers {network}, gateway {}, resolvers {}",
+        server(offer),
+        list(&offer.routers),
+        list(&offer.resolvers)
+    )
 }
 
 #[cfg(test)]

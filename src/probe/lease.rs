@@ -30,17 +30,8 @@ pub const PROBE: Probe = Probe {
 };
 
 /// Programs that ask for addresses, by the kernel's short name of at most 15 letters.
-const CLIENTS: [&str; 9] = [
-    "systemd-network",
-    "NetworkManager",
-    "dhclient",
-    "dhcpcd",
-    "udhcpc",
-    "connmand",
-    "iwd",
-    "wickedd-dhcp4",
-    "netifd",
-];
+const CLIENTS: [&str; 9] =
+    ["systemd-network", "NetworkManager", "dhclient", "dhcpcd", "udhcpc", "connmand", "iwd", "wickedd-dhcp4", "netifd"];
 
 /// Which interfaces to look at.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -103,9 +94,8 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
 
 /// The interfaces that an address could be leased for.
 pub(super) fn judged<'a>(links: &'a [Link], only: Option<&str>) -> Vec<&'a Link> {
-    let judged = |link: &&Link| {
-        carries_traffic(link, links) && is_running(link) && only.is_none_or(|name| name == link.name)
-    };
+    let judged =
+        |link: &&Link| carries_traffic(link, links) && is_running(link) && only.is_none_or(|name| name == link.name);
     links.iter().filter(judged).collect()
 }
 
@@ -167,9 +157,17 @@ fn judge(
         let from = facts.server.as_ref().map(|server| format!(" from {server}")).unwrap_or_default();
         let address = facts.address.as_deref().unwrap_or_default();
         let ago = duration(left.unsigned_abs());
-        look.problem(Some(name), Code::DhcpLeaseOver, format!("the lease of {address} on {name}{from} ran out {ago} ago"))
+        look.problem(
+            Some(name),
+            Code::DhcpLeaseOver,
+            format!("the lease of {address} on {name}{from} ran out {ago} ago"),
+        )
     } else if *client == Some(None) && without_address {
-        look.problem(Some(name), Code::DhcpNoClient, format!("{name} has no address, and no DHCP client runs that would ask for one"))
+        look.problem(
+            Some(name),
+            Code::DhcpNoClient,
+            format!("{name} has no address, and no DHCP client runs that would ask for one"),
+        )
     } else {
         look.ok(Some(name), fine(&facts))
     };
@@ -240,7 +238,13 @@ mod tests {
         let own = ["192.0.2.50/24"];
         for (addresses, leases, processes, code, words) in [
             (&own[..], vec![lease("192.0.2.50", Some(7300))], programs(&["dhclient"]), None, "for another 2 h"),
-            (&own, vec![lease("192.0.2.50", Some(-90))], programs(&["dhclient"]), Some(Code::DhcpLeaseOver), "90 s ago"),
+            (
+                &own,
+                vec![lease("192.0.2.50", Some(-90))],
+                programs(&["dhclient"]),
+                Some(Code::DhcpLeaseOver),
+                "90 s ago",
+            ),
             (&[], vec![lease("192.0.2.50", Some(-90))], programs(&[]), Some(Code::DhcpLeaseOver), "90 s ago"),
             (&own, vec![lease("192.0.2.77", Some(-90))], programs(&[]), None, "does not use"),
             (&own, vec![], programs(&[]), None, "no DHCP client leased"),
@@ -260,7 +264,10 @@ mod tests {
     async fn the_lease_of_the_address_in_use_counts() {
         let leases = vec![lease("192.0.2.40", Some(9000)), lease("192.0.2.50", Some(100))];
         let seen = seen(&["192.0.2.50/24"], leases, programs(&[])).await;
-        assert_eq!((seen.facts["address"].as_str(), seen.facts["by_hand"].as_bool()), (Some("192.0.2.50"), Some(false)));
+        assert_eq!(
+            (seen.facts["address"].as_str(), seen.facts["by_hand"].as_bool()),
+            (Some("192.0.2.50"), Some(false))
+        );
         assert_eq!(seen.facts["held"], true);
     }
 

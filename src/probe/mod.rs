@@ -28,6 +28,7 @@ pub mod neighbour;
 pub mod online;
 pub mod person;
 pub mod portal;
+pub mod power;
 pub mod process;
 pub mod proxy;
 pub mod resolver;
@@ -36,6 +37,7 @@ pub mod route;
 mod secret;
 pub mod service;
 pub mod socket;
+pub mod supplicant;
 pub mod tcp;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -230,6 +232,7 @@ impl Look<'_> {
 pub const PROBES: &[&Probe] = &[
     // this machine's network
     &link::PROBE,
+    &supplicant::PROBE,
     &address::PROBE,
     &lease::PROBE,
     &dhcp::PROBE,
@@ -249,6 +252,7 @@ pub const PROBES: &[&Probe] = &[
     &service::PROBE,
     &resource::PROBE,
     &disk::PROBE,
+    &power::PROBE,
     &log::PROBE,
     // the way out
     &echo::PROBE,

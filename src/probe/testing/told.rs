@@ -20,6 +20,9 @@ pub struct Told {
     pub routes: Vec<Route>,
     pub rules: Vec<Rule>,
     pub route_to: Vec<(IpAddr, Route)>,
+    pub sign_on: Option<SignOn>,
+    /// What the supplicant wrote into the log.
+    pub supplicant_lines: Vec<&'static str>,
     pub leases: Vec<Lease>,
     /// What DHCP servers offer.
     pub offers: Option<Vec<DhcpTerms>>,
@@ -72,6 +75,13 @@ impl Machine for Told {
         }
         tokio::time::sleep(wait).await;
         Err(Unknown::NeedsRight { what: "ARP".into(), right: "CAP_NET_RAW".into() })
+    }
+    async fn sign_on(&self, _: &str) -> Known<Option<SignOn>> {
+        Ok(self.sign_on.clone())
+    }
+    async fn lines_of(&self, program: &str, _: u32) -> Known<Vec<LogLine>> {
+        let lines: &[&str] = if program == "wpa_supplicant" { &self.supplicant_lines } else { &[] };
+        Ok(lines.iter().map(|text| LogLine { text: (*text).to_owned(), ..LogLine::default() }).collect())
     }
     async fn leases(&self) -> Known<Vec<Lease>> {
         Ok(self.leases.clone())

@@ -31,10 +31,9 @@ pub(super) async fn dhcp_offers(netlink: &Netlink, interface: &str, wait: Durati
         .and_then(|link| Some((link.index, hardware_bytes(link.mac.as_deref()?)?)))
         .ok_or_else(|| Unknown::Failed(format!("{interface} has no hardware address to ask from")))?;
     let socket = PacketSocket::open(index, ETH_P_IP).map_err(|error| match error {
-        nix::Error::EPERM | nix::Error::EACCES => Unknown::NeedsRight {
-            what: "what DHCP servers offer".to_owned(),
-            right: "CAP_NET_RAW".to_owned(),
-        },
+        nix::Error::EPERM | nix::Error::EACCES => {
+            Unknown::NeedsRight { what: "what DHCP servers offer".to_owned(), right: "CAP_NET_RAW".to_owned() }
+        }
         other => Unknown::Failed(format!("no packet socket: {other}")),
     })?;
     let failed = |error: &dyn std::fmt::Display| Unknown::Failed(format!("{interface}: {error}"));

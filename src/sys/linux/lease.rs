@@ -49,7 +49,8 @@ fn of_files(names: &[(u32, String)], root: &Path, now: Timestamp) -> Vec<Lease> 
     }
     for (path, stem) in files(&beneath(MANAGER)).filter(|(_, stem)| stem.starts_with("internal-")) {
         let written = read(&path).and_then(|bytes| networkd(&String::from_utf8_lossy(&bytes)));
-        leases.extend(written.map(|written| lease("NetworkManager", written, ending(names, &stem), renewed(&path), now)));
+        leases
+            .extend(written.map(|written| lease("NetworkManager", written, ending(names, &stem), renewed(&path), now)));
     }
     for (path, stem) in DHCLIENT.iter().flat_map(|folder| files(&beneath(folder))).chain(files(&beneath(MANAGER))) {
         if !path.extension().is_some_and(|extension| extension == "leases" || extension == "lease") {
@@ -63,9 +64,10 @@ fn of_files(names: &[(u32, String)], root: &Path, now: Timestamp) -> Vec<Lease> 
     for (path, stem) in DHCPCD.iter().flat_map(|folder| files(&beneath(folder))) {
         let written = read(&path).and_then(|bytes| dhcpcd(&bytes));
         // A radio's file names the network too: `wlan0-office.lease`.
-        let name = names.iter().map(|(_, name)| name).find(|name| {
-            stem.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-        });
+        let name = names
+            .iter()
+            .map(|(_, name)| name)
+            .find(|name| stem.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')));
         leases.extend(written.map(|written| lease("dhcpcd", written, name.cloned(), renewed(&path), now)));
     }
     leases.retain(|lease| !lease.interface.is_empty() && lease.terms.address.is_some());
@@ -74,12 +76,20 @@ fn of_files(names: &[(u32, String)], root: &Path, now: Timestamp) -> Vec<Lease> 
 
 /// The interface with which a file's name ends: `internal-<connection>-eth0`.
 fn ending(names: &[(u32, String)], stem: &str) -> Option<String> {
-    let (_, name) = names.iter().find(|(_, name)| stem.strip_suffix(name.as_str()).is_some_and(|rest| rest.ends_with(['-', '.'])))?;
+    let (_, name) = names
+        .iter()
+        .find(|(_, name)| stem.strip_suffix(name.as_str()).is_some_and(|rest| rest.ends_with(['-', '.'])))?;
     Some(name.clone())
 }
 
 /// A lease without an end of its own ends its time after it was last written.
-fn lease(source: &str, written: Written, interface: Option<String>, renewed: Option<Timestamp>, now: Timestamp) -> Lease {
+fn lease(
+    source: &str,
+    written: Written,
+    interface: Option<String>,
+    renewed: Option<Timestamp>,
+    now: Timestamp,
+) -> Lease {
     // 0xffffffff stands for ever (RFC 2131 section 3.3).
     let lasting = written.terms.seconds.filter(|seconds| *seconds != u32::MAX);
     let counted = || renewed?.checked_add(SignedDuration::from_secs(i64::from(lasting?))).ok();

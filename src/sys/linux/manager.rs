@@ -75,7 +75,8 @@ async fn ask() -> zbus::Result<Vec<ManagedDevice>> {
 
 async fn device(bus: &zbus::Connection, path: &OwnedObjectPath) -> zbus::Result<ManagedDevice> {
     let of_device = properties(bus, path, "org.freedesktop.NetworkManager.Device").await?;
-    let lease: Option<OwnedObjectPath> = value(&of_device, "Dhcp4Config").filter(|path: &OwnedObjectPath| path.as_str() != "/");
+    let lease: Option<OwnedObjectPath> =
+        value(&of_device, "Dhcp4Config").filter(|path: &OwnedObjectPath| path.as_str() != "/");
     let options = match lease {
         Some(lease) => options(bus, &lease).await?,
         None => HashMap::new(),

@@ -7,6 +7,13 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use std::net::Ipv4Addr;
 
+/// Addresses of one kind that are kept; a network with more gateways or resolvers is not known.
+const MOST_ADDRESSES: usize = 8;
+/// Interfaces whose leases are kept of one file.
+const MOST_LEASES: usize = 64;
+/// Longest name of an interface (`IFNAMSIZ`, 16 with its end), with room for other systems.
+const LONGEST_NAME: usize = 64;
+
 /// A lease of a file: its interface where the file names it, and when it ends where the file says so.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Written {
@@ -18,7 +25,9 @@ pub struct Written {
 /// A lease of systemd-networkd or of NetworkManager's own client: lines `NAME=value`.
 pub fn networkd(text: &str) -> Option<Written> {
     let value = |name: &str| {
-        let of_line = |line: &'_ str| line.split_once('=').filter(|(key, _)| *key == name).map(|(_, value)| value.trim().to_owned());
+        let of_line = |line: &'_ str| {
+            line.split_once('=').filter(|(key, _)| *key == name).map(|(_, value)| value.trim().to_owned())
+        };
         text.lines().find_map(of_line)
     };
     let first = |name: &str| value(name).and_then(|value| value.parse::<Ipv4Addr>().ok());
@@ -39,6 +48,9 @@ pub fn dhclient(text: &str) -> Vec<Written> {
     let mut leases: Vec<Written> = Vec::new();
     let mut lease: Option<Written> = None;
     for line in text.lines().map(str::trim) {
+        if leases.len() > MOST_LEASES {
+            break;
+        }
         if line.starts_with("lease ") && line.ends_with('{') {
             lease = Some(Written::default());
         } else if line == "}" {
@@ -57,7 +69,7 @@ fn statement(lease: &mut Written, line: &str) {
     let (word, rest) = line.strip_prefix("option ").unwrap_or(line).split_once(' ').unwrap_or((line, ""));
     let terms = &mut lease.terms;
     match word {
-        "interface" => lease.interface = Some(rest.trim_matches('"').to_owned()),
+        "interface" => lease.interface = Some(rest.trim_matches('"').chars().take(LONGEST_NAME).collect()),
         "fixed-address" => terms.address = rest.parse().ok(),
         "subnet-mask" => terms.prefix_length = rest.parse().ok().and_then(prefix_length),
         "routers" => terms.routers = addresses(rest),
@@ -86,7 +98,7 @@ pub fn dhcpcd(bytes: &[u8]) -> Option<Written> {
 
 /// Addresses with commas or spaces between.
 pub fn addresses(list: &str) -> Vec<Ipv4Addr> {
-    list.split([',', ' ']).filter_map(|part| part.trim().parse().ok()).collect()
+    list.split([',', ' ']).filter_map(|part| part.trim().parse().ok()).take(MOST_ADDRESSES).collect()
 }
 
 #[cfg(test)]

@@ -11,4 +11,5 @@ pub mod nft;
 pub mod process;
 pub mod resolv;
 pub mod sock_diag;
+pub mod supplicant;
 pub mod time_server;

@@ -1,7 +1,9 @@
 //! All worlds, by what is wrong in them. A world is one value; a file of worlds is one line here.
 
+mod addressing;
 mod application;
 mod chance;
+mod computer;
 mod dns;
 mod healthy;
 mod hidden;
@@ -22,6 +24,7 @@ use crate::world::World;
 const ALL: &[&[World]] = &[
     healthy::WORLDS,
     link::WORLDS,
+    addressing::WORLDS,
     path::WORLDS,
     vpn::WORLDS,
     dns::WORLDS,
@@ -34,6 +37,7 @@ const ALL: &[&[World]] = &[
     application::WORLDS,
     process::WORLDS,
     host::WORLDS,
+    computer::WORLDS,
     real::names::WORLDS,
     real::proxy::WORLDS,
     real::services::WORLDS,
