@@ -39,6 +39,8 @@ pub struct Settings {
     pub internal_name: Option<String>,
     /// The site's VPN device, where it has a known name.
     pub vpn_device: Option<String>,
+    /// The server through which calls are set up, as `stun://host` or `stun://host:port`.
+    pub stun_server: Option<String>,
     /// Whether the person at the terminal is asked for consent before anything is looked at.
     pub ask_consent: bool,
     /// The name of the policy that allows runs where nobody can be asked; packets carry it.
@@ -61,6 +63,7 @@ impl Default for Settings {
             second_resolver: None,
             internal_name: None,
             vpn_device: None,
+            stun_server: None,
             ask_consent: false,
             consent_policy: None,
             packet_bytes: crate::packet::fit::LARGEST,

@@ -25,6 +25,7 @@ pub const BUILTIN: &[(&str, &str)] = built_in!("playbooks":
     "this-machine"
     "no-ip-or-link"
     "slow-computer"
+    "video-calls"
 );
 
 /// Name and text of each fragment that playbooks can include.
@@ -129,6 +130,7 @@ mod tests {
             ("the crm is down", "one-site-fails"),
             ("the website won't open", "one-site-fails"),
             ("everything is slow", "slow"),
+            ("the video call stutters", "video-calls"),
             ("my computer is slow", "slow-computer"),
             ("I get no ip address", "no-ip-or-link"),
             ("the vpn does not connect", "vpn"),

@@ -37,6 +37,7 @@ pub mod route;
 mod secret;
 pub mod service;
 pub mod socket;
+pub mod stun;
 pub mod supplicant;
 pub mod tcp;
 #[cfg(test)]
@@ -261,6 +262,7 @@ pub const PROBES: &[&Probe] = &[
     &tcp::PROBE,
     &closed::PROBE,
     &udp::PROBE,
+    &stun::PROBE,
     &clock::PROBE,
     // what is spoken
     &proxy::PROBE,

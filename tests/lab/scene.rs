@@ -312,6 +312,8 @@ pub enum Speaks {
     ResetsEvery(usize),
     /// Answers every datagram with its own bytes.
     Echo,
+    /// STUN over UDP: tells who asks under which address it is seen.
+    Stun,
 }
 
 /// How a web server answers.

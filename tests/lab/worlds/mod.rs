@@ -2,6 +2,7 @@
 
 mod addressing;
 mod application;
+mod calls;
 mod chance;
 mod computer;
 mod dns;
@@ -38,6 +39,7 @@ const ALL: &[&[World]] = &[
     process::WORLDS,
     host::WORLDS,
     computer::WORLDS,
+    calls::WORLDS,
     real::names::WORLDS,
     real::proxy::WORLDS,
     real::services::WORLDS,
