@@ -179,14 +179,17 @@ fn each<'a>(frontier: &[Vec<usize>], held: &[Holding<'a>], evidence: &Evidence<'
     if !grave.is_empty() {
         return (Status::Fault, blame(&grave, held, evidence));
     }
-    if !slight.is_empty() {
-        return (Status::Degraded, blame(&slight, held, evidence));
-    }
+    let slight = if slight.is_empty() { None } else { blame(&slight, held, evidence) };
     // What rests on the background alone (a log that speaks of disk errors, what a person says) counts where the playbook
-    // says that people feel it.
-    let stated: Vec<Holding<'a>> = held.iter().filter(|holding| holding.cause.degrades).cloned().collect();
-    if let Some(blame) = felt(&stated, evidence) {
-        return (Status::Degraded, Some(blame));
+    // says that people feel it, and says more than a slight problem that no cause explains.
+    if slight.as_ref().is_none_or(|blame| blame.holding.is_none()) {
+        let stated: Vec<Holding<'a>> = held.iter().filter(|holding| holding.cause.degrades).cloned().collect();
+        if let Some(blame) = felt(&stated, evidence) {
+            return (Status::Degraded, Some(blame));
+        }
+    }
+    if slight.is_some() {
+        return (Status::Degraded, slight);
     }
     let looked = evidence.observations.iter().any(|observation| observation.outcome == Outcome::Ok);
     (if looked { Status::Healthy } else { Status::Undecided }, None)
