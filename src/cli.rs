@@ -81,15 +81,30 @@ pub struct RunFlags {
     /// The answer to a question, given beforehand
     #[arg(long, value_name = "CHECK=VALUE", value_parser = pair, help_heading = "Run")]
     pub answer: Vec<(String, String)>,
-    /// Ticket that the packet belongs to
-    #[arg(long, value_name = "ID", help_heading = "Run")]
-    pub ticket: Option<String>,
-    /// What the user says is wrong
-    #[arg(long, value_name = "TEXT", help_heading = "Run")]
-    pub symptom: Option<String>,
     /// Ask nothing
     #[arg(long, help_heading = "Run")]
     pub no_input: bool,
+    /// What people said, from a file (`firstline generate case` writes an empty one)
+    #[arg(long, value_name = "FILE", help_heading = "Case")]
+    pub case: Option<PathBuf>,
+    /// Ticket that the packet belongs to
+    #[arg(long, value_name = "ID", help_heading = "Case")]
+    pub ticket: Option<String>,
+    /// What the user says is wrong
+    #[arg(long, value_name = "TEXT", help_heading = "Case")]
+    pub symptom: Option<String>,
+    /// The exact error text or code
+    #[arg(long, value_name = "TEXT", help_heading = "Case")]
+    pub error: Option<String>,
+    /// Since when
+    #[arg(long, value_name = "TEXT", help_heading = "Case")]
+    pub since: Option<String>,
+    /// A step that was taken before, and what came of it; several in their order
+    #[arg(long, value_name = "WHAT=RESULT", help_heading = "Case")]
+    pub tried: Vec<String>,
+    /// Any other field of the case: user, contact, scope, effect, changed ... (`unknown` where nobody knows)
+    #[arg(long, value_name = "FIELD=VALUE", value_parser = pair, help_heading = "Case")]
+    pub said: Vec<(String, String)>,
 }
 
 impl RunFlags {
@@ -102,9 +117,14 @@ impl RunFlags {
             one_by_one: (self.one_by_one || before.one_by_one) && !self.full,
             set: [before.set, self.set].concat(),
             answer: [before.answer, self.answer].concat(),
+            no_input: self.no_input || before.no_input,
+            case: self.case.or(before.case),
             ticket: self.ticket.or(before.ticket),
             symptom: self.symptom.or(before.symptom),
-            no_input: self.no_input || before.no_input,
+            error: self.error.or(before.error),
+            since: self.since.or(before.since),
+            tried: [before.tried, self.tried].concat(),
+            said: [before.said, self.said].concat(),
         }
     }
 }
@@ -321,6 +341,8 @@ pub enum GenerateCommand {
     Completions { shell: clap_complete::Shell },
     /// The man page, on standard output
     Man,
+    /// An empty case file to fill, on standard output
+    Case,
     /// JSON Schema of the packet, of playbooks (for editors), or of one probe's parameters, on standard output
     Schema {
         /// A probe, or `playbook`

@@ -207,7 +207,15 @@ problems! {
 
     AppNoGreeting "app.no_greeting" Application Reachability Silence true "the service accepts the connection and does not greet";
     AppWrongProtocol "app.wrong_protocol" Application Integrity Answer true "the service speaks another protocol";
-    AppRefused "app.refused" Application Integrity Answer true "the service turns the client away in its greeting";
+    AppRefused "app.refused" Application Integrity Answer true "the service turns the client away";
+    AppNoAnswer "app.no_answer" Application Reachability Silence true "the service accepts the connection and does not answer";
+    AppUnknownName "app.unknown_name" Application Integrity Answer true "the service does not know the name that it is asked for";
+    AppOutdated "app.outdated" Application Integrity Answer true "the service speaks only an outdated version of its protocol";
+
+    PrintAttention "print.attention" Application Integrity Answer true "the printer needs a person (paper, jam, cover, toner)";
+    PrintOffline "print.offline" Application Integrity Answer true "the queue does not reach its printer";
+    PrintStopped "print.stopped" Application Integrity Answer true "the printer or queue is stopped or paused";
+    PrintRejects "print.rejects" Application Integrity Answer true "the printer or queue takes no new jobs";
 
     ProcessNotRunning "process.not_running" Process Integrity State false "the program is not running";
     ProcessNotListening "process.not_listening" Process Integrity State false "no program listens on the port";

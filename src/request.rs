@@ -1,8 +1,11 @@
 //! What was said on the command line, resolved: playbook loaded, target typed, settings merged. Later code never sees
 //! an option for "flag not given".
 
+use crate::case_file;
 use crate::cli::{DEFAULT_DEADLINE, RunFlags, What};
 use crate::error::{Error, Result, closest};
+use crate::packet::case::field::Field;
+use crate::packet::case::heard::Heard;
 use crate::packet::{Case, Consent};
 use crate::playbook::{Input, InputKind, Playbook};
 use crate::settings::Settings;
@@ -85,12 +88,10 @@ impl Request {
             };
             inputs.insert(name.clone(), value);
         }
-        let case = Case {
-            ticket: flags.ticket.clone(),
-            symptom: flags.symptom.clone().or(said.symptom),
-            target: pointed_at,
-            answers: answers(&playbook, &flags.answer)?,
-        };
+        let mut case = case(flags, said.symptom)?;
+        case.target = pointed_at;
+        case.answers = answers(&playbook, &flags.answer)?;
+        answered_by_the_case(&playbook, &mut case);
         let deadline = flags.deadline.unwrap_or(DEFAULT_DEADLINE);
         let mode = match (flags.full, flags.one_by_one) {
             (true, _) => Mode::Full,
@@ -192,10 +193,14 @@ fn read_input(name: &str, input: &Input, value: String, is_said: bool) -> Result
     match input.kind {
         // A default that is empty means "none"; who says nothing means nothing.
         InputKind::Target if value.is_empty() && !is_said => Ok(Value::Text(value)),
-        InputKind::Target => Target::parse(&value).map(Value::Target).map_err(|error| {
-            Error::usage(error.to_string())
-                .hint("a target is a URL (https://crm.example), a host (crm.example) or host:port (10.0.0.7:3389)")
-        }),
+        InputKind::Target => input
+            .scheme
+            .map_or_else(|| Target::parse(&value), |scheme| Target::parse_as(&value, scheme))
+            .map(Value::Target)
+            .map_err(|error| {
+                Error::usage(error.to_string())
+                    .hint("a target is a URL (https://crm.example), a host (crm.example) or host:port (10.0.0.7:3389)")
+            }),
         InputKind::Number => match value.trim().parse::<i64>() {
             Ok(number) => Ok(Value::Text(number.to_string())),
             Err(_) => Err(Error::usage(format!("`{name}` is a whole number, not `{value}`"))),
@@ -215,6 +220,40 @@ fn answers(playbook: &Playbook, answers: &[(String, String)]) -> Result<BTreeMap
     Ok(answers.iter().cloned().collect())
 }
 
+/// What the case file, the words of the command line and the flags say; the later of them win.
+fn case(flags: &RunFlags, symptom: Option<String>) -> Result<Case> {
+    let mut case = flags.case.as_deref().map(case_file::load).transpose()?.unwrap_or_default();
+    let mut said = Case { symptom, ..Case::default() };
+    let named =
+        [("ticket", &flags.ticket), ("symptom", &flags.symptom), ("error", &flags.error), ("since", &flags.since)];
+    let named = named.into_iter().filter_map(|(name, text)| Some((name, text.as_ref()?.clone())));
+    let tried = flags.tried.iter().map(|text| ("tried", text.clone()));
+    let others = flags.said.iter().map(|(name, text)| (name.as_str(), text.clone()));
+    for (name, text) in named.chain(tried).chain(others) {
+        let field = Field::find(name).ok_or_else(|| {
+            Error::usage(format!("the case has no field `{name}`")).maybe_hint(suggestion(name, Field::names()))
+        })?;
+        let refused = |why: String| {
+            Error::usage(format!("`{name}` cannot take this: {why}"))
+                .hint(format!("{} (`unknown` is an answer)", field.asks))
+        };
+        said.say(field, &text).map_err(refused)?;
+    }
+    case.overrule(&said);
+    Ok(case)
+}
+
+/// Nobody is asked what the case says already.
+fn answered_by_the_case(playbook: &Playbook, case: &mut Case) {
+    for (check, heard) in playbook.checks.iter().filter_map(|check| Some((check, Heard::of(check)?))) {
+        let choices = check.args.get("answers").and_then(serde_json::Value::as_object);
+        let choices = choices.into_iter().flat_map(|choices| choices.keys().map(String::as_str));
+        if let Some(answer) = heard.answered(case, choices) {
+            case.answers.entry(check.id.clone()).or_insert_with(|| answer.to_owned());
+        }
+    }
+}
+
 /// A default that is a template over the settings.
 fn fill(template: &str, settings: &Settings) -> std::result::Result<String, minijinja::Error> {
     let scope = BTreeMap::from([("settings", settings)]);
@@ -226,7 +265,8 @@ mod tests {
     use super::*;
 
     fn playbook() -> Playbook {
-        let target = Input { kind: InputKind::Target, ask: "Which address fails?".into(), default: None };
+        let ask = "Which address fails?".into();
+        let target = Input { kind: InputKind::Target, scheme: None, ask, default: None };
         Playbook { id: "one-site-fails".into(), inputs: [("target".into(), target)].into(), ..Playbook::default() }
     }
 
@@ -262,6 +302,47 @@ mod tests {
         let flags = RunFlags { set: vec![("target".into(), "crm.test".into())], ..RunFlags::default() };
         let request = build(playbook(), &what("one-site-fails", Some("it says error 503"), &[]), &flags).unwrap();
         assert_eq!(request.case.symptom.as_deref(), Some("it says error 503"));
+    }
+
+    #[test]
+    fn what_was_said_comes_together_and_nobody_is_asked_twice() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "since = \"monday\"\nscope = \"one\"\nother_device = \"works\"\n").unwrap();
+        let flags = RunFlags {
+            case: Some(file.path().to_owned()),
+            since: Some("tuesday".into()),
+            tried: vec!["restarted=no change".into()],
+            said: vec![("effect".into(), "blocked".into())],
+            ..RunFlags::default()
+        };
+        let mut playbook = playbook();
+        let mut question = crate::playbook::Check {
+            id: "other-machine".into(),
+            probe: "ask".into(),
+            title: None,
+            layer: crate::layer::Layer::Host,
+            cost: crate::probe::Cost::Person,
+            goal: false,
+            after: vec![],
+            may_affect: vec![],
+            control_for: vec![],
+            when: None,
+            args: Default::default(),
+        };
+        question.args.insert("answers".into(), serde_json::json!({ "yes": "it works there", "no": "there too" }));
+        let heard = serde_json::json!({ "field": "other_device", "yes": "works", "no": "fails" });
+        question.args.insert("case".into(), heard);
+        playbook.checks.push(question);
+        let case = build(playbook, &what("one-site-fails", Some("crm.test"), &[]), &flags).unwrap().case;
+        assert_eq!((case.since.as_deref(), case.tried.len()), (Some("tuesday"), 1));
+        assert_eq!(case.answers["other-machine"], "yes");
+        for (name, value, expected) in
+            [("efect", "x", "did you mean `effect`?"), ("effect", "x", "is none of: blocked")]
+        {
+            let flags = RunFlags { said: vec![(name.into(), value.into())], ..RunFlags::default() };
+            let error = build(self::playbook(), &what("one-site-fails", Some("crm.test"), &[]), &flags).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+        }
     }
 
     #[test]

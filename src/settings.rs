@@ -2,6 +2,7 @@
 //! Every field has a default, so later code never asks whether a setting was given.
 
 use crate::error::{Error, Kind, Result, closest, point};
+use crate::packet::case::priority::{Matrix, STOCK};
 use etcetera::{BaseStrategy, choose_base_strategy};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
@@ -41,6 +42,8 @@ pub struct Settings {
     pub vpn_device: Option<String>,
     /// The server through which calls are set up, as `stun://host` or `stun://host:port`.
     pub stun_server: Option<String>,
+    /// Priority by impact (rows, high to low) and urgency (columns, high to low), as the site's ticket system counts.
+    pub priorities: Matrix,
     /// Whether the person at the terminal is asked for consent before anything is looked at.
     pub ask_consent: bool,
     /// The name of the policy that allows runs where nobody can be asked; packets carry it.
@@ -64,6 +67,7 @@ impl Default for Settings {
             internal_name: None,
             vpn_device: None,
             stun_server: None,
+            priorities: STOCK,
             ask_consent: false,
             consent_policy: None,
             packet_bytes: crate::packet::fit::LARGEST,

@@ -8,9 +8,10 @@ use firstline::diagnosis::suspects::{Reach, standing};
 use firstline::diagnosis::verdict::Status;
 use firstline::layer::Layer;
 use firstline::observation::{Certainty, Observation, Outcome, Via};
+use firstline::packet::case::priority::STOCK;
 use firstline::packet::{Case, Packet};
 use firstline::playbook::condition::{Atom, Over, Test};
-use firstline::playbook::{Cause, Check, Condition, Playbook, Prior, builtin};
+use firstline::playbook::{self, Cause, Check, Condition, Playbook, Prior, builtin};
 use firstline::probe::Cost;
 use firstline::problem::{Class, Code};
 use proptest::prelude::*;
@@ -452,4 +453,40 @@ fn only_what_a_rival_wants_to_see_keeps_a_decided_run_going() {
     let mut guess = broken.clone();
     guess[0].certainty = Some(Certainty::Suspected);
     assert_eq!(matters(&playbook, &guess, "beside"), None, "nothing is decided");
+}
+
+/// A complaint may be said in answer to a question of the run: the packet that holds it is judged again as it was.
+#[test]
+fn a_complaint_that_is_an_answer_is_judged_as_one() {
+    let text = r#"
+        schema = 1
+        id = "page"
+        title = "A page does not load"
+
+        [[check]]
+        id = "reproduce"
+        probe = "tcp"
+        addresses = ["192.0.2.1"]
+        port = 80
+        goal = true
+
+        [[check]]
+        id = "error"
+        probe = "ask"
+        question = "What does it say?"
+        answers = { timeout = "it takes too long", nothing = "it says nothing" }
+        case = "error"
+    "#;
+    let playbook =
+        playbook::parse::parse("page.toml", text, &|_| None).unwrap_or_else(|it| panic!("{}", it.render(false)));
+    let works = Observation::new("tcp", Layer::Transport, "reproduce", None, Outcome::Ok, "connected".to_owned());
+    let mut answered = Observation::new("ask", Layer::Host, "error", None, Outcome::Ok, "timeout".to_owned());
+    answered.facts.insert("answer".to_owned(), "timeout".into());
+    answered.facts.insert("meaning".to_owned(), "it takes too long".into());
+    let json = include_str!("packets/v1/healthy.json");
+    let mut packet = Packet { case: Case::default(), ..serde_json::from_str(json).unwrap() };
+    packet.close(&playbook, vec![works, answered], &STOCK);
+    assert_eq!(packet.case.error.as_deref(), Some("it takes too long"));
+    assert_eq!((packet.verdict.status, packet.verdict.code), (Status::Undecided, Some(Code::CaseNotReproduced)));
+    assert_eq!(judge(&playbook, &packet.observations, &packet.case).verdict, packet.verdict);
 }

@@ -8,6 +8,7 @@ use crate::error::{Error, Result, closest};
 use crate::exit::Exit;
 use crate::layer::Layer;
 use crate::packet::Packet;
+use crate::packet::case::field::{FIELDS, Takes};
 use crate::playbook::{self, Playbook};
 use crate::probe::{self, PROBES};
 use crate::problem::{Class, PROBLEMS};
@@ -32,6 +33,7 @@ pub(super) fn generate(context: &Context, command: &GenerateCommand) -> Result<E
                 .map_err(|error| Error::internal("cannot write the man page").because(&error))?;
             context.print(&String::from_utf8_lossy(&bytes))?;
         }
+        GenerateCommand::Case => context.print(&empty_case())?,
         GenerateCommand::Schema { of: None } => context.print(&packet_schema()?)?,
         GenerateCommand::Schema { of: Some(name) } if name == "playbook" => {
             context.print(&playbook_schema()?)?;
@@ -77,6 +79,7 @@ fn write_reference(folder: &Path) -> Result<()> {
         ("probes.md", probes_page()),
         ("codes.md", codes_page()),
         ("playbooks.md", playbooks_page(&playbooks)),
+        ("case.md", case_page()),
         ("packet.schema.json", packet_schema()?),
         ("playbook.schema.json", playbook_schema()?),
     ];
@@ -165,6 +168,45 @@ fn codes_page() -> String {
             let _ = writeln!(out, "| `{code}` | {class} | {} |", cell(problem.title));
         }
     }
+    out
+}
+
+/// A case file in which every field is a question, switched off until somebody answers it.
+fn empty_case() -> String {
+    let mut out =
+        "# What people said. Remove the `#` before what is known; \"unknown\" where somebody was asked in vain.\n"
+            .to_owned();
+    for field in FIELDS {
+        let example = match field.takes() {
+            Takes::Text => "\"\"".to_owned(),
+            Takes::Word(words) => format!("\"{}\"", words.join("|")),
+            Takes::Texts => "[\"\"]".to_owned(),
+            Takes::Steps => "[{ what = \"\", result = \"\" }]".to_owned(),
+        };
+        let _ = write!(out, "\n# {}\n# {} = {example}\n", field.asks, field.name);
+    }
+    out
+}
+
+fn case_page() -> String {
+    let mut out = format!(
+        "# The case\n\n{GENERATED}\n\n\
+         What people said, for the letter to the next tier: in a file (`--case FILE`), by a flag (`--said FIELD=VALUE`), or \
+         as the answer to a question of a playbook. Every field also takes `unknown`. A *fact* can stand in conditions, as \
+         `{{ check = \"case\", fact = \"scope\", is = \"one\" }}`.\n"
+    );
+    out.push_str("\n| Field | Takes | Fact | |\n|---|---|---|---|\n");
+    for field in FIELDS {
+        let takes = match field.takes() {
+            Takes::Text => "a text".to_owned(),
+            Takes::Word(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
+            Takes::Texts => "several texts".to_owned(),
+            Takes::Steps => "several steps: `what`, `result`".to_owned(),
+        };
+        let fact = if field.is_fact { "yes" } else { "" };
+        let _ = writeln!(out, "| `{}` | {takes} | {fact} | {} |", field.name, cell(field.asks));
+    }
+    let _ = write!(out, "\n```toml\n{}```\n", empty_case());
     out
 }
 

@@ -8,8 +8,8 @@ use crate::exit::Exit;
 use crate::observation::Observation;
 use crate::packet::Packet;
 use crate::packet::spool::{Spool, state_folders};
-use crate::packet::write::{hash_of, write};
-use crate::packet::{Consent, purge};
+use crate::packet::write::write;
+use crate::packet::{Consent, program, purge};
 use crate::playbook::{Check, Input, Playbook};
 use crate::report;
 use crate::request::Request;
@@ -123,7 +123,8 @@ fn run(context: &Context, request: &Request, flags: &RunFlags) -> Result<Ran> {
     let state_folders = state_folders(&request.id);
     let spool = Spool::open(&state_folders, &request.id);
     // Read beside the run, which waits for the network anyway.
-    let program = std::thread::spawn(program_hash);
+    let state = state_folders.first().cloned().unwrap_or_default();
+    let program = std::thread::spawn(move || program::sha256(&state));
     let progress = Progress::new(context.terminal.stderr && !context.common.quiet);
     let interrupt = Rc::new(Notify::new());
     let at_keyboard = context.terminal.can_ask() && !flags.no_input;
@@ -156,12 +157,6 @@ fn run(context: &Context, request: &Request, flags: &RunFlags) -> Result<Ran> {
             })
         }
     }
-}
-
-/// SHA-256 of this program, so that its verdict can be traced to the very build.
-fn program_hash() -> Option<String> {
-    let mut file = std::fs::File::open(std::env::current_exe().ok()?).ok()?;
-    hash_of(&mut file).ok()
 }
 
 /// Runs a future on a fresh current-thread runtime. Blocking calls that still wait at the end are abandoned.
@@ -222,7 +217,7 @@ fn deliver(context: &Context, ran: Ran, flags: &RunFlags) -> Result<Exit> {
     let files = spool.collect(&mut packet.observations);
     packet.run.warnings.extend(spool.warnings());
     packet.run.limits.extend(spool.limits());
-    let wanted = packet.verdict.status != Status::Healthy || flags.output.is_some() || flags.ticket.is_some();
+    let wanted = packet.verdict.status != Status::Healthy || flags.output.is_some() || packet.case.ticket.is_some();
     if wanted {
         let folders = packet_folders(context, flags, &state_folders);
         if write(&mut packet, files, settings.packet_bytes, &folders).is_some() {

@@ -87,7 +87,7 @@ fn judge_evidence(evidence: &Evidence<'_>, case: &Case) -> Judgement {
         }
         Goal::Works => match felt(&held, evidence).or_else(|| felt_unexplained(evidence)) {
             Some(blame) => (Status::Degraded, Some(blame)),
-            None if case.symptom.is_some() => not_reproduced(evidence),
+            None if case.is_complaint() => not_reproduced(evidence),
             None => (Status::Healthy, None),
         },
     };
@@ -312,7 +312,7 @@ fn blamed(status: Status, blame: &Blame<'_>, evidence: &Evidence<'_>) -> Verdict
 }
 
 fn unblamed(status: Status, evidence: &Evidence<'_>, case: &Case) -> Verdict {
-    let stated = case.symptom.is_some();
+    let stated = case.is_complaint();
     let proof: Vec<&Observation> = evidence
         .playbook
         .goals()

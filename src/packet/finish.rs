@@ -1,6 +1,7 @@
 //! A packet of what a run left behind that was killed: the header, the observations and the evidence in its spool.
 
 use super::Packet;
+use super::case::priority::Matrix;
 use super::read::{parse, read_capped};
 use super::spool::{EVIDENCE, HEADER, Line, MOST_EVIDENCE_BYTES, OBSERVATIONS, SPOOLS, file_name, remove};
 use super::write::Files;
@@ -162,7 +163,7 @@ impl Left {
 
     /// The packet of what was known when the run was killed, judged with its playbook where that is still at hand. A check
     /// that nothing is known of is `unknown`, never `ok`.
-    pub fn packet(&self, playbook: Option<&Playbook>) -> Packet {
+    pub fn packet(&self, playbook: Option<&Playbook>, priorities: &Matrix) -> Packet {
         let mut packet = self.header.clone();
         packet.run.ended = "killed".to_owned();
         let same = playbook.filter(|playbook| playbook.hash == packet.playbook.hash);
@@ -181,7 +182,7 @@ impl Left {
             unknown.reason = Some(KILLED.to_owned());
             unknown
         });
-        packet.close(playbook, self.observations.iter().cloned().chain(open).collect());
+        packet.close(playbook, self.observations.iter().cloned().chain(open).collect(), priorities);
         packet.run.warnings.push("the run was killed; this is what was known, without what changed of late".to_owned());
         packet
     }

@@ -3,6 +3,7 @@
 
 use super::write::{Contents, hex};
 use super::{Consent, Packet, Tool};
+use crate::report::USER_LETTER;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -28,7 +29,7 @@ pub struct Manifest {
     /// Evidence that was cut or left out, as it was before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trimmed: Vec<FileMark>,
-    /// Every file but the letters, this one and the checksums.
+    /// Every file but the letters to the next tier, this one and the checksums.
     pub files: Vec<FileMark>,
 }
 
@@ -150,10 +151,10 @@ fn limits(packet: &Packet) -> Vec<String> {
     deadline.into_iter().chain(run.limits.iter().cloned()).collect()
 }
 
-/// Whether a file of an archive is a letter: text for people at the top of it. Letters carry the manifest's hash, so the
-/// manifest cannot hold theirs.
+/// Whether a file of an archive is a letter to the next tier: text for people at the top of it. Such letters carry the
+/// manifest's hash, so the manifest cannot hold theirs.
 pub fn is_letter(name: &str) -> bool {
-    !name.contains('/') && [".txt", ".md", ".html"].iter().any(|ending| name.ends_with(ending))
+    !name.contains('/') && name != USER_LETTER && [".txt", ".md", ".html"].iter().any(|ending| name.ends_with(ending))
 }
 
 #[cfg(test)]
@@ -165,6 +166,7 @@ mod tests {
         for (name, expected) in [
             ("summary.txt", true),
             ("report.html", true),
+            ("user.txt", false),
             ("evidence/answer.txt", false),
             ("packet.json", false),
             (NAME, false),

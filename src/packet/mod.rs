@@ -1,23 +1,30 @@
 //! The handoff packet: the one value that every report renders from, live or stored. `spool` keeps what a run sees as
-//! it comes, `finish` makes a packet of one that was left behind, `fit` keeps it under its limit, `manifest` says what
-//! is in it, `purge` removes what is old, `write` makes the archive, `seal` signs and encrypts one,
-//! `read` opens one that somebody sent, `diff` compares two.
+//! it comes, `finish` makes a packet of one that was left behind, `fit` keeps it under its limit, `excerpt` holds how the
+//! evidence begins, `manifest` says what is in it, `program` which build made it, `purge` removes what is old, `write`
+//! makes the archive, `seal` signs and encrypts one, `read` opens one that somebody sent, `diff` compares two.
 
+pub mod case;
 pub mod diff;
+pub mod excerpt;
 pub mod finish;
 pub mod fit;
 pub mod manifest;
+pub mod program;
 pub mod purge;
 pub mod read;
 pub mod seal;
 pub mod spool;
 pub mod write;
 
+pub use case::Case;
+
 use crate::diagnosis::judge;
 use crate::diagnosis::verdict::{BoardStep, Next, Status, Verdict};
 use crate::observation::{Certainty, Observation, Outcome};
 use crate::playbook::Playbook;
 use crate::sys::Change;
+use case::priority::{Matrix, Priority};
+use excerpt::Excerpts;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
@@ -45,14 +52,21 @@ pub struct Packet {
     /// the JSON, so the JSON cannot hold this.
     #[serde(skip)]
     pub manifest: Option<String>,
+    /// How the evidence files beside the JSON begin.
+    #[serde(skip)]
+    pub excerpts: Excerpts,
 }
 
 impl Packet {
-    /// Puts what was seen into order, judges it, and counts what follows from it. `run.ended`, and when something was
-    /// suspected and decided, must stand already.
-    pub fn close(&mut self, playbook: &Playbook, mut observations: Vec<Observation>) {
+    /// Puts what was seen into order, hears what people answered, judges both, and counts what follows from it.
+    /// `run.ended`, and when something was suspected and decided, must stand already.
+    pub fn close(&mut self, playbook: &Playbook, mut observations: Vec<Observation>, priorities: &Matrix) {
         let ended = |seen: &Observation| seen.started_ms + seen.took_ms;
         observations.sort_by(|left, right| (ended(left), &left.id).cmp(&(ended(right), &right.id)));
+        // An answer may be the complaint itself, so the judge is asked after it: a replay, which has the whole case,
+        // must come to the same verdict.
+        self.case.hear(playbook, &observations);
+        self.case.priority = Priority::propose(&self.case, priorities);
         let judgement = judge(playbook, &observations, &self.case);
         let verdict = judgement.verdict;
         let left = verdict.suspects.len();
@@ -176,23 +190,6 @@ impl Host {
             (None, _) => None,
         }
     }
-}
-
-/// What people said.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct Case {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ticket: Option<String>,
-    /// In the user's words.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub symptom: Option<String>,
-    /// What the run was pointed at, without credentials.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub target: Option<String>,
-    /// Answers to questions, by check.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub answers: BTreeMap<String, String>,
 }
 
 /// The playbook that was run.

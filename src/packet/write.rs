@@ -2,8 +2,9 @@
 //! depend on the packet alone: fixed order, fixed times.
 
 use super::Packet;
+use super::excerpt::excerpts;
 use super::manifest::{self, FileMark, Manifest};
-use crate::report;
+use crate::report::{self, Letters};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs;
@@ -37,6 +38,7 @@ pub fn write(packet: &mut Packet, mut files: Files, limit: u64, folders: &[PathB
             Vec::new()
         }
     };
+    packet.excerpts = excerpts(&files);
     for folder in folders {
         let path = folder.join(format!("{stem}.zip"));
         packet.run.packet_path = Some(path.to_string_lossy().into_owned());
@@ -84,11 +86,10 @@ fn write_into(
     stem: &str,
 ) -> io::Result<Vec<String>> {
     let json = json(packet)?;
-    let archive = archive(packet, &json, files, trimmed)?;
-    let summary = report::summary(packet);
+    let (archive, [(_, summary), _, (_, picture)]) = archive(packet, &json, files, trimmed)?;
     super::spool::make_folder(folder)?;
     put(&folder.join(format!("{stem}.zip")), &archive)?;
-    let beside = [("txt", summary.as_bytes()), ("json", json.as_slice())];
+    let beside = [("txt", summary.as_bytes()), ("html", picture.as_bytes()), ("json", json.as_slice())];
     let failed = beside.into_iter().filter_map(|(ending, bytes)| {
         let path = folder.join(format!("{stem}.{ending}"));
         let error = put(&path, bytes).err()?;
@@ -125,23 +126,23 @@ pub(crate) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
-/// The archive: letters, packet, manifest, evidence, checksums. The hash of the manifest goes into the packet, because
-/// the letters carry it.
-fn archive(packet: &mut Packet, json: &[u8], files: &Files, trimmed: &[FileMark]) -> io::Result<Vec<u8>> {
+/// The archive: letters, packet, manifest, evidence, checksums; and the letters by themselves. The hash of the manifest
+/// goes into the packet, because the letters carry it.
+fn archive(packet: &mut Packet, json: &[u8], files: &Files, trimmed: &[FileMark]) -> io::Result<(Vec<u8>, Letters)> {
     let evidence = files.iter().map(|(name, bytes)| (format!("evidence/{name}"), bytes.as_slice()));
-    let proven: Vec<(String, &[u8])> = [("packet.json".to_owned(), json)].into_iter().chain(evidence).collect();
+    let user = report::user_letter(packet);
+    let own = [("packet.json".to_owned(), json), (report::USER_LETTER.to_owned(), user.as_bytes())];
+    let proven: Vec<(String, &[u8])> = own.into_iter().chain(evidence).collect();
     let manifest = Manifest::of(packet, &proven, trimmed).to_bytes()?;
     packet.manifest = Some(hex(&manifest));
-    let (summary, markdown) = (report::summary(packet), report::markdown(packet));
-    let mut contents: Vec<(String, &[u8])> = vec![
-        ("summary.txt".to_owned(), summary.as_bytes()),
-        ("summary.md".to_owned(), markdown.as_bytes()),
-        (manifest::NAME.to_owned(), &manifest),
-    ];
+    let letters = report::letters(packet);
+    let mut contents: Vec<(String, &[u8])> =
+        letters.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes())).collect();
+    contents.push((manifest::NAME.to_owned(), &manifest));
     contents.extend(proven);
     let sums = sums(&contents);
     contents.push((super::read::SUMS.to_owned(), sums.as_bytes()));
-    pack(&contents)
+    Ok((pack(&contents)?, letters))
 }
 
 fn pack(contents: &Contents<'_>) -> io::Result<Vec<u8>> {
@@ -235,12 +236,12 @@ mod tests {
             .map(|entry| entry.unwrap().path().extension().unwrap().to_string_lossy().into_owned())
             .collect();
         names.sort();
-        assert_eq!(names, ["json", "txt", "zip"]);
+        assert_eq!(names, ["html", "json", "txt", "zip"]);
     }
 
     #[test]
     fn the_same_packet_gives_the_same_bytes() {
-        let archive = |mut packet: Packet| archive(&mut packet, b"{}", &Vec::new(), &[]).unwrap();
+        let archive = |mut packet: Packet| archive(&mut packet, b"{}", &Vec::new(), &[]).unwrap().0;
         assert_eq!(archive(example()), archive(example()));
     }
 

@@ -26,6 +26,8 @@ pub const BUILTIN: &[(&str, &str)] = built_in!("playbooks":
     "no-ip-or-link"
     "slow-computer"
     "video-calls"
+    "shared-drive"
+    "printer"
 );
 
 /// Name and text of each fragment that playbooks can include.
@@ -134,6 +136,8 @@ mod tests {
             ("my computer is slow", "slow-computer"),
             ("I get no ip address", "no-ip-or-link"),
             ("the vpn does not connect", "vpn"),
+            ("the mapped drive has a red cross", "shared-drive"),
+            ("the printer is offline", "printer"),
         ];
         for (words, id) in cases {
             let found = matching::best(words, &matching::headings());

@@ -19,11 +19,13 @@ use crate::probe::Probe;
 use crate::settings::Settings;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// Steps that are shown at a time; a person can hold no more in mind.
 const STEPS_SHOWN: usize = 3;
 
-/// What people said is an observation like any other: its facts, and the JSON type of each. Inputs come on top.
+/// What people said is an observation like any other: its facts, and the JSON type of each. Inputs come on top, and the
+/// fields of the case that are facts.
 const CASE_FACTS: [(&str, &str); 10] = [
     ("target", "string"),
     ("scheme", "string"),
@@ -85,7 +87,7 @@ struct Lint<'d> {
     registry: Registry,
     mistakes: &'d mut Mistakes,
     checks: BTreeMap<&'d str, &'d DraftCheck>,
-    schemas: BTreeMap<&'static str, Shape>,
+    schemas: BTreeMap<&'static str, Rc<Shape>>,
     settings: Vec<String>,
 }
 
@@ -162,16 +164,16 @@ impl<'d> Lint<'d> {
         known
     }
 
-    fn shape(&mut self, probe: &'static Probe) -> &Shape {
-        self.schemas
-            .entry(probe.name)
-            .or_insert_with(|| Shape { params: (probe.params)().to_value(), facts: (probe.facts)().to_value() })
+    fn shape(&mut self, probe: &'static Probe) -> Rc<Shape> {
+        let read = || Rc::new(Shape { params: (probe.params)().to_value(), facts: (probe.facts)().to_value() });
+        self.schemas.entry(probe.name).or_insert_with(read).clone()
     }
 
     fn arguments(&mut self, draft: &DraftCheck, probe: &'static Probe) {
-        let params = self.shape(probe).params.clone();
-        let names = properties(&params);
-        let open = is_open(&params);
+        let shape = self.shape(probe);
+        let params = &shape.params;
+        let names = properties(params);
+        let open = is_open(params);
         let mut good = true;
         for (name, key, _) in &draft.args {
             if !open && !names.contains(&name.as_str()) {

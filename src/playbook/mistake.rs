@@ -111,7 +111,7 @@ pub struct At {
 
 /// One text of a playbook: the file itself, or one that it includes.
 #[derive(Debug, Clone)]
-pub(super) struct Source {
+pub(crate) struct Source {
     pub name: String,
     pub text: String,
 }
@@ -133,11 +133,11 @@ pub struct Mistake {
 }
 
 impl Mistake {
-    pub(super) fn new(kind: Kind, at: &At, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: Kind, at: &At, message: impl Into<String>) -> Self {
         Mistake { kind, message: message.into(), at: at.clone(), label: String::new(), related: Vec::new(), help: None }
     }
 
-    pub(super) fn label(mut self, label: impl Into<String>) -> Self {
+    pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
         self.label = label.into();
         self
     }
@@ -147,13 +147,13 @@ impl Mistake {
         self
     }
 
-    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
     /// Adds the nearest of the known names as help, or all of them where they are few.
-    pub(super) fn suggest<'a>(self, wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn suggest<'a>(self, wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
         let known: Vec<&str> = known.into_iter().collect();
         match nearest(wrong, &known) {
             Some(name) => self.help(format!("did you mean `{name}`?")),
@@ -184,14 +184,14 @@ pub struct MistakeRow {
 /// Everything that is wrong with a playbook.
 #[derive(Debug, Clone, Default)]
 pub struct Mistakes {
-    pub(super) sources: Vec<Source>,
+    pub(crate) sources: Vec<Source>,
     list: Vec<Mistake>,
     /// How many were not kept.
     dropped: usize,
 }
 
 impl Mistakes {
-    pub(super) fn add(&mut self, mistake: Mistake) {
+    pub(crate) fn add(&mut self, mistake: Mistake) {
         if self.list.len() < MOST {
             self.list.push(mistake);
         } else if mistake.kind.severity() == Severity::Error {
@@ -209,7 +209,7 @@ impl Mistakes {
     }
 
     /// In the order of the files and lines, which is how people mend them.
-    pub(super) fn sort(&mut self) {
+    pub(crate) fn sort(&mut self) {
         self.list.sort_by_key(|mistake| (mistake.at.source, mistake.at.span.start, mistake.kind as usize));
         self.list.dedup_by(|left, right| left.at == right.at && left.message == right.message);
     }

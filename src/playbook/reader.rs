@@ -9,13 +9,13 @@ use toml::de::{DeString, DeTable, DeValue};
 
 /// A value and where it stands.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Placed<T> {
+pub(crate) struct Placed<T> {
     pub value: T,
     pub at: At,
 }
 
 /// Notes mistakes in one of the texts.
-pub(super) struct Reader<'m> {
+pub(crate) struct Reader<'m> {
     pub mistakes: &'m mut Mistakes,
     pub source: usize,
 }
@@ -153,7 +153,7 @@ impl Reader<'_> {
 }
 
 /// The entries of a table in the order of the file; the parser keeps them in that of the alphabet.
-pub(super) fn in_order<'t>(
+pub(crate) fn in_order<'t>(
     table: &'t DeTable<'t>,
 ) -> impl Iterator<Item = (&'t Spanned<DeString<'t>>, &'t Spanned<DeValue<'t>>)> {
     let mut entries: Vec<_> = table.iter().collect();
@@ -184,7 +184,7 @@ fn kind_of(value: &DeValue<'_>) -> &'static str {
 }
 
 /// A table of which each key is read once; what nobody asked for is a mistake.
-pub(super) struct Fields<'t> {
+pub(crate) struct Fields<'t> {
     /// How messages call it, such as `[[check]]`.
     pub what: &'static str,
     /// Its header, or the whole of it where it is inline.

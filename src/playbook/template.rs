@@ -178,9 +178,7 @@ pub fn references(args: &Facts) -> Vec<String> {
     let mut roots = std::collections::BTreeSet::new();
     for value in args.values() {
         each_text(value, &mut |text| {
-            if let Ok(paths) = ENVIRONMENT.with(|environment| paths(environment, text)) {
-                roots.extend(paths.iter().filter_map(|path| path.split('.').next()).map(str::to_owned));
-            }
+            roots.extend(named(text).iter().filter_map(|path| path.split('.').next()).map(str::to_owned));
         });
     }
     roots.into_iter().filter(|root| !FIXED_ROOTS.contains(&root.as_str())).map(|root| check_of(&root)).collect()
@@ -203,15 +201,28 @@ pub(super) fn inspect(text: &str) -> Result<Vec<String>, (String, Option<std::op
         // Repeating lists and texts is the one way in which a short template makes a long one.
         return Err(("a template does not calculate: `*` cannot be used".to_owned(), Some(start..start + 1)));
     }
-    let mut environment = environment();
-    environment.set_debug(true);
     let range = |error: &Error| error.range().filter(|range| range.end <= text.len());
-    let paths = paths(&environment, text).map_err(|error| (plain(&error), range(&error)))?;
-    // Unknown filters show only when the template is filled, so it is filled once with nothing.
-    match environment.render_str(text, Value::from_pairs(BTreeMap::<String, String>::new())) {
-        Err(error) if is_authors(error.kind()) => Err((plain(&error), range(&error))),
-        _ => Ok(paths),
-    }
+    INSPECTING.with(|environment| {
+        let paths = paths(environment, text).map_err(|error| (plain(&error), range(&error)))?;
+        if !calls_something(text) {
+            return Ok(paths);
+        }
+        // Unknown filters show only when the template is filled, so it is filled once with nothing.
+        match environment.render_str(text, Value::from_pairs(BTreeMap::<String, String>::new())) {
+            Err(error) if is_authors(error.kind()) => Err((plain(&error), range(&error))),
+            _ => Ok(paths),
+        }
+    })
+}
+
+/// What a template names, as dotted paths; nothing where it cannot be read, which `inspect` reports.
+pub(super) fn named(text: &str) -> Vec<String> {
+    ENVIRONMENT.with(|environment| paths(environment, text)).unwrap_or_default()
+}
+
+/// Whether a template may use a filter, a function or a test: most only name a value.
+fn calls_something(text: &str) -> bool {
+    text.contains(['|', '(']) || text.contains(" is ")
 }
 
 fn is_authors(kind: ErrorKind) -> bool {
@@ -238,6 +249,12 @@ fn plain(error: &Error) -> String {
 thread_local! {
     /// Made once: a run fills the arguments of every waiting check after every observation.
     static ENVIRONMENT: Environment<'static> = environment();
+    /// The same for whoever wrote a template: its errors say where.
+    static INSPECTING: Environment<'static> = {
+        let mut environment = environment();
+        environment.set_debug(true);
+        environment
+    };
 }
 
 fn environment() -> Environment<'static> {
@@ -334,11 +351,9 @@ fn bounded(mut text: String) -> String {
 
 /// What a text names, sorted, so that the same mistake is found first in every run.
 fn paths(environment: &Environment<'_>, text: &str) -> Result<Vec<String>, Error> {
-    let found = match sole_expression(text) {
+    let found = match sole_expression(text).map(|expression| environment.compile_expression(expression)) {
         // The error's place must be one in the whole text, so only a good expression takes the short way.
-        Some(expression) if environment.compile_expression(expression).is_ok() => {
-            environment.compile_expression(expression)?.undeclared_variables(true)
-        }
+        Some(Ok(expression)) => expression.undeclared_variables(true),
         _ => environment.template_from_str(text)?.undeclared_variables(true),
     };
     let mut paths: Vec<String> = found.into_iter().collect();

@@ -4,11 +4,13 @@ use super::argument::{optional, words};
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Outcome, Skip};
+use crate::packet::case::heard::Heard;
 use crate::problem::Code;
 use crate::world::{Answer, Question};
 use futures_util::FutureExt;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -43,9 +45,19 @@ pub struct Params {
     /// Values that by themselves report a fault.
     #[serde(deserialize_with = "words")]
     pub fault: Vec<String>,
+    /// The field of the case that the answer fills: its name, or a table of `field` and the field's word for each
+    /// answer.
+    #[serde(deserialize_with = "field_of_the_case")]
+    #[schemars(with = "String")]
+    pub case: (),
     /// An answer that was given beforehand.
     #[serde(deserialize_with = "optional")]
     pub answer: Option<String>,
+}
+
+/// Only checked here: the run takes the answer over when it ends.
+fn field_of_the_case<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+    Heard::read(&Value::deserialize(deserializer)?).map(drop).map_err(D::Error::custom)
 }
 
 /// Facts of `ask`.

@@ -11,6 +11,7 @@ pub mod attempt;
 pub mod clock;
 pub mod closed;
 pub mod dhcp;
+mod dialogue;
 pub mod disk;
 pub mod dns;
 pub mod echo;
@@ -19,6 +20,7 @@ pub mod filter;
 pub mod greeting;
 pub mod hosts;
 pub mod http;
+pub mod ipp;
 pub mod lease;
 pub mod link;
 pub mod log;
@@ -36,6 +38,7 @@ pub mod resource;
 pub mod route;
 mod secret;
 pub mod service;
+pub mod smb;
 pub mod socket;
 pub mod stun;
 pub mod supplicant;
@@ -271,6 +274,8 @@ pub const PROBES: &[&Probe] = &[
     &http::PROBE,
     &portal::PROBE,
     &greeting::PROBE,
+    &smb::PROBE,
+    &ipp::PROBE,
     // people and commands
     &ask::PROBE,
     &exec::PROBE,

@@ -3,8 +3,8 @@
 
 use crate::diagnosis::verdict::{Finding, FindingStatus, NotTested, RuledOut, Status};
 use crate::layer::Layer;
-use crate::observation::{COULD_NOT_BE_CHECKED, Certainty, Observation, Outcome};
-use crate::packet::Packet;
+use crate::observation::{COULD_NOT_BE_CHECKED, Observation, Outcome};
+use crate::packet::{Packet, Run};
 use crate::ui::shorten;
 
 /// Instructions are taken in three at a time.
@@ -58,7 +58,10 @@ pub struct Content {
     pub not_tested: Vec<String>,
     pub notes: Vec<String>,
     pub also: Vec<String>,
+    /// What the machine recorded; nobody asks where nothing is wrong.
     pub changes: Vec<String>,
+    /// The same for whoever takes a case over, who asks even then.
+    pub timeline: Vec<String>,
     pub steps: Vec<String>,
     /// What comes after the steps: more of them, the check that proves it, whom to hand it to.
     pub then: Vec<String>,
@@ -92,7 +95,8 @@ impl Content {
             not_tested: not_tested(&verdict.not_tested),
             notes: verdict.notes.clone(),
             also,
-            changes: changes(packet),
+            changes: if verdict.status == Status::Healthy { Vec::new() } else { changes(packet) },
+            timeline: changes(packet),
             steps: packet.next.workaround.iter().take(STEPS_AT_A_TIME).cloned().collect(),
             then: then(packet),
             warnings: packet.run.warnings.iter().chain(&packet.run.limits).cloned().collect(),
@@ -114,10 +118,7 @@ pub fn status_word(status: Status) -> &'static str {
 fn heading(packet: &Packet) -> String {
     let verdict = &packet.verdict;
     let word = status_word(verdict.status);
-    let certainty = match verdict.certainty {
-        Certainty::Suspected => "suspected",
-        Certainty::Confirmed => "confirmed",
-    };
+    let certainty = verdict.certainty.name();
     match (verdict.status, verdict.layer) {
         (Status::Healthy, _) => word.to_owned(),
         (Status::Undecided, Some(layer)) => format!("{word}, perhaps {layer}"),
@@ -308,9 +309,6 @@ fn not_tested(not_tested: &[NotTested]) -> Vec<String> {
 
 /// Change is the prime suspect: what touches the blamed layer first.
 fn changes(packet: &Packet) -> Vec<String> {
-    if packet.verdict.status == Status::Healthy {
-        return Vec::new();
-    }
     let blamed = packet.verdict.layer;
     let mut changes: Vec<_> = packet.changes.iter().collect();
     changes.sort_by_key(|change| !(blamed.is_some() && change.layer == blamed));
@@ -322,10 +320,32 @@ fn changes(packet: &Packet) -> Vec<String> {
 }
 
 /// `2026-11-22T03:24:56Z` as people read it: to the minute, which is all that a comparison with a complaint needs.
-fn moment(time: &str) -> String {
+pub(super) fn moment(time: &str) -> String {
     match (time.split_once('T'), time.ends_with('Z')) {
         (Some((day, clock)), true) => format!("{day} {} UTC", clock.get(..5).unwrap_or(clock)),
         _ => time.to_owned(),
+    }
+}
+
+/// The machine's own time when the run began.
+pub(super) fn local(run: &Run) -> Option<jiff::civil::DateTime> {
+    let started: jiff::Timestamp = run.started.parse().ok()?;
+    let (sign, clock) = match run.zone.split(' ').next()?.split_at_checked(1)? {
+        ("+", clock) => (1, clock),
+        ("-", clock) => (-1, clock),
+        _ => return None,
+    };
+    let (hours, minutes) = clock.split_once(':')?;
+    let (hours, minutes): (u8, u8) = (hours.parse().ok()?, minutes.parse().ok()?);
+    let seconds = sign * (i32::from(hours) * 3_600 + i32::from(minutes) * 60);
+    Some(jiff::tz::Offset::from_seconds(seconds).ok()?.to_datetime(started))
+}
+
+/// The same in brackets, with its zone.
+pub(super) fn local_time(run: &Run) -> String {
+    match local(run) {
+        Some(time) => format!(" (there {} {})", time.strftime("%Y-%m-%d %H:%M"), run.zone),
+        None => String::new(),
     }
 }
 
@@ -350,7 +370,8 @@ fn then(packet: &Packet) -> Vec<String> {
     then
 }
 
-fn again(packet: &Packet) -> String {
+/// The command that looks again at the same.
+pub(super) fn again(packet: &Packet) -> String {
     // A playbook that is not in the binary is found by its file only.
     let built_in = packet.playbook.origin == crate::playbook::builtin::ORIGIN;
     let playbook = quoted(if built_in { &packet.playbook.id } else { &packet.playbook.origin });

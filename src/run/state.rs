@@ -11,7 +11,9 @@ use crate::diagnosis::verdict::{BoardStep, Status, Verdict};
 use crate::diagnosis::{judge, judge_so_far};
 use crate::layer::Layer;
 use crate::observation::{Certainty, Context, Observation, Outcome, Skip};
-use crate::packet::{Host, Packet, PlaybookRef, Run, SCHEMA, Tool};
+use crate::packet::case::field::FIELDS;
+use crate::packet::case::priority::Priority;
+use crate::packet::{Case, Host, Packet, PlaybookRef, Run, SCHEMA, Tool};
 use crate::probe::Cost;
 use crate::request::Request;
 use crate::sys::{Account, Change, local_zone};
@@ -209,6 +211,7 @@ impl<'a> State<'a> {
             stays
         });
         self.finished.insert(id.to_owned());
+        self.header.case.hear(&self.request.playbook, &observations);
         let started = self.started_at(id);
         for mut observation in observations {
             observation.started_ms = (started - self.began).as_millis() as u64;
@@ -241,7 +244,7 @@ impl<'a> State<'a> {
         let seen = self.snapshot();
         let (left, judgement) = {
             let evidence = self.evidence(&seen);
-            (standing(&evidence).len(), judge_so_far(&evidence, &self.request.case))
+            (standing(&evidence).len(), judge_so_far(&evidence, &self.header.case))
         };
         let last = seen.iter().max_by_key(|seen| seen.started_ms + seen.took_ms);
         let after = last.map(|observation| observation.id.clone()).unwrap_or_default();
@@ -318,7 +321,7 @@ impl<'a> State<'a> {
         packet.run.decided_ms = self.decision.decided.map(since_start);
         packet.board = self.board;
         packet.changes = changes;
-        packet.close(&self.request.playbook, observations);
+        packet.close(&self.request.playbook, observations, &self.request.settings.priorities);
         packet.run.took_ms = self.began.elapsed().as_millis() as u64;
         packet
     }
@@ -352,7 +355,7 @@ fn header(request: &Request, account: &Account, host: Host, case: Observation) -
         },
         run,
         host,
-        case: request.case.clone(),
+        case: Case { priority: Priority::propose(&request.case, &request.settings.priorities), ..request.case.clone() },
         playbook: PlaybookRef {
             id: playbook.id.clone(),
             title: playbook.title.clone(),
@@ -366,6 +369,7 @@ fn header(request: &Request, account: &Account, host: Host, case: Observation) -
         changes: Vec::new(),
         next: judgement.next,
         manifest: None,
+        excerpts: BTreeMap::new(),
     }
 }
 
@@ -388,7 +392,12 @@ fn case_observation(request: &Request) -> Observation {
         facts.insert("is_control".to_owned(), json!(target.url().as_ref() == Some(&request.settings.control_url)));
     }
     facts.insert("connectivity_check".to_owned(), json!(request.settings.connectivity_check));
-    facts.insert("symptom".to_owned(), json!(request.case.symptom.is_some()));
+    facts.insert("symptom".to_owned(), json!(request.case.is_complaint()));
+    for field in FIELDS.iter().filter(|field| field.is_fact) {
+        if let Some(word) = field.word(&request.case) {
+            facts.insert(field.name.to_owned(), json!(word));
+        }
+    }
     observation
 }
 

@@ -46,6 +46,9 @@ pub fn limit_segments(_: &socket2::Socket, _: u16) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// Cannot be asked for here: acknowledgements come when the system sends them.
+pub fn acknowledge_at_once(_: &socket2::Socket) {}
+
 /// Makes the socket use this interface only.
 ///
 /// # Errors

@@ -11,7 +11,20 @@ fn a_stored_packet_renders_in_every_format() {
     assert!(!text.contains('\u{1b}'), "no colour without a terminal");
     let document = call(&["packet", "render", FAULT, "--format", "json"]).silent(0).document();
     assert_eq!(document["verdict"]["cause"], "stale-vpn-resolver");
-    assert!(call(&["packet", "render", FAULT, "--format", "markdown"]).silent(0).stdout.starts_with("### FAULT"));
+    for (format, start) in [
+        ("plain", "FAULT in dns, confirmed:"),
+        ("markdown", "### FAULT"),
+        ("jira-wiki", "h3. FAULT"),
+        ("html", "<h3>FAULT"),
+        ("servicenow", "[code]<h3>FAULT"),
+        ("user", "Hello"),
+        ("line", "FAULT in dns, confirmed:"),
+        ("block", "FAULT in dns, confirmed:"),
+    ] {
+        let rendered = call(&["packet", "render", FAULT, "--format", format]).silent(0).stdout;
+        assert!(rendered.starts_with(start) && rendered.ends_with('\n'), "{format}: {rendered}");
+    }
+    assert_eq!(call(&["packet", "render", FAULT, "--format", "adf"]).silent(0).document()["type"], "doc");
 }
 
 #[test]

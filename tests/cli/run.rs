@@ -73,7 +73,7 @@ fn a_fault_exits_2_and_leaves_a_whole_packet_in_the_state_folder() {
     assert!(ended.stdout.starts_with("FAULT in dns"), "{}", ended.stdout);
     let folder = ended.home.path().join(".local/state/firstline/packets");
     let names = packets(&folder);
-    assert_eq!(names.len(), 3, "{names:?}");
+    assert_eq!(names.len(), 4, "{names:?}");
     let zip = names.iter().find(|name| name.ends_with(".zip")).unwrap();
     let path = folder.join(zip).to_string_lossy().into_owned();
     assert!(ended.stdout.contains(zip.as_str()) || ended.stdout.contains("Packet"), "{}", ended.stdout);
@@ -81,6 +81,9 @@ fn a_fault_exits_2_and_leaves_a_whole_packet_in_the_state_folder() {
     assert!(verified.stdout.starts_with("WHOLE"), "{}", verified.stdout);
     let shown = crate::call(&["packet", "render", &path]).silent(0);
     assert_eq!(shown.stdout, ended.stdout, "a stored packet renders to the same bytes");
+    let picture = crate::call(&["packet", "render", &path, "--format", "picture"]).silent(0);
+    let beside = std::fs::read_to_string(path.replace(".zip", ".html")).unwrap();
+    assert!(picture.stdout == beside, "the picture beside a packet is the one that is made of it");
     assert!(!ended.home.path().join(".local/state/firstline/spool").exists(), "the spool is gone");
 }
 
@@ -98,7 +101,7 @@ fn a_healthy_run_writes_a_packet_only_where_one_is_wanted() {
     assert!(ended.stdout.starts_with("HEALTHY"), "{}", ended.stdout);
     assert_eq!(packets(&ended.home.path().join(".local/state/firstline/packets")), Vec::<String>::new());
     let wanted = run(WORKS, &["--ticket", "INC-1"], |call| call).silent(0);
-    assert_eq!(packets(&wanted.home.path().join(".local/state/firstline/packets")).len(), 3);
+    assert_eq!(packets(&wanted.home.path().join(".local/state/firstline/packets")).len(), 4);
 }
 
 #[test]
@@ -185,6 +188,51 @@ fn at_the_deadline_the_packet_is_complete() {
     assert!(Path::new(document["run"]["packet_path"].as_str().unwrap()).is_file());
     assert!(started.elapsed().as_secs() < 5);
     assert_eq!(ended.stderr, "");
+}
+
+#[test]
+fn what_people_said_stands_in_the_letter_and_in_the_packet() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = folder.path().join("case.toml");
+    // Every field of the empty case file can be read once somebody answers it.
+    let empty = crate::call(&["generate", "case"]).silent(0).stdout;
+    let filled: Vec<String> = empty
+        .lines()
+        .map(|line| match line.strip_prefix("# ").filter(|line| line.contains(" = ") && !line.contains('`')) {
+            Some(line) => line.replace("\"\"", "\"said so\"").replace("one|several|site|everyone", "several"),
+            None => line.to_owned(),
+        })
+        .map(|line| match line.split_once('|') {
+            Some((first, _)) => format!("{first}\""),
+            None => line,
+        })
+        .collect();
+    fs::write(&case, filled.join("\n")).unwrap();
+    let arguments = ["--case", case.to_str().unwrap(), "--tried", "other cable=no change", "--said", "contact=unknown"];
+    let ended = run(FAILS, &[&arguments[..], &["--format", "json"]].concat(), |call| call).silent(2);
+    let document = ended.document();
+    assert_eq!(document["case"]["tried"][1]["result"], "no change");
+    assert_eq!(document["case"]["priority"]["priority"], 2, "{}", document["case"]);
+    assert_eq!(document["case"]["contact"], "said so", "not knowing takes nothing back");
+    let letter = Path::new(document["run"]["packet_path"].as_str().unwrap()).with_extension("txt");
+    let letter = fs::read_to_string(letter).unwrap();
+    assert!(letter.contains("other cable: no change") && !letter.contains("Not asked"), "{letter}");
+}
+
+#[test]
+fn a_mistake_in_the_case_is_shown_before_anything_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = folder.path().join("case.toml");
+    fs::write(&case, "sinse = \"noon\"\n").unwrap();
+    let ended = run(FAILS, &["--case", case.to_str().unwrap()], |call| call);
+    assert_eq!((ended.exit, ended.stdout.as_str()), (3, ""));
+    assert!(
+        ended.stderr.contains("case.toml:1:1") && ended.stderr.contains("did you mean `since`?"),
+        "{}",
+        ended.stderr
+    );
+    let ended = run(FAILS, &["--case", "/nonexistent"], |call| call);
+    assert!(ended.stderr.contains("hint: firstline generate case"), "{}", ended.stderr);
 }
 
 /// A run whose resolver never answers, so that it goes on until it is killed.

@@ -314,6 +314,16 @@ pub enum Speaks {
     Echo,
     /// STUN over UDP: tells who asks under which address it is seen.
     Stun,
+    /// Answers what comes on each connection as this says; see `spoken.rs`.
+    Replies(fn(&[u8]) -> Reply),
+}
+
+/// What a server does about what it hears.
+pub enum Reply {
+    Say(Vec<u8>),
+    /// Waits for more.
+    Listen,
+    HangUp,
 }
 
 /// How a web server answers.

@@ -4,7 +4,7 @@
 use crate::certificates::Certificates;
 use crate::dns;
 use crate::network::Lab;
-use crate::scene::{Handshake, Name, Page, ProxyMood, Scene, Service, Speaks};
+use crate::scene::{Handshake, Name, Page, ProxyMood, Reply, Scene, Service, Speaks};
 use std::collections::HashMap;
 use std::io::Result;
 use std::net::{IpAddr, SocketAddr};
@@ -135,6 +135,7 @@ async fn connection(mut stream: TcpStream, speaks: Speaks, tls: Option<TlsAccept
         Speaks::Greeting(text) => greet(&mut stream, text).await,
         Speaks::Reset => reset(&stream),
         Speaks::HangsUp => stream.shutdown().await,
+        Speaks::Replies(reply) => replies(&mut stream, reply).await,
         Speaks::Time | Speaks::Echo | Speaks::Stun | Speaks::ResetsEvery(_) => Ok(()),
     };
 }
@@ -142,6 +143,27 @@ async fn connection(mut stream: TcpStream, speaks: Speaks, tls: Option<TlsAccept
 async fn greet(stream: &mut TcpStream, text: &str) -> Result<()> {
     stream.write_all(text.as_bytes()).await?;
     hold(stream).await
+}
+
+/// Answers all that came on this connection so far, until it has said something.
+async fn replies(stream: &mut TcpStream, reply: fn(&[u8]) -> Reply) -> Result<()> {
+    let (mut heard, mut block) = (Vec::new(), [0; 2048]);
+    loop {
+        let count = stream.read(&mut block).await?;
+        heard.extend(&block[..count]);
+        match reply(&heard) {
+            Reply::Say(bytes) => {
+                heard.clear();
+                stream.write_all(&bytes).await?;
+            }
+            Reply::HangUp => return stream.shutdown().await,
+            Reply::Listen if count == 0 => return Ok(()),
+            Reply::Listen => {}
+        }
+        if count == 0 {
+            return Ok(());
+        }
+    }
 }
 
 /// Keeps the connection open and silent until the other side closes it.

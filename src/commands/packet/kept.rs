@@ -58,7 +58,7 @@ pub(super) fn finish(context: &Context, spool: Option<&Path>, output: Option<&Pa
 fn finish_one(left: Left, settings: &Settings, folders: &[PathBuf]) -> Finished {
     let stored = left.playbook();
     let playbook = library::load(library::reference(stored)).ok();
-    let mut packet = left.packet(playbook.as_ref());
+    let mut packet = left.packet(playbook.as_ref(), &settings.priorities);
     let written = write(&mut packet, left.files.clone(), settings.packet_bytes, folders);
     let finished = Finished {
         spool: left.folder().to_owned(),

@@ -3,6 +3,7 @@
 use super::fact::{FactType, wrong_word};
 use super::{CASE_FACTS, Lint, is_open, properties};
 use crate::diagnosis::evidence::CASE_CHECK;
+use crate::packet::case::field::{FIELDS, Field, Takes};
 use crate::playbook::Check;
 use crate::playbook::condition::{Compare, Test};
 use crate::playbook::mistake::{At, Kind, Mistake, shown};
@@ -24,7 +25,11 @@ impl Lint<'_> {
         let types = self.case_facts();
         match types.get(name.as_str()) {
             Some(kind) => {
-                let fact = FactType { types: vec![(*kind).to_owned()], words: None };
+                let words = match Field::find(name).filter(|field| field.is_fact).map(Field::takes) {
+                    Some(Takes::Word(words)) => Some(words.iter().map(|word| (*word).to_owned()).collect()),
+                    _ => None,
+                };
+                let fact = FactType { types: vec![(*kind).to_owned()], words };
                 if let Some(problem) = fact.mismatch(name, compare) {
                     self.add(Mistake::new(Kind::BadCompare, &atom.value, problem));
                 }
@@ -40,7 +45,8 @@ impl Lint<'_> {
 
     pub(super) fn case_facts(&self) -> BTreeMap<String, &'static str> {
         let inputs = self.draft.inputs.iter().map(|input| (variable(&input.name), "string"));
-        inputs.chain(CASE_FACTS.map(|(name, kind)| (name.to_owned(), kind))).collect()
+        let fields = FIELDS.iter().filter(|field| field.is_fact).map(|field| (field.name.to_owned(), "string"));
+        inputs.chain(fields).chain(CASE_FACTS.map(|(name, kind)| (name.to_owned(), kind))).collect()
     }
 
     pub(super) fn atoms(&mut self, atoms: &[PlacedAtom]) {
@@ -85,7 +91,8 @@ impl Lint<'_> {
     }
 
     fn answer(&mut self, check: &Check, probe: &'static Probe, compare: &Compare, at: &At) {
-        let facts = &self.shape(probe).facts;
+        let shape = self.shape(probe);
+        let facts = &shape.facts;
         if !properties(facts).contains(&"answer") && !is_open(facts) {
             let message = format!("`{}` uses the probe `{}`, which asks nobody", check.id, probe.name);
             self.add(
@@ -108,7 +115,8 @@ impl Lint<'_> {
 
     /// Whether the fact exists; a mistake where it does not.
     pub(super) fn fact(&mut self, name: &str, check: &Check, probe: &'static Probe, at: &At) -> bool {
-        let facts = &self.shape(probe).facts;
+        let shape = self.shape(probe);
+        let facts = &shape.facts;
         if is_open(facts) {
             return true;
         }
@@ -127,7 +135,8 @@ impl Lint<'_> {
     }
 
     fn compare(&mut self, name: &str, compare: &Compare, probe: &'static Probe, at: &At) {
-        let facts = &self.shape(probe).facts;
+        let shape = self.shape(probe);
+        let facts = &shape.facts;
         let Some(property) = facts.get("properties").and_then(|all| all.get(name)) else { return };
         let fact = FactType::of(property, facts);
         if let Some(problem) = fact.mismatch(name, compare) {

@@ -123,11 +123,12 @@ impl Lint<'_> {
         };
         let Some(name) = name else { return };
         let Some(probe) = self.registry.find(&check.check.probe) else { return };
-        let facts = self.shape(probe).facts.clone();
-        if is_open(&facts) || OBSERVATION_NAMES.contains(&name) {
+        let shape = self.shape(probe);
+        let facts = &shape.facts;
+        if is_open(facts) || OBSERVATION_NAMES.contains(&name) {
             return;
         }
-        let mut known = properties(&facts);
+        let mut known = properties(facts);
         if !known.contains(&name) {
             known.extend(OBSERVATION_NAMES);
             let message = format!("the probe `{}` of `{id}` has no fact `{}`", probe.name, shown(name));

@@ -133,6 +133,12 @@ pub fn limit_segments(socket: &Socket, bytes: u16) -> io::Result<()> {
     socket.set_tcp_mss(bytes.into())
 }
 
+/// Lets the kernel acknowledge what comes next at once; it falls back by itself (tcp(7), TCP_QUICKACK). Where it cannot,
+/// acknowledgements are late, and nothing else is lost.
+pub fn acknowledge_at_once(socket: &Socket) {
+    let _ = socket.set_tcp_quickack(true);
+}
+
 /// Makes the socket use this interface only (no rights needed since Linux 5.7).
 ///
 /// # Errors

@@ -8,7 +8,10 @@ use crate::world::{Connection, Dial, Failure, Refusal};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Instant;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 pub(super) async fn connect(to: SocketAddr, dial: &Dial) -> Result<Connection, Refusal> {
@@ -33,8 +36,38 @@ pub(super) async fn connect(to: SocketAddr, dial: &Dial) -> Result<Connection, R
             // What is asked follows the end of a handshake in a small packet of its own; held back until the far end's
             // delayed acknowledgement it would make every page look 40 ms slower than it is.
             let _ = stream.set_nodelay(true);
-            Ok(Connection { local: stream.local_addr().ok(), stream: Box::new(stream), took })
+            Ok(Connection { local: stream.local_addr().ok(), stream: Box::new(Prompt(stream)), took })
         }
+    }
+}
+
+/// A connection that acknowledges each answer at once. Many proxies and servers hold the second part of an answer back
+/// until the first is acknowledged (RFC 896); a delayed acknowledgement (RFC 1122 section 4.2.3.2, 40 ms on Linux) would
+/// be told as theirs.
+struct Prompt(TcpStream);
+
+impl AsyncRead for Prompt {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Prompt {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.0).poll_write(cx, bytes);
+        if written.is_ready() {
+            // The kernel takes a question for the beginning of a conversation, and delays again.
+            sys::acknowledge_at_once(&SockRef::from(&self.0));
+        }
+        written
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }
 

@@ -7,6 +7,7 @@ mod chance;
 mod computer;
 mod dns;
 mod healthy;
+mod helpdesk;
 mod hidden;
 mod host;
 mod link;
@@ -36,6 +37,8 @@ const ALL: &[&[World]] = &[
     tls::WORLDS,
     web::WORLDS,
     application::WORLDS,
+    helpdesk::drive::WORLDS,
+    helpdesk::printer::WORLDS,
     process::WORLDS,
     host::WORLDS,
     computer::WORLDS,
