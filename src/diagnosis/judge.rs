@@ -191,8 +191,18 @@ fn each<'a>(frontier: &[Vec<usize>], held: &[Holding<'a>], evidence: &Evidence<'
     if slight.is_some() {
         return (Status::Degraded, slight);
     }
-    let looked = evidence.observations.iter().any(|observation| observation.outcome == Outcome::Ok);
-    (if looked { Status::Healthy } else { Status::Undecided }, None)
+    (if each_layer_spoke(evidence) { Status::Healthy } else { Status::Undecided }, None)
+}
+
+/// Whether something was seen, and in each layer that was looked at: "no fault found" says nothing of a layer that could
+/// not be looked at (rule 5).
+fn each_layer_spoke(evidence: &Evidence<'_>) -> bool {
+    let of = |outcome: Outcome| {
+        let those = evidence.observations.iter().filter(move |observation| observation.outcome == outcome);
+        those.map(|observation| observation.layer).collect::<BTreeSet<_>>()
+    };
+    let fine = of(Outcome::Ok);
+    !fine.is_empty() && of(Outcome::Unknown).is_subset(&(&fine | &of(Outcome::Problem)))
 }
 
 /// Rule 8: a complaint that does not show now is not solved. What the machine itself recorded makes it a suspicion.
