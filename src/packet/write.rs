@@ -47,14 +47,22 @@ pub fn write(packet: &mut Packet, mut files: Files, limit: u64, folders: &[PathB
                 packet.run.warnings.extend(beside);
                 return Some(Written { path });
             }
-            Err(error) => {
-                packet.run.warnings.push(format!("the packet could not be written to {}: {error}", folder.display()));
-            }
+            Err(error) => note_refusal(&mut packet.run.warnings, folder, &error),
         }
     }
     packet.run.packet_path = None;
     packet.manifest = None;
     None
+}
+
+/// Says where the packet could not be written; places that refuse for the same reason stand in one sentence.
+fn note_refusal(warnings: &mut Vec<String>, folder: &Path, error: &io::Error) {
+    const REFUSED: &str = "the packet could not be written to ";
+    let why = format!(": {error}");
+    match warnings.last_mut().filter(|last| last.starts_with(REFUSED) && last.ends_with(&why)) {
+        Some(last) => last.insert_str(last.len() - why.len(), &format!(", {}", folder.display())),
+        None => warnings.push(format!("{REFUSED}{}{why}", folder.display())),
+    }
 }
 
 /// `firstline-<playbook>-<YYYYMMDD-HHMMSS>-<run>`, in UTC like all times of a packet.

@@ -10,6 +10,7 @@ pub mod ask;
 pub mod attempt;
 pub mod clock;
 pub mod closed;
+pub mod dhcp;
 mod dialogue;
 pub mod disk;
 pub mod dns;
@@ -20,6 +21,7 @@ pub mod greeting;
 pub mod hosts;
 pub mod http;
 pub mod ipp;
+pub mod lease;
 pub mod link;
 pub mod log;
 pub mod lookup;
@@ -29,6 +31,7 @@ pub mod neighbour;
 pub mod online;
 pub mod person;
 pub mod portal;
+pub mod power;
 pub mod process;
 pub mod proxy;
 pub mod rdp;
@@ -39,6 +42,8 @@ mod secret;
 pub mod service;
 pub mod smb;
 pub mod socket;
+pub mod stun;
+pub mod supplicant;
 pub mod tcp;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -233,7 +238,10 @@ impl Look<'_> {
 pub const PROBES: &[&Probe] = &[
     // this machine's network
     &link::PROBE,
+    &supplicant::PROBE,
     &address::PROBE,
+    &lease::PROBE,
+    &dhcp::PROBE,
     &route::PROBE,
     &neighbour::PROBE,
     &vpn::PROBE,
@@ -250,6 +258,7 @@ pub const PROBES: &[&Probe] = &[
     &service::PROBE,
     &resource::PROBE,
     &disk::PROBE,
+    &power::PROBE,
     &log::PROBE,
     // the way out
     &echo::PROBE,
@@ -258,6 +267,7 @@ pub const PROBES: &[&Probe] = &[
     &tcp::PROBE,
     &closed::PROBE,
     &udp::PROBE,
+    &stun::PROBE,
     &clock::PROBE,
     // what is spoken
     &proxy::PROBE,
