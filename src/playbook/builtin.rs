@@ -30,6 +30,7 @@ pub const BUILTIN: &[(&str, &str)] = built_in!("playbooks":
     "printer"
     "email"
     "remote-desktop"
+    "sign-in"
 );
 
 /// Name and text of each fragment that playbooks can include.
@@ -142,6 +143,7 @@ mod tests {
             ("the printer is offline", "printer"),
             ("mail stays in the outbox", "email"),
             ("the remote desktop stays black", "remote-desktop"),
+            ("the account is locked", "sign-in"),
         ];
         for (words, id) in cases {
             let found = matching::best(words, &matching::headings());

@@ -7,6 +7,7 @@
 pub mod address;
 pub mod argument;
 pub mod ask;
+mod asn;
 pub mod attempt;
 pub mod clock;
 pub mod closed;
@@ -22,6 +23,8 @@ pub mod hosts;
 pub mod http;
 pub mod ipp;
 pub mod lease;
+pub mod kerberos;
+pub mod ldap;
 pub mod link;
 pub mod log;
 pub mod lookup;
@@ -280,6 +283,8 @@ pub const PROBES: &[&Probe] = &[
     &ipp::PROBE,
     &mail::PROBE,
     &rdp::PROBE,
+    &kerberos::PROBE,
+    &ldap::PROBE,
     // people and commands
     &ask::PROBE,
     &exec::PROBE,

@@ -41,6 +41,7 @@ const ALL: &[&[World]] = &[
     helpdesk::printer::WORLDS,
     helpdesk::mail::WORLDS,
     helpdesk::desktop::WORLDS,
+    helpdesk::account::WORLDS,
     process::WORLDS,
     host::WORLDS,
     computer::WORLDS,
