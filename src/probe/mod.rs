@@ -31,7 +31,6 @@ pub mod proxy;
 pub mod resolver;
 pub mod resource;
 pub mod route;
-mod secret;
 pub mod service;
 pub mod socket;
 pub mod tcp;
