@@ -28,6 +28,18 @@ pub enum Outcome {
     Skipped,
 }
 
+impl Outcome {
+    /// The word used in playbooks, JSON and on screen.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Ok => "ok",
+            Outcome::Problem => "problem",
+            Outcome::Unknown => "unknown",
+            Outcome::Skipped => "skipped",
+        }
+    }
+}
+
 /// Why a check was not made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -50,6 +62,16 @@ pub enum Certainty {
     Suspected,
     /// Seen again later, or said explicitly, or convicted by a substitution.
     Confirmed,
+}
+
+impl Certainty {
+    /// The word used in JSON and on screen.
+    pub fn name(self) -> &'static str {
+        match self {
+            Certainty::Suspected => "suspected",
+            Certainty::Confirmed => "confirmed",
+        }
+    }
 }
 
 /// Which elements a measurement actually used. An `ok` proves exactly these, and a reachability problem whose

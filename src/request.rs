@@ -197,10 +197,14 @@ fn read_input(name: &str, input: &Input, value: String, is_said: bool) -> Result
     match input.kind {
         // A default that is empty means "none"; who says nothing means nothing.
         InputKind::Target if value.is_empty() && !is_said => Ok(Value::Text(value)),
-        InputKind::Target => Target::parse(&value).map(Value::Target).map_err(|error| {
-            Error::usage(error.to_string())
-                .hint("a target is a URL (https://crm.example), a host (crm.example) or host:port (10.0.0.7:3389)")
-        }),
+        InputKind::Target => input
+            .scheme
+            .map_or_else(|| Target::parse(&value), |scheme| Target::parse_as(&value, scheme))
+            .map(Value::Target)
+            .map_err(|error| {
+                Error::usage(error.to_string())
+                    .hint("a target is a URL (https://crm.example), a host (crm.example) or host:port (10.0.0.7:3389)")
+            }),
         InputKind::Number => match value.trim().parse::<i64>() {
             Ok(number) => Ok(Value::Text(number.to_string())),
             Err(_) => Err(Error::usage(format!("`{name}` is a whole number, not `{value}`"))),
@@ -265,7 +269,8 @@ mod tests {
     use super::*;
 
     fn playbook() -> Playbook {
-        let target = Input { kind: InputKind::Target, ask: "Which address fails?".into(), default: None };
+        let ask = "Which address fails?".into();
+        let target = Input { kind: InputKind::Target, scheme: None, ask, default: None };
         Playbook { id: "one-site-fails".into(), inputs: [("target".into(), target)].into(), ..Playbook::default() }
     }
 

@@ -41,6 +41,8 @@ pub struct Settings {
     pub internal_name: Option<String>,
     /// The site's VPN device, where it has a known name.
     pub vpn_device: Option<String>,
+    /// The server through which calls are set up, as `stun://host` or `stun://host:port`.
+    pub stun_server: Option<String>,
     /// Priority by impact (rows, high to low) and urgency (columns, high to low), as the site's ticket system counts.
     pub priorities: Matrix,
     /// Whether the person at the terminal is asked for consent before anything is looked at.
@@ -67,6 +69,7 @@ impl Default for Settings {
             second_resolver: None,
             internal_name: None,
             vpn_device: None,
+            stun_server: None,
             priorities: STOCK,
             ask_consent: false,
             consent_policy: None,

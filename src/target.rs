@@ -80,7 +80,31 @@ const GREETERS: &[&str] = &["ssh", "smtp", "submission", "imap", "pop3", "ftp", 
 /// Port of a bare host: what people mean by "the site" today.
 const BARE_HOST_PORT: u16 = 443;
 
+/// The schemes that can be checked.
+pub fn schemes() -> impl Iterator<Item = &'static str> {
+    SCHEMES.iter().map(|(name, ..)| *name)
+}
+
 impl Target {
+    /// Reads a target that names no scheme as one of this scheme. A port that belongs to another scheme still means that
+    /// one: people write `mail.test:587` where `mail.test` alone would be a mailbox.
+    ///
+    /// # Errors
+    /// As `parse`.
+    pub fn parse_as(text: &str, scheme: &str) -> Result<Target, TargetError> {
+        let text = text.trim();
+        if text.is_empty() || text.contains("://") || text.contains(":/") || is_share(text) {
+            return Self::parse(text);
+        }
+        let bare =
+            text.parse::<std::net::Ipv6Addr>().map_or_else(|_| text.to_owned(), |address| format!("[{address}]"));
+        let named = explicit_port(&bare);
+        let own = |port: u16| SCHEMES.iter().any(|(name, own, ..)| *name == scheme && *own == port);
+        let other = named.filter(|port| !own(*port)).and_then(|port| SCHEMES.iter().find(|(_, own, ..)| *own == port));
+        let meant = other.filter(|(_, port, ..)| *port != 0).map_or(scheme, |(name, ..)| *name);
+        Self::parse(&format!("{meant}://{bare}"))
+    }
+
     /// Reads a target. Credentials in it are dropped and never kept.
     ///
     /// # Errors
@@ -89,6 +113,9 @@ impl Target {
         let text = text.trim();
         if text.is_empty() {
             return Err(TargetError::Empty);
+        }
+        if is_share(text) {
+            return Self::parse(&format!("smb:{}", text.replace('\\', "/")));
         }
         match text.split_once("://") {
             Some((scheme, rest)) => Self::with_scheme(text, &scheme.to_ascii_lowercase(), rest),
@@ -174,6 +201,11 @@ impl Target {
     }
 }
 
+/// Whether it is written as shares are: `\\server\share`, or with slashes.
+fn is_share(text: &str) -> bool {
+    text.starts_with(r"\\") || text.starts_with("//")
+}
+
 fn parse_url(text: &str, url: &str) -> Result<Url, TargetError> {
     Url::parse(url).map_err(|error| TargetError::Unreadable { text: shown(text), why: error.to_string() })
 }
@@ -238,6 +270,8 @@ mod tests {
             ("rdp://desk", "rdp", "desk", 3389, false),
             ("intranet/wiki", "https", "intranet", 443, true),
             ("HTTPS://Example.TEST", "https", "example.test", 443, true),
+            (r"\\files\team", "smb", "files", 445, false),
+            ("//files.test/team", "smb", "files.test", 445, false),
         ];
         for (text, scheme, host, port, tls) in cases {
             let target = Target::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
@@ -247,6 +281,26 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_host_alone_means_what_it_is_asked_for() {
+        let cases = [
+            ("files.test", "smb", "smb", 445),
+            ("files.test/team", "smb", "smb", 445),
+            (r"\\files\team", "ipp", "smb", 445),
+            ("files.test:4450", "smb", "smb", 4450),
+            ("mail.test:587", "imaps", "submission", 587),
+            ("mail.test:993", "imaps", "imaps", 993),
+            ("ann@mail.test", "imaps", "imaps", 993),
+            ("2001:db8::1", "rdp", "rdp", 3389),
+            ("https://login.test", "kerberos", "https", 443),
+        ];
+        for (text, scheme, meant, port) in cases {
+            let target = Target::parse_as(text, scheme).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!((target.scheme.as_str(), target.port), (meant, port), "{text}");
+        }
+        assert!(Target::parse_as("", "smb").is_err() && Target::parse_as("https:/a.test", "smb").is_err());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::suspects::standing;
 use super::verdict::{Status, Verdict};
 use crate::observation::{Certainty, Observation};
 use crate::playbook::Cause;
+use crate::playbook::order::waits_for;
 use crate::probe::Cost;
 use crate::problem::Basis;
 use std::collections::{BTreeSet, HashSet};
@@ -22,7 +23,8 @@ pub struct Open<'e, 'a> {
     named: bool,
     /// The checks that a rival mentions: a cause that still stands and could take the blame.
     deciding: HashSet<&'a str>,
-    /// Those among them that belong to a rival that says more than the named cause, and would win over it.
+    /// Those among them that belong to a rival that says more than the named cause, and would win over it, with what
+    /// they wait for.
     overruling: HashSet<&'a str>,
 }
 
@@ -55,6 +57,8 @@ impl<'e, 'a> Open<'e, 'a> {
         {
             deciding.extend(controls_of_goals(evidence));
         }
+        let overruling = with_what_they_wait_for(overruling, evidence);
+        deciding.extend(&overruling);
         let named = primary.is_none() || verdict.cause.is_some();
         let fails = verdict.status == Status::Fault;
         let [deciding, overruling] = [deciding, overruling].map(HashSet::from_iter);
@@ -99,6 +103,23 @@ impl<'e, 'a> Open<'e, 'a> {
     pub fn blamed_check(&self) -> Option<&'a str> {
         self.primary.map(|primary| primary.check.as_str())
     }
+}
+
+/// These checks, and what those among them wait for that were not made yet.
+fn with_what_they_wait_for<'a>(checks: Vec<&'a str>, evidence: &Evidence<'a>) -> Vec<&'a str> {
+    let playbook = evidence.playbook;
+    let mut all = checks;
+    let mut next = 0;
+    while next < all.len() {
+        let open = playbook.check(all[next]).filter(|check| !evidence.is_finished(&check.id));
+        next += 1;
+        let Some(check) = open else { continue };
+        let waited = waits_for(check, playbook);
+        let new = waited.iter().filter_map(|id| playbook.check(id)).map(|check| check.id.as_str());
+        let new: Vec<&str> = new.filter(|id| !all.contains(id)).collect();
+        all.extend(new);
+    }
+    all
 }
 
 /// Whether the blamed cause is one that others live with: a control of the goal tells.

@@ -1,10 +1,12 @@
 //! The handoff packet: the one value that every report renders from, live or stored. `spool` keeps what a run sees as
-//! it comes, `finish` makes a packet of one that was left behind, `fit` keeps it under its limit, `manifest` says what
-//! is in it, `program` which build made it, `purge` removes what is old, `redact` hides what nobody else may read,
-//! `write` makes the archive, `seal` signs and encrypts one, `read` opens one that somebody sent, `diff` compares two.
+//! it comes, `finish` makes a packet of one that was left behind, `fit` keeps it under its limit, `excerpt` holds how the
+//! evidence begins, `manifest` says what is in it, `program` which build made it, `purge` removes what is old, `redact` hides
+//! what nobody else may read, `write` makes the archive, `seal` signs and encrypts one, `read` opens one that somebody
+//! sent, `diff` compares two.
 
 pub mod case;
 pub mod diff;
+pub mod excerpt;
 pub mod finish;
 pub mod fit;
 pub mod manifest;
@@ -24,6 +26,7 @@ use crate::observation::{Certainty, Observation, Outcome};
 use crate::playbook::Playbook;
 use crate::sys::Change;
 use case::priority::{Matrix, Priority};
+use excerpt::Excerpts;
 use redact::Level;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -52,6 +55,9 @@ pub struct Packet {
     /// the JSON, so the JSON cannot hold this.
     #[serde(skip)]
     pub manifest: Option<String>,
+    /// How the evidence files beside the JSON begin.
+    #[serde(skip)]
+    pub excerpts: Excerpts,
 }
 
 impl Packet {

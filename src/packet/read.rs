@@ -1,5 +1,6 @@
 //! Reading a packet that somebody sent: zip or bare JSON, with a cap on everything that a stranger decides.
 
+use super::excerpt::{self, Excerpt, Excerpts};
 use super::manifest::{self, Manifest};
 use super::{Packet, SCHEMA, seal};
 use crate::error::{Error, Result};
@@ -71,6 +72,7 @@ pub fn open_with(path: &Path, identity: Option<&Path>) -> Result<Opened> {
     if files.iter().any(|(name, _)| name == manifest::NAME) {
         packet.manifest = Some(hex(&unpack(&mut archive, manifest::NAME, LARGEST_JSON, path)?));
     }
+    packet.excerpts = excerpts(&mut archive, &files, path)?;
     Ok(Opened { packet, files })
 }
 
@@ -94,6 +96,24 @@ pub fn evidence(path: &Path, identity: Option<&Path>) -> Result<Files> {
         files.push((short.to_owned(), bytes));
     }
     Ok(files)
+}
+
+/// How the evidence begins. No more of it is unpacked.
+fn excerpts(archive: &mut ZipArchive<Bytes>, files: &[(String, u64)], path: &Path) -> Result<Excerpts> {
+    let mut excerpts = Excerpts::new();
+    let evidence = files.iter().filter_map(|(name, bytes)| Some((name, name.strip_prefix("evidence/")?, bytes)));
+    for (name, short, bytes) in evidence.take(excerpt::MOST) {
+        let entry = archive.by_name(name).map_err(|error| broken(path, &error))?;
+        let start = read_start(entry, path, name)?;
+        excerpts.insert(short.to_owned(), Excerpt::of(&start, *bytes));
+    }
+    Ok(excerpts)
+}
+
+fn read_start(entry: impl Read, path: &Path, name: &str) -> Result<Vec<u8>> {
+    let mut start = Vec::new();
+    let read = entry.take(excerpt::LENGTH as u64).read_to_end(&mut start);
+    read.map(|_| start).map_err(|error| damaged(path, &format!("`{name}`"), &error))
 }
 
 /// Compares every file of an archive with its checksum.
@@ -207,6 +227,10 @@ fn broken(path: &Path, error: &zip::result::ZipError) -> Error {
     Error::usage(format!("the packet `{}` is damaged or cut off", path.display())).because(error)
 }
 
+fn damaged(path: &Path, what: &str, error: &io::Error) -> Error {
+    Error::usage(format!("the packet `{}` is damaged: {what} cannot be read", path.display())).because(error)
+}
+
 fn is_zip(file: &mut Bytes) -> io::Result<bool> {
     let mut start = [0; 2];
     let mut filled = 0;
@@ -264,9 +288,7 @@ fn unpack(archive: &mut ZipArchive<Bytes>, name: &str, limit: u64, path: &Path) 
 /// Reads at most `limit` bytes, whatever the header claims.
 pub(super) fn read_capped(from: &mut impl Read, limit: u64, path: &Path, what: &str) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    from.take(limit + 1).read_to_end(&mut bytes).map_err(|error| {
-        Error::usage(format!("the packet `{}` is damaged: {what} cannot be read", path.display())).because(&error)
-    })?;
+    from.take(limit + 1).read_to_end(&mut bytes).map_err(|error| damaged(path, what, &error))?;
     if bytes.len() as u64 > limit {
         let limit = limit >> 20;
         return Err(Error::usage(format!("`{}` is not a packet: {what} is over {limit} MiB", path.display())));

@@ -2,6 +2,7 @@
 //! depend on the packet alone: fixed order, fixed times.
 
 use super::Packet;
+use super::excerpt::excerpts;
 use super::manifest::{self, FileMark, Manifest};
 use super::redact::{Gate, Level};
 use crate::report;
@@ -39,6 +40,7 @@ pub fn write(packet: &mut Packet, mut files: Files, gate: &Gate, limit: u64, fol
             Vec::new()
         }
     };
+    packet.excerpts = excerpts(&files);
     for folder in folders {
         let path = folder.join(format!("{stem}.zip"));
         packet.run.packet_path = Some(gate.text(&path.to_string_lossy()));
@@ -48,14 +50,24 @@ pub fn write(packet: &mut Packet, mut files: Files, gate: &Gate, limit: u64, fol
                 return Some(Written { path });
             }
             Err(error) => {
-                let warning = format!("the packet could not be written to {}: {error}", folder.display());
-                packet.run.warnings.push(gate.text(&warning));
+                let (folder, why) = (gate.text(&folder.to_string_lossy()), gate.text(&error.to_string()));
+                note_refusal(&mut packet.run.warnings, &folder, &why);
             }
         }
     }
     packet.run.packet_path = None;
     packet.manifest = None;
     None
+}
+
+/// Says where the packet could not be written; places that refuse for the same reason stand in one sentence.
+fn note_refusal(warnings: &mut Vec<String>, folder: &str, why: &str) {
+    const REFUSED: &str = "the packet could not be written to ";
+    let why = format!(": {why}");
+    match warnings.last_mut().filter(|last| last.starts_with(REFUSED) && last.ends_with(&why)) {
+        Some(last) => last.insert_str(last.len() - why.len(), &format!(", {}", folder)),
+        None => warnings.push(format!("{REFUSED}{}{why}", folder)),
+    }
 }
 
 /// `firstline-<playbook>-<YYYYMMDD-HHMMSS>-<run>`, in UTC like all times of a packet. One that hides nothing, or more
@@ -117,8 +129,9 @@ fn write_into(
     };
     super::spool::make_folder(stem.parent().unwrap_or(stem))?;
     put(&path("zip"), &archive)?;
-    let summary = letters.iter().find(|(name, _)| *name == SUMMARY).map(|(_, text)| ("txt", text.as_bytes()));
-    let failed = summary.into_iter().chain([("json", json.as_slice())]).filter_map(|(ending, bytes)| {
+    let letter = |wanted: &str| letters.iter().find(|(name, _)| *name == wanted).map(|(_, text)| text.as_bytes());
+    let beside = BESIDE.iter().filter_map(|(ending, name)| Some((*ending, letter(name)?)));
+    let failed = beside.chain([("json", json.as_slice())]).filter_map(|(ending, bytes)| {
         let path = path(ending);
         let error = put(&path, bytes).err()?;
         Some(format!("{} could not be written beside the packet: {error}", path.display()))
@@ -154,8 +167,8 @@ pub(crate) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
-/// The letter beside the archive.
-const SUMMARY: &str = "summary.txt";
+/// The letters that lie beside the archive, by their endings there.
+const BESIDE: [(&str, &str); 2] = [("txt", "summary.txt"), ("html", "report.html")];
 
 /// The manifest as it lies in the archive, and the marks of the files that it covers.
 struct Sealed {
@@ -274,7 +287,7 @@ mod tests {
             .map(|entry| entry.unwrap().path().extension().unwrap().to_string_lossy().into_owned())
             .collect();
         names.sort();
-        assert_eq!(names, ["json", "txt", "zip"]);
+        assert_eq!(names, ["html", "json", "txt", "zip"]);
     }
 
     #[test]

@@ -92,6 +92,8 @@ pub enum InputKind {
 #[derive(Debug, Clone)]
 pub struct Input {
     pub kind: InputKind,
+    /// What a target is that names only a host.
+    pub scheme: Option<&'static str>,
     /// The question that asks for it.
     pub ask: String,
     /// Used where nobody gives one; may be a template over `settings`.

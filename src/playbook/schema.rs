@@ -7,6 +7,7 @@ use super::when::{ELEMENTS, OUTCOMES, OVERS};
 use crate::layer::Layer;
 use crate::probe::{PROBES, Probe};
 use crate::problem::PROBLEMS;
+use crate::target;
 use serde_json::{Map, Value, json};
 
 const DRAFT: &str = "http://json-schema.org/draft-07/schema#";
@@ -89,6 +90,7 @@ fn input() -> Value {
         &["kind", "ask"],
         json!({
             "kind": words("What it takes.", first(KINDS)),
+            "scheme": words("What a target is that names only a host.", target::schemes()),
             "ask": text("The question that a person is asked for it."),
             "default": { "type": ["string", "integer"], "description": "Used where nobody gives one." },
         }),

@@ -1,22 +1,21 @@
 //! Services that speak first: whether they greet, and whether the greeting is in the protocol that is expected.
 
 use super::argument::{self, Addresses};
-use super::attempt::{self, Attempts};
+use super::attempt::Attempts;
+use super::dialogue::{self, Dialogue, Wants, is_mute, silence};
 use super::tcp::counted;
 use super::way::{milliseconds, printable};
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Certainty, Observation};
 use crate::problem::Code;
-use crate::world::{Dial, Failure, Stream};
+use crate::world::Failure;
 use futures_util::FutureExt;
-use futures_util::future::{join, join_all};
+use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
-use tokio::time::{Instant, timeout_at};
 
 /// The probe.
 pub const PROBE: Probe = Probe {
@@ -42,10 +41,8 @@ pub const PROBE: Probe = Probe {
 const MOST_ADDRESSES: usize = 4;
 /// A first line is far shorter: 255 bytes for SSH, 512 for SMTP; some servers write a notice before it.
 const MOST_BYTES: usize = 1024;
-/// The rest of a line comes with its beginning or a round trip later; judgement.
-const LULL: Duration = Duration::from_millis(300);
-/// Each attempt ends this much before it would be cut off, so that what has come so far is kept.
-const MARGIN: Duration = Duration::from_millis(20);
+/// What is awaited, as verb and noun.
+const GREETING: (&str, &str) = ("greet", "a greeting");
 /// Characters of a greeting that are kept.
 const BANNER_LIMIT: usize = 100;
 
@@ -248,43 +245,17 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
 }
 
 async fn one(look: &Look<'_>, protocol: &'static Protocol, to: SocketAddr) -> Observation {
-    let network = &look.world.network;
-    let start = Instant::now();
-    let attempt = |wait: Duration| async move {
-        let end = Instant::now() + wait.saturating_sub(MARGIN);
-        let connection = network.connect(to, &Dial::within(wait)).await.map_err(Ended::Connecting)?;
-        read(protocol, connection.stream, end).await.map_err(Ended::Waiting)
+    let talk = |mut stream, end| async move {
+        dialogue::listen(&mut stream, end, MOST_BYTES, |bytes| wants(protocol, bytes)).await
     };
-    // Why a connection did not come about is the business of the `tcp` probe; here it is only told apart.
-    let connecting = std::cell::RefCell::new(None);
-    let attempt = |wait| {
-        let (attempt, connecting) = (attempt(wait), &connecting);
-        async move {
-            attempt.await.map_err(|ended| match ended {
-                Ended::Connecting(failure) => {
-                    connecting.borrow_mut().get_or_insert(failure.clone());
-                    failure
-                }
-                Ended::Waiting(failure) => {
-                    *connecting.borrow_mut() = None;
-                    failure
-                }
-            })
-        }
+    let doubt = |failure: &Failure, made, took| {
+        let facts = facts(protocol, to, made, took, Some(failure));
+        let summary = format!("{to} accepts the connection and {} so far", silence(failure, GREETING));
+        (look.emit)(look.problem(Some(&to.to_string()), Code::AppNoGreeting, summary).facts(&facts).suspected());
     };
-    let shown = |failure: &Failure, made: u32| {
-        if connecting.borrow().is_none() && mute(failure) {
-            let facts = facts(protocol, to, made, start.elapsed(), Some(failure));
-            let summary = format!("{to} accepts the connection and {} so far", silence(failure));
-            (look.emit)(look.problem(Some(&to.to_string()), Code::AppNoGreeting, summary).facts(&facts).suspected());
-        }
-    };
-    // That the port answers does not make a mute service more suspicious: it may be busy.
-    let persist = attempt::persist(1, look.deadline, attempt, shown, || false);
-    let (attempts, mut via) = join(persist, look.world.via(to.ip())).await;
-    via.peer = Some(to.to_string());
-    let failed = connecting.into_inner().filter(|_| attempts.answers.is_empty());
-    match failed {
+    let Dialogue { attempts, unreached, via } = dialogue::hold(look, to, talk, doubt).await;
+    match unreached {
+        // Why a connection did not come about is the business of the `tcp` probe.
         Some(failure) => {
             let facts = facts(protocol, to, attempts.made, attempts.took, Some(&failure));
             look.unknown(Some(&to.to_string()), &format!("there is no connection: {failure}")).facts(&facts).via(via)
@@ -293,23 +264,17 @@ async fn one(look: &Look<'_>, protocol: &'static Protocol, to: SocketAddr) -> Ob
     }
 }
 
-/// Where an attempt ended.
-enum Ended {
-    Connecting(Failure),
-    Waiting(Failure),
-}
-
 fn conclude(look: &Look<'_>, protocol: &Protocol, to: SocketAddr, attempts: &Attempts<Vec<u8>>) -> Observation {
     let (subject, name) = (to.to_string(), protocol.name);
     let Some(bytes) = attempts.answers.first() else {
         let failure = attempts.failure();
         let facts = facts(protocol, to, attempts.made, attempts.took, Some(&failure));
-        if !mute(&failure) {
+        if !is_mute(&failure) {
             return look.unknown(Some(&subject), &format!("the greeting cannot be read: {failure}")).facts(&facts);
         }
         let summary = format!(
             "{subject} accepts the connection and {}, where {name} servers speak first ({} in {:.1} s)",
-            silence(&failure),
+            silence(&failure, GREETING),
             counted(attempts.made, "attempt"),
             attempts.took.as_secs_f64()
         );
@@ -340,19 +305,6 @@ fn conclude(look: &Look<'_>, protocol: &Protocol, to: SocketAddr, attempts: &Att
     }
 }
 
-/// Whether this is what a service does that does not greet.
-fn mute(failure: &Failure) -> bool {
-    matches!(failure, Failure::Timeout | Failure::Closed | Failure::Reset)
-}
-
-fn silence(failure: &Failure) -> &'static str {
-    match failure {
-        Failure::Closed => "closes it without a greeting",
-        Failure::Reset => "resets it without a greeting",
-        _ => "does not greet",
-    }
-}
-
 fn facts(
     protocol: &Protocol,
     to: SocketAddr,
@@ -372,27 +324,15 @@ fn facts(
     }
 }
 
-/// Reads until it is clear what is spoken and the line is whole, or nothing more comes.
-async fn read(protocol: &Protocol, mut stream: Box<dyn Stream>, end: Instant) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    let mut block = [0; 256];
-    while bytes.len() < MOST_BYTES {
-        // A few bytes that fit so far are waited on like none at all.
-        let waiting = bytes.is_empty() || protocol.judge(&bytes) == Spoken::Beginning;
-        let until = if waiting { end } else { end.min(Instant::now() + LULL) };
-        match timeout_at(until, stream.read(&mut block)).await {
-            Ok(Ok(0)) if bytes.is_empty() => return Err(Failure::Closed),
-            Ok(Err(error)) if bytes.is_empty() => return Err(Failure::from_io(&error)),
-            Err(_) if bytes.is_empty() => return Err(Failure::Timeout),
-            Ok(Ok(0) | Err(_)) | Err(_) => break,
-            Ok(Ok(count)) => bytes.extend_from_slice(&block[..count]),
-        }
-        if is_whole(protocol, &bytes) {
-            break;
-        }
+/// What is still to come: a few bytes that fit so far are waited on like none at all.
+fn wants(protocol: &Protocol, bytes: &[u8]) -> Wants {
+    if protocol.judge(bytes) == Spoken::Beginning {
+        Wants::More
+    } else if is_whole(protocol, bytes) {
+        Wants::Nothing
+    } else {
+        Wants::Rest
     }
-    bytes.truncate(MOST_BYTES);
-    Ok(bytes)
 }
 
 /// Whether nothing that may follow changes what it is.
@@ -418,6 +358,7 @@ mod tests {
     use serde_json::json;
     use tokio::io::AsyncWriteExt;
     use tokio::net::TcpStream;
+    use tokio::time::Instant;
 
     fn arguments(to: SocketAddr, scheme: &str) -> serde_json::Value {
         json!({ "addresses": [to.ip().to_string()], "port": to.port(), "scheme": scheme })

@@ -10,6 +10,8 @@ pub mod ask;
 pub mod attempt;
 pub mod clock;
 pub mod closed;
+pub mod dhcp;
+mod dialogue;
 pub mod disk;
 pub mod dns;
 pub mod echo;
@@ -18,6 +20,8 @@ pub mod filter;
 pub mod greeting;
 pub mod hosts;
 pub mod http;
+pub mod ipp;
+pub mod lease;
 pub mod link;
 pub mod log;
 pub mod lookup;
@@ -26,13 +30,17 @@ pub mod neighbour;
 pub mod online;
 pub mod person;
 pub mod portal;
+pub mod power;
 pub mod process;
 pub mod proxy;
 pub mod resolver;
 pub mod resource;
 pub mod route;
 pub mod service;
+pub mod smb;
 pub mod socket;
+pub mod stun;
+pub mod supplicant;
 pub mod tcp;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -227,7 +235,10 @@ impl Look<'_> {
 pub const PROBES: &[&Probe] = &[
     // this machine's network
     &link::PROBE,
+    &supplicant::PROBE,
     &address::PROBE,
+    &lease::PROBE,
+    &dhcp::PROBE,
     &route::PROBE,
     &neighbour::PROBE,
     &vpn::PROBE,
@@ -244,6 +255,7 @@ pub const PROBES: &[&Probe] = &[
     &service::PROBE,
     &resource::PROBE,
     &disk::PROBE,
+    &power::PROBE,
     &log::PROBE,
     // the way out
     &echo::PROBE,
@@ -252,6 +264,7 @@ pub const PROBES: &[&Probe] = &[
     &tcp::PROBE,
     &closed::PROBE,
     &udp::PROBE,
+    &stun::PROBE,
     &clock::PROBE,
     // what is spoken
     &proxy::PROBE,
@@ -260,6 +273,8 @@ pub const PROBES: &[&Probe] = &[
     &http::PROBE,
     &portal::PROBE,
     &greeting::PROBE,
+    &smb::PROBE,
+    &ipp::PROBE,
     // people and commands
     &ask::PROBE,
     &exec::PROBE,

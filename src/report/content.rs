@@ -3,7 +3,7 @@
 
 use crate::diagnosis::verdict::{Finding, FindingStatus, NotTested, RuledOut, Status};
 use crate::layer::Layer;
-use crate::observation::{COULD_NOT_BE_CHECKED, Certainty, Observation, Outcome};
+use crate::observation::{COULD_NOT_BE_CHECKED, Observation, Outcome};
 use crate::packet::{Packet, Run};
 use crate::ui::shorten;
 
@@ -118,10 +118,7 @@ pub fn status_word(status: Status) -> &'static str {
 fn heading(packet: &Packet) -> String {
     let verdict = &packet.verdict;
     let word = status_word(verdict.status);
-    let certainty = match verdict.certainty {
-        Certainty::Suspected => "suspected",
-        Certainty::Confirmed => "confirmed",
-    };
+    let certainty = verdict.certainty.name();
     match (verdict.status, verdict.layer) {
         (Status::Healthy, _) => word.to_owned(),
         (Status::Undecided, Some(layer)) => format!("{word}, perhaps {layer}"),
@@ -265,16 +262,21 @@ fn suspects(packet: &Packet) -> Vec<String> {
     titles
 }
 
-/// What the cited observations say, with their ids.
+/// What the cited observations say, with their ids; what several say stands once.
 fn because(packet: &Packet) -> Vec<String> {
     if packet.verdict.status == Status::Healthy {
         return Vec::new();
     }
-    let said = |id: &String| {
+    let mut said: Vec<(&str, Vec<&str>)> = Vec::new();
+    for id in &packet.verdict.because {
         let observation = packet.observations.iter().find(|observation| observation.id == *id);
-        observation.map_or_else(|| id.clone(), |observation| format!("{} [{id}]", observation.summary))
-    };
-    packet.verdict.because.iter().map(said).collect()
+        let summary = observation.map_or("", |observation| observation.summary.as_str());
+        match said.iter_mut().find(|(before, _)| *before == summary && !summary.is_empty()) {
+            Some((_, ids)) => ids.push(id),
+            None => said.push((summary, vec![id])),
+        }
+    }
+    said.into_iter().map(|(summary, ids)| format!("{summary} [{}]", ids.join(", ")).trim_start().to_owned()).collect()
 }
 
 fn cleared(ruled_out: &[RuledOut]) -> String {

@@ -10,6 +10,7 @@ mod letter;
 mod line;
 mod markdown;
 mod page;
+mod picture;
 mod plain;
 mod servicenow;
 mod text;
@@ -56,6 +57,7 @@ pub struct Format {
 pub const FORMATS: &[Format] = &[
     Format { name: "text", summary: "for people at a terminal", render: text::render },
     Format { name: "json", summary: "the whole packet, one document", render: json::render },
+    Format { name: "picture", summary: "the whole packet as one page of HTML", render: picture::render },
     Format { name: "plain", summary: "the letter to the next tier, plain text of 72 columns", render: plain::render },
     Format { name: "markdown", summary: "the letter in Markdown", render: markdown::render },
     Format { name: "jira-wiki", summary: "the letter in Jira's wiki markup", render: jira_wiki::render },
@@ -85,10 +87,17 @@ pub fn render(name: &str, packet: &Packet, style: &Style) -> String {
 /// The file of the letter to the user.
 pub const USER_LETTER: &str = "user.txt";
 
-/// The letters to the next tier, by their file names in the packet. They name its manifest.
-pub fn letters(packet: &Packet) -> [(&'static str, String); 2] {
+/// Letters by their file names in a packet.
+pub type Letters = [(&'static str, String); 3];
+
+/// What the next tier reads: two letters and the picture. They name the packet's manifest.
+pub fn letters(packet: &Packet) -> Letters {
     let style = Style::plain(80);
-    [("summary.txt", plain::render(packet, &style)), ("summary.md", markdown::render(packet, &style))]
+    [
+        ("summary.txt", plain::render(packet, &style)),
+        ("summary.md", markdown::render(packet, &style)),
+        ("report.html", picture::render(packet, &style)),
+    ]
 }
 
 /// The letter to the user, who need not see a hash: the manifest has its.

@@ -109,12 +109,13 @@ fn observations(page: &mut Page, packet: &Packet) {
 }
 
 fn outcome(observation: &Observation) -> (&'static str, Paint) {
-    match observation.outcome {
-        Outcome::Ok => ("ok", Paint::Good),
-        Outcome::Problem => ("problem", Paint::Bad),
-        Outcome::Unknown => ("unknown", Paint::Doubt),
-        Outcome::Skipped => ("skipped", Paint::Faint),
-    }
+    let paint = match observation.outcome {
+        Outcome::Ok => Paint::Good,
+        Outcome::Problem => Paint::Bad,
+        Outcome::Unknown => Paint::Doubt,
+        Outcome::Skipped => Paint::Faint,
+    };
+    (observation.outcome.name(), paint)
 }
 
 pub(super) fn what_to_do(page: &mut Page, content: &Content) {

@@ -371,6 +371,7 @@ fn header(request: &Request, account: &Account, host: Host, case: Observation) -
         changes: Vec::new(),
         next: judgement.next,
         manifest: None,
+        excerpts: BTreeMap::new(),
     }
 }
 

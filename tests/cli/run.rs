@@ -73,7 +73,7 @@ fn a_fault_exits_2_and_leaves_a_whole_packet_in_the_state_folder() {
     assert!(ended.stdout.starts_with("FAULT in dns"), "{}", ended.stdout);
     let folder = ended.home.path().join(".local/state/firstline/packets");
     let names = packets(&folder);
-    assert_eq!(names.len(), 3, "{names:?}");
+    assert_eq!(names.len(), 4, "{names:?}");
     let zip = names.iter().find(|name| name.ends_with(".zip")).unwrap();
     let path = folder.join(zip).to_string_lossy().into_owned();
     assert!(ended.stdout.contains(zip.as_str()) || ended.stdout.contains("Packet"), "{}", ended.stdout);
@@ -81,6 +81,9 @@ fn a_fault_exits_2_and_leaves_a_whole_packet_in_the_state_folder() {
     assert!(verified.stdout.starts_with("WHOLE"), "{}", verified.stdout);
     let shown = crate::call(&["packet", "render", &path]).silent(0);
     assert_eq!(shown.stdout, ended.stdout, "a stored packet renders to the same bytes");
+    let picture = crate::call(&["packet", "render", &path, "--format", "picture"]).silent(0);
+    let beside = std::fs::read_to_string(path.replace(".zip", ".html")).unwrap();
+    assert!(picture.stdout == beside, "the picture beside a packet is the one that is made of it");
     assert!(!ended.home.path().join(".local/state/firstline/spool").exists(), "the spool is gone");
 }
 
@@ -98,7 +101,7 @@ fn a_healthy_run_writes_a_packet_only_where_one_is_wanted() {
     assert!(ended.stdout.starts_with("HEALTHY"), "{}", ended.stdout);
     assert_eq!(packets(&ended.home.path().join(".local/state/firstline/packets")), Vec::<String>::new());
     let wanted = run(WORKS, &["--ticket", "INC-1"], |call| call).silent(0);
-    assert_eq!(packets(&wanted.home.path().join(".local/state/firstline/packets")).len(), 3);
+    assert_eq!(packets(&wanted.home.path().join(".local/state/firstline/packets")).len(), 4);
 }
 
 #[test]

@@ -56,6 +56,31 @@ fn greeting() {
     });
 }
 
+#[test]
+fn smb() {
+    let mut good = b"\0\0\0\x80\xfeSMB\x40\0\0\0\0\0\0\0\0\0\x01\0\x01\0\0\0".to_vec();
+    good.resize(68, 0);
+    good.extend(b"\x41\0\x01\0\x11\x03\x02\0lab file server!\x41\0\0\0\0\0\x10\0\0\0\x10\0\0\0\x10\0");
+    good.extend(b"\0\x80\x3e\xd5\xde\xb1\x9d\x01\0\0\0\0\0\0\0\0\x80\0\0\0\x80\0\0\0\x02\0\x04\0\0\0\0\0\x01\0\x02\0");
+    let seeds = in_all_manners(&[&good, b"\0\0\0\x25\xffSMB\x72\0\0\0\0\x98\x53\xc8", b"\x83\0\0\x01\x82", b""]);
+    let args = json!({ "addresses": ["10.0.0.7"], "port": 445 });
+    fuzz("smb", &seeds, &["\u{0}\u{0}\u{0}", "SMB", "\n%%%%\n"], |input| look("smb", &args, Hostile::new(input)));
+}
+
+#[test]
+fn ipp() {
+    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n";
+    let idle = b"\x01\x01\0\0\0\0\0\x01\x04\x23\0\x0dprinter-state\0\x04\0\0\0\x03\x44\0\x15printer-state-reasons\0\x04none\x03";
+    let missing = b"\x01\x01\x04\x06\0\0\0\x01\x03";
+    let seeds = in_all_manners(&[&[&head[..], idle].concat(), &[&head[..], missing].concat(), PAGES[0]]);
+    let mut turn = 0;
+    fuzz("ipp", &seeds, &["printer-state", "\u{4}", "\r\n\r\n", "\n%%%%\n"], |input| {
+        turn += 1;
+        let args = json!({ "url": "ipp://10.0.0.7/", "queues": turn % 2 == 0, "leads_to": "10.0.0.9" });
+        look("ipp", &args, Hostile::new(input));
+    });
+}
+
 const PAGES: &[&[u8]] = &[
     b"HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 03:00:00 GMT\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nhello",
     b"HTTP/1.1 302 Found\r\nLocation: /next\r\nSet-Cookie: a=b; Path=/\r\nContent-Length: 0\r\n\r\n",

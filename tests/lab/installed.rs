@@ -192,8 +192,8 @@ impl Scene {
         });
     }
 
-    /// smbd with one share at the office's server.
-    pub fn samba(&mut self) {
+    /// smbd with one share at the office's server, and these further lines about all of it.
+    pub fn samba(&mut self, lines: &str) {
         let places: String = ["private dir", "lock directory", "state directory", "cache directory", "pid directory"]
             .iter()
             .map(|key| format!(" {key} = {FOLDER}/state\n"))
@@ -202,7 +202,7 @@ impl Scene {
             "[global]\n server role = standalone server\n interfaces = {OFFICE}\n bind interfaces only = yes\n \
              smb ports = 445\n disable netbios = yes\n load printers = no\n disable spoolss = yes\n logging = file\n \
              log file = {FOLDER}/log\n map to guest = bad user\n guest account = server\n ncalrpc dir = {FOLDER}/rpc\n\
-             {places}[share]\n path = {FOLDER}/state\n guest ok = yes\n"
+             {lines}{places}[share]\n path = {FOLDER}/state\n guest ok = yes\n"
         );
         self.install(Daemon {
             program: "smbd",

@@ -35,6 +35,8 @@ mod codes;
 #[cfg(target_os = "linux")]
 mod daemon;
 #[cfg(target_os = "linux")]
+mod dhcp;
+#[cfg(target_os = "linux")]
 mod dns;
 #[cfg(target_os = "linux")]
 mod harness;
@@ -64,6 +66,8 @@ mod results;
 mod scene;
 #[cfg(target_os = "linux")]
 mod servers;
+#[cfg(target_os = "linux")]
+mod spoken;
 #[cfg(target_os = "linux")]
 mod wire;
 #[cfg(target_os = "linux")]

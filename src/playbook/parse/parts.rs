@@ -9,6 +9,7 @@ use crate::playbook::mistake::{At, Kind, Mistake, shown};
 use crate::playbook::reader::{Fields, Placed, Reader};
 use crate::playbook::{Cause, Check, Escalate, Input, InputKind, Prior, when};
 use crate::probe::{Cost, Probe};
+use crate::target;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -55,12 +56,14 @@ pub(super) fn read_input(
     let reserved: Vec<&str> = RESERVED.iter().copied().filter(|word| *word != "target").collect();
     kebab(reader, &Placed { value: name.replace('_', "-"), ..id }, &reserved);
     let kind = read_kind(reader, &mut fields);
+    let schemes: Vec<_> = target::schemes().map(|scheme| (scheme, scheme)).collect();
+    let scheme = fields.word(reader, "scheme", &schemes);
     let ask = fields.need(reader, "ask", "the question that a person is asked for it");
     let default = fields.get("default").and_then(|value| read_default(reader, value));
     fields.deny_rest(reader);
     let mut texts: Vec<PlacedText> = ask.iter().map(|text| placed(text, Fill::Never)).collect();
     texts.extend(default.iter().map(|text| placed(text, Fill::Settings)));
-    let input = Input { kind: kind?, ask: ask?.value, default: default.map(|text| text.value) };
+    let input = Input { kind: kind?, scheme, ask: ask?.value, default: default.map(|text| text.value) };
     Some(DraftInput { name: name.to_owned(), input, at: at.clone(), texts })
 }
 
@@ -235,7 +238,7 @@ fn read_steps(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Vec<Plac
             let fields = reader.table("a step of `workaround`", "workaround", item)?;
             read_step(reader, fields)
         }
-        _ => reader.text("workaround", item),
+        _ => reader.item("workaround", item),
     });
     steps.flatten().collect()
 }

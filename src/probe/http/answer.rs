@@ -1,6 +1,6 @@
 //! What an answer says: its headers and body as facts, and whether it is what was asked for.
 
-use super::super::way::exchange::{Body, BodyEnd, SLOW_FIRST_BYTE, header};
+use super::super::way::exchange::{Body, BodyEnd, SLOW_FIRST_BYTE, header, problem_of};
 use super::super::way::{self, Trouble, host_of, printable, said};
 use super::block;
 use super::walk::{Arrived, Walk};
@@ -119,15 +119,7 @@ impl Walk<'_> {
             let summary = format!("{host} failed one of two requests, and then answered {status}");
             return Some(Trouble::new(Code::HttpServerError, summary).suspected(true));
         }
-        let code = match status {
-            401 => Code::HttpAuthRequired,
-            403 | 451 => Code::HttpForbidden,
-            404 | 410 => Code::HttpNotFound,
-            429 => Code::HttpTooManyRequests,
-            400..=499 => Code::HttpClientError,
-            500.. => Code::HttpServerError,
-            _ => return None,
-        };
+        let code = problem_of(status)?;
         let twice = if code == Code::HttpServerError { " twice" } else { "" };
         Some(Trouble::new(code, format!("{host} answers {status}{twice} to {}", self.asked)))
     }

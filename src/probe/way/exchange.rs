@@ -5,7 +5,7 @@ use super::tap::{Ear, Rewound, Tap};
 use super::{Trouble, bounded, printable, said};
 use crate::problem::Code;
 use crate::world::Stream;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper::{HeaderMap, Method, Request, Response};
@@ -44,7 +44,8 @@ const KEPT_BYTES: usize = 4096;
 /// What is shown of an answer that is no HTTP.
 const GREETING_LIMIT: usize = 40;
 
-type Nothing = Empty<Bytes>;
+/// What goes out with a request; most take nothing along.
+type Sent = Full<Bytes>;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,18 +131,14 @@ pub struct Body {
 
 /// A stream on which HTTP is spoken.
 pub struct Session {
-    sender: SendRequest<Nothing>,
-    connection: Connection<TokioIo<Tap>, Nothing>,
+    sender: SendRequest<Sent>,
+    connection: Connection<TokioIo<Tap>, Sent>,
     ended: bool,
     ear: Ear,
 }
 
 /// Polls the connection beside `future`, which waits for what the connection does.
-async fn drive<F: Future>(
-    connection: &mut Connection<TokioIo<Tap>, Nothing>,
-    ended: &mut bool,
-    future: F,
-) -> F::Output {
+async fn drive<F: Future>(connection: &mut Connection<TokioIo<Tap>, Sent>, ended: &mut bool, future: F) -> F::Output {
     let mut future = pin!(future);
     poll_fn(|context| {
         if let Poll::Ready(output) = future.as_mut().poll(context) {
@@ -170,7 +167,7 @@ impl Session {
     /// Sends the request and waits for the answer's headers. `suspect` is told once where they do not come.
     pub async fn ask(
         &mut self,
-        request: Request<Nothing>,
+        request: Request<Sent>,
         until: Instant,
         suspect: &dyn Fn(Duration),
     ) -> Result<Response<Incoming>, Broken> {
@@ -288,7 +285,7 @@ fn broken(error: &hyper::Error, ear: &Ear) -> Broken {
 }
 
 /// A request as browsers and command-line tools send it; `absolute` is the form for a proxy (RFC 9112 section 3.2.2).
-pub fn request(method: &Method, url: &Url, absolute: bool) -> Result<Request<Nothing>, String> {
+pub fn request(method: &Method, url: &Url, absolute: bool) -> Result<Request<Sent>, String> {
     let authority = authority(url);
     let path = match url.query() {
         Some(query) => format!("{}?{query}", url.path()),
@@ -301,12 +298,39 @@ pub fn request(method: &Method, url: &Url, absolute: bool) -> Result<Request<Not
         .header("host", authority)
         .header("user-agent", USER_AGENT)
         .header("accept", "*/*")
-        .body(Empty::new())
+        .body(Full::default())
         .map_err(|error| error.to_string())
 }
 
+/// A request that takes these bytes along.
+pub fn post(url: &Url, content_type: &str, body: Vec<u8>) -> Result<Request<Sent>, String> {
+    let authority = authority(url);
+    Request::builder()
+        .method(Method::POST)
+        .uri(url.path())
+        .header("host", authority)
+        .header("user-agent", USER_AGENT)
+        .header("content-type", content_type)
+        .header("accept", content_type)
+        .body(Full::from(body))
+        .map_err(|error| error.to_string())
+}
+
+/// The problem that a status is, where it is one.
+pub fn problem_of(status: u16) -> Option<Code> {
+    match status {
+        401 => Some(Code::HttpAuthRequired),
+        403 | 451 => Some(Code::HttpForbidden),
+        404 | 410 => Some(Code::HttpNotFound),
+        429 => Some(Code::HttpTooManyRequests),
+        400..=499 => Some(Code::HttpClientError),
+        500.. => Some(Code::HttpServerError),
+        _ => None,
+    }
+}
+
 /// The request that opens a tunnel (RFC 9110 section 9.3.6).
-pub fn connect_request(host: &str, port: u16) -> Result<Request<Nothing>, String> {
+pub fn connect_request(host: &str, port: u16) -> Result<Request<Sent>, String> {
     let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
     let authority = format!("{host}:{port}");
     Request::builder()
@@ -314,7 +338,7 @@ pub fn connect_request(host: &str, port: u16) -> Result<Request<Nothing>, String
         .uri(&authority)
         .header("host", &authority)
         .header("user-agent", USER_AGENT)
-        .body(Empty::new())
+        .body(Full::default())
         .map_err(|error| error.to_string())
 }
 

@@ -1,8 +1,8 @@
 //! The way to a web server, in the steps that a program takes: `name` and `dial` get a connection, `choice` says
 //! whether a proxy is used and `connect` goes through it, `handshake` secures it (`certificate` says what is wrong with
 //! what was shown, `legacy` looks at servers too old to talk to), and `exchange` asks one question. `unasked` says what a far end does
-//! that cuts or falls silent when nothing is asked at all. The probes
-//! `proxy`, `tls`, `http` and `portal` are made of these steps, so a fault has the same code whoever meets it.
+//! that cuts or falls silent when nothing is asked at all; `open` is the short way for services that are no web pages. The
+//! probes `proxy`, `tls`, `http` and `portal` are made of these steps, so a fault has the same code whoever meets it.
 
 pub mod certificate;
 pub mod choice;
@@ -14,6 +14,7 @@ pub mod handshake;
 pub mod hold;
 pub mod legacy;
 pub mod name;
+pub mod open;
 mod recorder;
 pub mod script;
 pub mod tap;

@@ -1,9 +1,13 @@
 //! All worlds, by what is wrong in them. A world is one value; a file of worlds is one line here.
 
+mod addressing;
 mod application;
+mod calls;
 mod chance;
+mod computer;
 mod dns;
 mod healthy;
+mod helpdesk;
 mod hidden;
 mod host;
 mod link;
@@ -22,6 +26,7 @@ use crate::world::World;
 const ALL: &[&[World]] = &[
     healthy::WORLDS,
     link::WORLDS,
+    addressing::WORLDS,
     path::WORLDS,
     vpn::WORLDS,
     dns::WORLDS,
@@ -32,8 +37,12 @@ const ALL: &[&[World]] = &[
     tls::WORLDS,
     web::WORLDS,
     application::WORLDS,
+    helpdesk::drive::WORLDS,
+    helpdesk::printer::WORLDS,
     process::WORLDS,
     host::WORLDS,
+    computer::WORLDS,
+    calls::WORLDS,
     real::names::WORLDS,
     real::proxy::WORLDS,
     real::services::WORLDS,

@@ -180,7 +180,6 @@ pub const WORLDS: &[World] = &[
             innocent: &["link", "ip", "route", "path", "dns", "transport"],
             ..fault(&["none"], &["tls.expired"], Culprit::NotCompared)
         },
-        known_wrong: "a cause that needs a check which could not be made is left out and does not widen the verdict",
         rule: (5, "where nobody tells the time, the clock is not ruled out: the verdict gets wider and less sure"),
         ..WORLD
     },

@@ -87,9 +87,27 @@ pub const WORLDS: &[World] = &[
         name: "real-samba-works",
         says: "does the file server work?",
         run: ("one-site-fails", "smb://office.example.test"),
-        fault: Scene::samba,
+        fault: |scene| scene.samba(""),
         proof: |eyes| eyes.hears("198.51.100.30:445", SMB_NEGOTIATE, b"\xfeSMB"),
         expect: WORKS,
+        ..WORLD
+    },
+    World {
+        name: "real-samba-drive-works",
+        says: "does the team drive work?",
+        run: ("shared-drive", "office.example.test"),
+        fault: |scene| scene.samba(" server signing = mandatory\n"),
+        proof: |eyes| eyes.hears("198.51.100.30:445", SMB_NEGOTIATE, b"\xfeSMB"),
+        expect: WORKS,
+        ..WORLD
+    },
+    World {
+        name: "real-samba-speaks-only-the-oldest-version",
+        says: "the old storage box does not open any more",
+        run: ("shared-drive", "office.example.test"),
+        fault: |scene| scene.samba(" server min protocol = NT1\n server max protocol = NT1\n"),
+        proof: |eyes| eyes.connects("198.51.100.30:445"),
+        expect: Expect { innocent: BELOW, ..fault(&["application"], &["app.outdated"], THE_OFFICE) },
         ..WORLD
     },
     World {
@@ -126,6 +144,46 @@ pub const WORLDS: &[World] = &[
         fault: |scene| scene.cups(READY, "Order allow,deny\nDeny all"),
         proof: |eyes| eyes.hears("198.51.100.30:631", b"GET / HTTP/1.0\r\n\r\n", b" 403 "),
         expect: Expect { innocent: BELOW, ..fault(&["http"], &["http.forbidden"], THE_OFFICE) },
+        ..WORLD
+    },
+    World {
+        name: "real-cups-queue-works",
+        says: "does the print queue work?",
+        run: ("printer", "ipp://office.example.test/printers/office"),
+        fault: |scene| scene.cups(READY, EVERYBODY),
+        proof: |eyes| eyes.connects("198.51.100.30:631"),
+        expect: WORKS,
+        ..WORLD
+    },
+    World {
+        name: "real-cups-queue-stopped",
+        says: "nothing prints since noon",
+        run: ("printer", "ipp://office.example.test/printers/office"),
+        fault: |scene| scene.cups("State Stopped\nStateMessage Paused\nReason paused\nAccepting Yes", EVERYBODY),
+        proof: |eyes| eyes.connects("198.51.100.30:631"),
+        expect: Expect {
+            cause: &["queue-paused"],
+            innocent: BELOW,
+            ..fault(&["application"], &["print.stopped"], THE_OFFICE)
+        },
+        ..WORLD
+    },
+    World {
+        name: "real-cups-queue-takes-no-jobs",
+        says: "the printer is not listed as ready",
+        run: ("printer", "ipp://office.example.test/printers/office"),
+        fault: |scene| scene.cups("State Idle\nAccepting No", EVERYBODY),
+        proof: |eyes| eyes.connects("198.51.100.30:631"),
+        expect: Expect { innocent: BELOW, ..fault(&["application"], &["print.rejects"], THE_OFFICE) },
+        ..WORLD
+    },
+    World {
+        name: "real-cups-knows-no-such-queue",
+        says: "the old printer is gone",
+        run: ("printer", "ipp://office.example.test/printers/second-floor"),
+        fault: |scene| scene.cups(READY, EVERYBODY),
+        proof: |eyes| eyes.connects("198.51.100.30:631"),
+        expect: Expect { innocent: BELOW, ..fault(&["application"], &["app.unknown_name"], THE_OFFICE) },
         ..WORLD
     },
 ];

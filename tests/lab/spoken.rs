@@ -1,0 +1,134 @@
+//! What servers say in the protocols of an office, written by hand from the specifications and not by the code that reads
+//! it: a misreading shared by both would hide itself. Each function answers what was heard on a connection.
+
+use crate::scene::Reply;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Seconds since 1970.
+fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs())
+}
+
+/// File servers (MS-SMB2, MS-CIFS).
+pub mod smb {
+    use super::*;
+
+    /// Windows counts from 1601 in units of 100 ns.
+    const FROM_1601_S: u64 = 11_644_473_600;
+
+    /// SMB 3.0.2, signing possible, by a clock that is right.
+    pub fn today(heard: &[u8]) -> Reply {
+        negotiated(heard, 0)
+    }
+
+    /// The same by a clock that is twenty minutes ahead.
+    pub fn twenty_minutes_ahead(heard: &[u8]) -> Reply {
+        negotiated(heard, 20 * 60)
+    }
+
+    /// Hangs up on everything but SMB 1.
+    pub fn only_old(heard: &[u8]) -> Reply {
+        match heard.get(4..8) {
+            None => Reply::Listen,
+            Some(b"\xffSMB") => {
+                // The first dialect of those that were offered: NT LM 0.12.
+                let mut answer = b"\0\0\0\x25\xffSMB\x72\0\0\0\0\x98\x53\xc8".to_vec();
+                answer.resize(4 + 32, 0);
+                answer.extend(b"\x01\0\0\0\0");
+                Reply::Say(answer)
+            }
+            Some(_) => Reply::HangUp,
+        }
+    }
+
+    fn negotiated(heard: &[u8], ahead_s: u64) -> Reply {
+        match heard.get(4..8) {
+            None => return Reply::Listen,
+            Some(b"\xfeSMB") => {}
+            Some(_) => return Reply::HangUp,
+        }
+        let time = (now_s() + FROM_1601_S + ahead_s) * 10_000_000;
+        let mut message = b"\xfeSMB\x40\0\0\0\0\0\0\0\0\0\x01\0\x01\0\0\0".to_vec();
+        message.resize(64, 0);
+        // Structure size 65, signing possible, dialect 3.0.2; the server's name for itself.
+        message.extend(b"\x41\0\x01\0\x02\x03\0\0lab file server!");
+        // Referrals and encryption; 1 MiB at a time.
+        message.extend(b"\x41\0\0\0\0\0\x10\0\0\0\x10\0\0\0\x10\0");
+        message.extend(time.to_le_bytes());
+        message.extend([0; 8]);
+        // No token of sign-ins, as MS-SMB2 allows.
+        message.extend(b"\x80\0\0\0\0\0\0\0");
+        let mut framed = (message.len() as u32).to_be_bytes().to_vec();
+        framed.extend(message);
+        Reply::Say(framed)
+    }
+}
+
+/// Printers and print servers (RFC 8010, RFC 8011).
+pub mod ipp {
+    use super::*;
+
+    const IDLE: u8 = 3;
+    const STOPPED: u8 = 5;
+
+    /// Has nothing to do.
+    pub fn idle(heard: &[u8]) -> Reply {
+        printer(heard, IDLE, &["none"], 0, true)
+    }
+
+    /// Stands still for want of paper, with two jobs before it.
+    pub fn without_paper(heard: &[u8]) -> Reply {
+        printer(heard, STOPPED, &["media-empty-error"], 2, true)
+    }
+
+    /// Was paused by somebody.
+    pub fn paused(heard: &[u8]) -> Reply {
+        printer(heard, STOPPED, &["paused"], 4, true)
+    }
+
+    /// Is idle and takes no jobs.
+    pub fn closed(heard: &[u8]) -> Reply {
+        printer(heard, IDLE, &["none"], 0, false)
+    }
+
+    /// Holds three jobs and does nothing about them.
+    pub fn holds(heard: &[u8]) -> Reply {
+        printer(heard, IDLE, &["none"], 3, true)
+    }
+
+    /// client-error-not-found.
+    pub fn knows_no_such_queue(heard: &[u8]) -> Reply {
+        http(heard, b"\x01\x01\x04\x06\0\0\0\x01\x01\x47\0\x12attributes-charset\0\x05utf-8\x03")
+    }
+
+    fn printer(heard: &[u8], state: u8, reasons: &[&str], queued: u8, accepts: bool) -> Reply {
+        let mut body = b"\x01\x01\0\0\0\0\0\x01\x01\x47\0\x12attributes-charset\0\x05utf-8\x04".to_vec();
+        attribute(&mut body, 0x41, "printer-make-and-model", b"Lab Printer 3000");
+        attribute(&mut body, 0x23, "printer-state", &[0, 0, 0, state]);
+        for (place, reason) in reasons.iter().enumerate() {
+            attribute(&mut body, 0x44, if place == 0 { "printer-state-reasons" } else { "" }, reason.as_bytes());
+        }
+        attribute(&mut body, 0x22, "printer-is-accepting-jobs", &[u8::from(accepts)]);
+        attribute(&mut body, 0x21, "queued-job-count", &[0, 0, 0, queued]);
+        body.push(3);
+        http(heard, &body)
+    }
+
+    fn attribute(body: &mut Vec<u8>, tag: u8, name: &str, value: &[u8]) {
+        body.push(tag);
+        for text in [name.as_bytes(), value] {
+            body.extend((text.len() as u16).to_be_bytes());
+            body.extend(text);
+        }
+    }
+
+    /// Answers a POST that has come whole, which a question in IPP has when its end tag is there.
+    fn http(heard: &[u8], body: &[u8]) -> Reply {
+        if !heard.ends_with(b"\x03") {
+            return Reply::Listen;
+        }
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Type: application/ipp\r\nContent-Length: {}\r\n\r\n", body.len());
+        Reply::Say([head.as_bytes(), body].concat())
+    }
+}
