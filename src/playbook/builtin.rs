@@ -28,6 +28,8 @@ pub const BUILTIN: &[(&str, &str)] = built_in!("playbooks":
     "video-calls"
     "shared-drive"
     "printer"
+    "email"
+    "remote-desktop"
 );
 
 /// Name and text of each fragment that playbooks can include.
@@ -138,6 +140,8 @@ mod tests {
             ("the vpn does not connect", "vpn"),
             ("the mapped drive has a red cross", "shared-drive"),
             ("the printer is offline", "printer"),
+            ("mail stays in the outbox", "email"),
+            ("the remote desktop stays black", "remote-desktop"),
         ];
         for (words, id) in cases {
             let found = matching::best(words, &matching::headings());

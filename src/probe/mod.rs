@@ -25,6 +25,7 @@ pub mod lease;
 pub mod link;
 pub mod log;
 pub mod lookup;
+pub mod mail;
 pub mod mtu;
 pub mod neighbour;
 pub mod online;
@@ -33,6 +34,7 @@ pub mod portal;
 pub mod power;
 pub mod process;
 pub mod proxy;
+pub mod rdp;
 pub mod resolver;
 pub mod resource;
 pub mod route;
@@ -275,6 +277,8 @@ pub const PROBES: &[&Probe] = &[
     &greeting::PROBE,
     &smb::PROBE,
     &ipp::PROBE,
+    &mail::PROBE,
+    &rdp::PROBE,
     // people and commands
     &ask::PROBE,
     &exec::PROBE,

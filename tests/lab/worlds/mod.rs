@@ -39,6 +39,8 @@ const ALL: &[&[World]] = &[
     application::WORLDS,
     helpdesk::drive::WORLDS,
     helpdesk::printer::WORLDS,
+    helpdesk::mail::WORLDS,
+    helpdesk::desktop::WORLDS,
     process::WORLDS,
     host::WORLDS,
     computer::WORLDS,
