@@ -69,12 +69,25 @@ problems! {
     LinkMtuSmall "link.mtu_small" Link Quality State false "the interface has an unusually small MTU";
     LinkWifiWeak "link.wifi_weak" Link Quality State false "the Wi-Fi signal is weak";
     LinkWifiNotJoined "link.wifi_not_joined" Link Reachability State false "the Wi-Fi radio is not joined to a network";
+    LinkSignOnRefused "link.sign_on_refused" Link Reachability State false "the network refuses the sign-on of this machine (802.1X)";
+    LinkSignOnSilent "link.sign_on_silent" Link Reachability State false "the network does not answer the sign-on of this machine (802.1X)";
+    LinkSignOnCertificate "link.sign_on_certificate" Link Integrity State false "the certificate of the network's sign-on server is not accepted here";
+    LinkWrongKey "link.wrong_key" Link Reachability State false "the key for the Wi-Fi network is wrong";
+    LinkNetworkNotFound "link.network_not_found" Link Reachability State false "the wanted Wi-Fi network is not seen";
+    LinkJoinRejected "link.join_rejected" Link Reachability State false "the access point turns this machine away";
 
     IpNone "ip.none" Ip Reachability State false "the interface has no usable address";
     IpLinkLocalOnly "ip.link_local_only" Ip Reachability State false "the interface has only a self-assigned (link-local) address";
     IpTentative "ip.tentative" Ip Reachability State false "the address is still tentative";
     IpDuplicate "ip.duplicate" Ip Integrity State false "another machine uses the same address";
     IpGatewayOffLink "ip.gateway_off_link" Ip Reachability State false "the gateway is not in the subnet of the address";
+
+    DhcpNoServer "dhcp.no_server" Ip Reachability Silence false "no DHCP server answers";
+    DhcpSeveralServers "dhcp.several_servers" Ip Integrity Answer false "DHCP servers contradict each other";
+    DhcpOtherNetwork "dhcp.other_network" Ip Integrity Answer false "the address is not of the network that the DHCP server serves";
+    DhcpNoGateway "dhcp.no_gateway" Ip Integrity Answer false "the DHCP server names no gateway";
+    DhcpLeaseOver "dhcp.lease_over" Ip Integrity State false "the DHCP lease has run out";
+    DhcpNoClient "dhcp.no_client" Process Integrity State false "no DHCP client runs on this machine";
 
     RouteNone "route.none" Route Reachability State false "there is no route to the target";
     RouteNoDefault "route.no_default" Route Integrity State false "there is no default route";
@@ -198,6 +211,7 @@ problems! {
     AppNoAnswer "app.no_answer" Application Reachability Silence true "the service accepts the connection and does not answer";
     AppUnknownName "app.unknown_name" Application Integrity Answer true "the service does not know the name that it is asked for";
     AppOutdated "app.outdated" Application Integrity Answer true "the service speaks only an outdated version of its protocol";
+    AppNoEncryption "app.no_encryption" Application Quality Answer true "the service offers no encryption";
 
     PrintAttention "print.attention" Application Integrity Answer true "the printer needs a person (paper, jam, cover, toner)";
     PrintOffline "print.offline" Application Integrity Answer true "the queue does not reach its printer";
@@ -227,6 +241,9 @@ problems! {
     HostGroupLimit "host.group_limit" Host Quality State false "the control group of a program has used up what it may use";
     HostCpuBusy "host.cpu_busy" Host Quality State false "the processors are saturated";
     HostIoPressure "host.io_pressure" Host Quality State false "programs wait for the disk";
+    HostThrottled "host.throttled" Host Quality State false "heat slows the processors down";
+    HostSpeedLimited "host.speed_limited" Host Quality State false "a power setting holds the processors back";
+    HostBatteryLow "host.battery_low" Host Quality State false "the battery is nearly empty";
     HostSaysOffline "host.says_offline" Host Quality State false "the system tells programs that there is no internet";
     HostRecentBoot "host.recent_boot" Host Quality State false "the machine started only a short time ago";
     HostClockOff "host.clock_off" Host Integrity Answer false "the clock is wrong";

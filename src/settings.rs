@@ -3,6 +3,7 @@
 
 use crate::error::{Error, Kind, Result, closest, point};
 use crate::packet::case::priority::{Matrix, STOCK};
+use crate::packet::redact::Level;
 use etcetera::{BaseStrategy, choose_base_strategy};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
@@ -40,12 +41,16 @@ pub struct Settings {
     pub internal_name: Option<String>,
     /// The site's VPN device, where it has a known name.
     pub vpn_device: Option<String>,
+    /// The server through which calls are set up, as `stun://host` or `stun://host:port`.
+    pub stun_server: Option<String>,
     /// Priority by impact (rows, high to low) and urgency (columns, high to low), as the site's ticket system counts.
     pub priorities: Matrix,
     /// Whether the person at the terminal is asked for consent before anything is looked at.
     pub ask_consent: bool,
     /// The name of the policy that allows runs where nobody can be asked; packets carry it.
     pub consent_policy: Option<String>,
+    /// How much packets hide where the command line does not say: `none`, `standard` or `strict`.
+    pub redaction: Level,
     /// The largest packet, in bytes; evidence beyond it is cut, and the packet says so.
     pub packet_bytes: u64,
     /// Days after which packets and what killed runs left behind are removed from the state folder; 0 keeps them.
@@ -64,9 +69,11 @@ impl Default for Settings {
             second_resolver: None,
             internal_name: None,
             vpn_device: None,
+            stun_server: None,
             priorities: STOCK,
             ask_consent: false,
             consent_policy: None,
+            redaction: Level::Standard,
             packet_bytes: crate::packet::fit::LARGEST,
             keep_days: crate::packet::purge::KEEP_DAYS,
         }

@@ -179,11 +179,30 @@ fn each<'a>(frontier: &[Vec<usize>], held: &[Holding<'a>], evidence: &Evidence<'
     if !grave.is_empty() {
         return (Status::Fault, blame(&grave, held, evidence));
     }
-    if !slight.is_empty() {
-        return (Status::Degraded, blame(&slight, held, evidence));
+    let slight = if slight.is_empty() { None } else { blame(&slight, held, evidence) };
+    // What rests on the background alone (a log that speaks of disk errors, what a person says) counts where the playbook
+    // says that people feel it, and says more than a slight problem that no cause explains.
+    if slight.as_ref().is_none_or(|blame| blame.holding.is_none()) {
+        let stated: Vec<Holding<'a>> = held.iter().filter(|holding| holding.cause.degrades).cloned().collect();
+        if let Some(blame) = felt(&stated, evidence) {
+            return (Status::Degraded, Some(blame));
+        }
     }
-    let looked = evidence.observations.iter().any(|observation| observation.outcome == Outcome::Ok);
-    (if looked { Status::Healthy } else { Status::Undecided }, None)
+    if slight.is_some() {
+        return (Status::Degraded, slight);
+    }
+    (if each_layer_spoke(evidence) { Status::Healthy } else { Status::Undecided }, None)
+}
+
+/// Whether something was seen, and in each layer that was looked at: "no fault found" says nothing of a layer that could
+/// not be looked at (rule 5).
+fn each_layer_spoke(evidence: &Evidence<'_>) -> bool {
+    let of = |outcome: Outcome| {
+        let those = evidence.observations.iter().filter(move |observation| observation.outcome == outcome);
+        those.map(|observation| observation.layer).collect::<BTreeSet<_>>()
+    };
+    let fine = of(Outcome::Ok);
+    !fine.is_empty() && of(Outcome::Unknown).is_subset(&(&fine | &of(Outcome::Problem)))
 }
 
 /// Rule 8: a complaint that does not show now is not solved. What the machine itself recorded makes it a suspicion.

@@ -23,8 +23,13 @@ pub const BUILTIN: &[(&str, &str)] = built_in!("playbooks":
     "slow"
     "local-service"
     "this-machine"
+    "no-ip-or-link"
+    "slow-computer"
+    "video-calls"
     "shared-drive"
     "printer"
+    "email"
+    "remote-desktop"
 );
 
 /// Name and text of each fragment that playbooks can include.
@@ -129,9 +134,14 @@ mod tests {
             ("the crm is down", "one-site-fails"),
             ("the website won't open", "one-site-fails"),
             ("everything is slow", "slow"),
+            ("the video call stutters", "video-calls"),
+            ("my computer is slow", "slow-computer"),
+            ("I get no ip address", "no-ip-or-link"),
             ("the vpn does not connect", "vpn"),
             ("the mapped drive has a red cross", "shared-drive"),
             ("the printer is offline", "printer"),
+            ("mail stays in the outbox", "email"),
+            ("the remote desktop stays black", "remote-desktop"),
         ];
         for (words, id) in cases {
             let found = matching::best(words, &matching::headings());

@@ -56,19 +56,19 @@ impl Reader<'_> {
             self.wrong_type(&at, key, "a list of texts", value.get_ref());
             return Vec::new();
         };
-        let mut texts = Vec::with_capacity(items.len());
-        for item in items {
-            let at = self.at(item);
-            match item.get_ref().as_str() {
-                Some(text) => texts.push(Placed { value: text.to_owned(), at }),
-                None => {
-                    let message = format!("every item of `{}` must be a text", shown(key));
-                    let found = format!("this is {}", kind_of(item.get_ref()));
-                    self.add(Mistake::new(Kind::WrongType, &at, message).label(found));
-                }
-            }
-        }
-        texts
+        items.iter().filter_map(|item| self.item(key, item)).collect()
+    }
+
+    /// One item of a list of texts.
+    pub fn item(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Placed<String>> {
+        let at = self.at(value);
+        let Some(text) = value.get_ref().as_str() else {
+            let message = format!("every item of `{}` must be a text", shown(key));
+            let found = format!("this is {}", kind_of(value.get_ref()));
+            self.add(Mistake::new(Kind::WrongType, &at, message).label(found));
+            return None;
+        };
+        Some(Placed { value: text.to_owned(), at })
     }
 
     /// `true` or `false`.

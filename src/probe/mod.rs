@@ -10,6 +10,7 @@ pub mod ask;
 pub mod attempt;
 pub mod clock;
 pub mod closed;
+pub mod dhcp;
 mod dialogue;
 pub mod disk;
 pub mod dns;
@@ -20,23 +21,28 @@ pub mod greeting;
 pub mod hosts;
 pub mod http;
 pub mod ipp;
+pub mod lease;
 pub mod link;
 pub mod log;
 pub mod lookup;
+pub mod mail;
 pub mod mtu;
 pub mod neighbour;
 pub mod online;
 pub mod person;
 pub mod portal;
+pub mod power;
 pub mod process;
 pub mod proxy;
+pub mod rdp;
 pub mod resolver;
 pub mod resource;
 pub mod route;
-mod secret;
 pub mod service;
 pub mod smb;
 pub mod socket;
+pub mod stun;
+pub mod supplicant;
 pub mod tcp;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -231,7 +237,10 @@ impl Look<'_> {
 pub const PROBES: &[&Probe] = &[
     // this machine's network
     &link::PROBE,
+    &supplicant::PROBE,
     &address::PROBE,
+    &lease::PROBE,
+    &dhcp::PROBE,
     &route::PROBE,
     &neighbour::PROBE,
     &vpn::PROBE,
@@ -248,6 +257,7 @@ pub const PROBES: &[&Probe] = &[
     &service::PROBE,
     &resource::PROBE,
     &disk::PROBE,
+    &power::PROBE,
     &log::PROBE,
     // the way out
     &echo::PROBE,
@@ -256,6 +266,7 @@ pub const PROBES: &[&Probe] = &[
     &tcp::PROBE,
     &closed::PROBE,
     &udp::PROBE,
+    &stun::PROBE,
     &clock::PROBE,
     // what is spoken
     &proxy::PROBE,
@@ -266,6 +277,8 @@ pub const PROBES: &[&Probe] = &[
     &greeting::PROBE,
     &smb::PROBE,
     &ipp::PROBE,
+    &mail::PROBE,
+    &rdp::PROBE,
     // people and commands
     &ask::PROBE,
     &exec::PROBE,

@@ -11,7 +11,7 @@ use crate::world::{Dial, Failure, Reply};
 use futures_util::FutureExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// The probe.
@@ -168,13 +168,7 @@ async fn conclude(look: &Look<'_>, to: SocketAddr, attempts: &Attempts<Reply>, e
         _ => look.world.network.who_refuses(to, look.within(attempts.took * 2 + WHO_LEAST)).await,
     };
     facts.from = who.as_ref().map(|(_, from)| from.to_string());
-    let by_router = who.as_ref().filter(|(_, from)| *from != to.ip()).and_then(|(said, _)| match said {
-        Failure::Prohibited => Some(Code::PathProhibited),
-        Failure::HostUnreachable | Failure::NetworkUnreachable => Some(Code::PathUnreachable),
-        Failure::TimeExceeded => Some(Code::PathLoop),
-        _ => None,
-    });
-    let Some(code) = by_router.or(code(&failure)) else {
+    let Some(code) = code_said(to, &who).or(code(&failure)) else {
         return look.unknown(Some(&subject), &format!("a datagram cannot be sent: {failure}")).facts(&facts);
     };
     let said = facts.from.as_ref().map(|from| format!(", says {from}")).unwrap_or_default();
@@ -198,7 +192,18 @@ fn facts(to: SocketAddr, attempts: u32, failure: &Failure) -> UdpFacts {
     }
 }
 
-fn code(failure: &Failure) -> Option<Code> {
+/// What a router on the way says of a datagram; none where it was the target, or nobody.
+pub(super) fn code_said(to: SocketAddr, who: &Option<(Failure, IpAddr)>) -> Option<Code> {
+    match who.as_ref().filter(|(_, from)| *from != to.ip())?.0 {
+        Failure::Prohibited => Some(Code::PathProhibited),
+        Failure::HostUnreachable | Failure::NetworkUnreachable => Some(Code::PathUnreachable),
+        Failure::TimeExceeded => Some(Code::PathLoop),
+        _ => None,
+    }
+}
+
+/// What a datagram came to that got no answer.
+pub(super) fn code(failure: &Failure) -> Option<Code> {
     Some(match failure {
         Failure::Timeout => Code::UdpSilent,
         Failure::Refused | Failure::Reset | Failure::Closed => Code::UdpClosed,
@@ -212,7 +217,8 @@ fn code(failure: &Failure) -> Option<Code> {
     })
 }
 
-fn predicate(failure: &Failure) -> String {
+/// The same in words, behind the name of the far end.
+pub(super) fn predicate(failure: &Failure) -> String {
     match failure {
         Failure::Timeout => "does not answer".to_owned(),
         Failure::Refused => "says that nothing listens there".to_owned(),

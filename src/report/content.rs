@@ -262,16 +262,21 @@ fn suspects(packet: &Packet) -> Vec<String> {
     titles
 }
 
-/// What the cited observations say, with their ids.
+/// What the cited observations say, with their ids; what several say stands once.
 fn because(packet: &Packet) -> Vec<String> {
     if packet.verdict.status == Status::Healthy {
         return Vec::new();
     }
-    let said = |id: &String| {
+    let mut said: Vec<(&str, Vec<&str>)> = Vec::new();
+    for id in &packet.verdict.because {
         let observation = packet.observations.iter().find(|observation| observation.id == *id);
-        observation.map_or_else(|| id.clone(), |observation| format!("{} [{id}]", observation.summary))
-    };
-    packet.verdict.because.iter().map(said).collect()
+        let summary = observation.map_or("", |observation| observation.summary.as_str());
+        match said.iter_mut().find(|(before, _)| *before == summary && !summary.is_empty()) {
+            Some((_, ids)) => ids.push(id),
+            None => said.push((summary, vec![id])),
+        }
+    }
+    said.into_iter().map(|(summary, ids)| format!("{summary} [{}]", ids.join(", ")).trim_start().to_owned()).collect()
 }
 
 fn cleared(ruled_out: &[RuledOut]) -> String {

@@ -4,10 +4,13 @@
 mod flight;
 mod host;
 mod icmp;
+mod join;
+mod lease;
 mod network;
 #[cfg(not(target_os = "linux"))]
 mod no_error_queue;
 pub mod parse;
+mod power;
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -25,9 +28,12 @@ pub use windows::*;
 pub use flight::Flight;
 pub use host::*;
 pub use icmp::*;
+pub use join::*;
+pub use lease::*;
 pub use network::*;
 #[cfg(not(target_os = "linux"))]
 pub use no_error_queue::*;
+pub use power::*;
 
 use async_trait::async_trait;
 use std::net::IpAddr;
@@ -92,6 +98,13 @@ unsupported! {
     /// The hardware address of another machine that claims `address` on this link, asked by ARP (RFC 826), with
     /// `source` as sender, or none for a probe that changes nobody's table (RFC 5227). Needs `CAP_NET_RAW`.
     fn who_has(&self, interface: &str, address: IpAddr, source: Option<IpAddr>, wait: Duration) -> Option<String>;
+    /// Leases that DHCP clients of this machine wrote down; empty where none did.
+    fn leases(&self) -> Vec<Lease>;
+    /// What the DHCP servers on this link offer to this machine when it asks for an address (DHCPDISCOVER), as far as
+    /// they answer within the wait. Nothing is accepted, so that the machine keeps what it has. Needs `CAP_NET_RAW`.
+    fn dhcp_offers(&self, interface: &str, wait: Duration) -> Vec<DhcpTerms>;
+    /// How far signing on got (802.1X, Wi-Fi); `None` where no supplicant serves the interface.
+    fn sign_on(&self, interface: &str) -> Option<SignOn>;
     /// What the radio says of itself; `None` where the interface is not a radio.
     fn radio(&self, interface: &str) -> Option<Radio>;
     /// Tunnel devices.
@@ -137,6 +150,8 @@ unsupported! {
     fn processor(&self) -> Processor;
     /// Pressure-stall information.
     fn pressure(&self) -> Pressure;
+    /// Heat, speed of the processors, and what feeds the machine; empty where it shows none of it.
+    fn power(&self) -> Power;
     /// What the control group of this program, or of the one named, may use; empty where nothing limits it.
     fn group_limits(&self, pid: Option<u32>) -> GroupLimits;
     /// Mounted file systems that hold data.
@@ -145,6 +160,8 @@ unsupported! {
     fn filesystem_of(&self, path: &str) -> Filesystem;
     /// Lines of the system's logs of the last `minutes` that carry a warning or worse.
     fn log_lines(&self, minutes: u32) -> Vec<LogLine>;
+    /// All lines of one program of the last `minutes`, whatever their severity: some say at the lowest what matters most.
+    fn lines_of(&self, program: &str, minutes: u32) -> Vec<LogLine>;
     /// What was changed of late: packages, configuration files, time of the start.
     fn changes(&self, days: u32) -> Vec<Change>;
     /// Whether and how the clock is disciplined.

@@ -76,6 +76,10 @@ struct Scenario {
     routes: Option<Vec<sys::Route>>,
     rules: Option<Vec<sys::Rule>>,
     neighbours: Option<Vec<sys::Neighbour>>,
+    leases: Option<Vec<sys::Lease>>,
+    /// By interface.
+    dhcp_offers: Option<BTreeMap<String, Vec<sys::DhcpTerms>>>,
+    sign_ons: Option<BTreeMap<String, sys::SignOn>>,
     radios: Option<BTreeMap<String, sys::Radio>>,
     tunnels: Option<Vec<sys::Tunnel>>,
     ipsec: Option<sys::Ipsec>,
@@ -95,6 +99,7 @@ struct Scenario {
     memory: Option<sys::Memory>,
     processor: Option<sys::Processor>,
     pressure: Option<sys::Pressure>,
+    power: Option<sys::Power>,
     filesystems: Option<Vec<sys::Filesystem>>,
     log_lines: Option<Vec<sys::LogLine>>,
     changes: Option<Vec<sys::Change>>,

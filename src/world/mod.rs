@@ -224,6 +224,17 @@ pub struct Reply {
     pub took: Duration,
 }
 
+/// Datagrams that were sent in a row, and what came back; times since the first.
+#[derive(Debug, Clone, Default)]
+pub struct Volley {
+    /// Our end.
+    pub local: Option<SocketAddr>,
+    /// When each was sent, in order.
+    pub sent: Vec<Duration>,
+    /// What came back, and when.
+    pub arrivals: Vec<(Duration, Vec<u8>)>,
+}
+
 /// Which socket an echo used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -326,6 +337,19 @@ pub trait Network {
     /// One datagram from a fresh, connected UDP socket, and the first answer to it: connected, because only then does
     /// the kernel report an ICMP port unreachable.
     async fn exchange(&self, to: SocketAddr, datagram: &[u8], dial: &Dial) -> Result<Reply, Failure>;
+
+    /// Datagrams from one connected UDP socket, `spacing` apart, and all that comes back until `dial.wait` after the last.
+    /// An error where none could be sent, or where one was said instead of any answer.
+    async fn volley(
+        &self,
+        to: SocketAddr,
+        datagrams: &[Vec<u8>],
+        spacing: Duration,
+        dial: &Dial,
+    ) -> Result<Volley, Failure> {
+        let _ = (to, datagrams, spacing, dial);
+        Err(Failure::Other("datagrams in a row cannot be sent here".to_owned()))
+    }
 
     /// `count` echo requests, `spacing` apart, each waited for `wait` at most. `Err` where no socket may be opened.
     async fn echo(

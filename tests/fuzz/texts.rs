@@ -170,6 +170,13 @@ const SYSTEM: &[Reader] = &[
     },
     |_, text| told(reads::process::open_files_limit(text)),
     |bytes, _| told(reads::sock_diag::socket(bytes).is_some()),
+    |_, text| told(reads::lease::networkd(text).map(|lease| lease.terms)),
+    |_, text| {
+        told(reads::lease::dhclient(text).into_iter().map(|lease| (lease.interface, lease.terms)).collect::<Vec<_>>())
+    },
+    |bytes, _| told(reads::lease::dhcpcd(bytes).map(|lease| lease.terms)),
+    |bytes, _| told(reads::dhcp::carried(bytes).and_then(reads::dhcp::read).map(|message| message.terms)),
+    |_, text| told(reads::supplicant::status(text)),
 ];
 
 #[test]

@@ -35,6 +35,9 @@ const ELSEWHERE: &[(Code, Shown)] = &[
     (Code::LinkSlow, Hardware("src/probe/link.rs", "a port that negotiates a speed")),
     (Code::LinkWifiWeak, Hardware("src/probe/link.rs", "a radio")),
     (Code::LinkWifiNotJoined, Hardware("src/probe/link.rs", "a radio")),
+    (Code::LinkWrongKey, Hardware("src/probe/supplicant.rs", "a radio")),
+    (Code::LinkNetworkNotFound, Hardware("src/probe/supplicant.rs", "a radio")),
+    (Code::LinkJoinRejected, Hardware("src/probe/supplicant.rs", "a radio")),
     (Code::RouteAmbiguous, Fixture("src/probe/route.rs", "the kernel takes no second route of one metric for IPv4")),
     (
         Code::RouteReversePath,
@@ -96,6 +99,7 @@ const ELSEWHERE: &[(Code, Shown)] = &[
         Code::HostIoPressure,
         Fixture("src/probe/resource/tests.rs", "worlds share the disks of the machine that they run on"),
     ),
+    (Code::HostBatteryLow, Hardware("src/probe/power.rs", "a battery")),
     (
         Code::HostRecentBoot,
         Fixture("src/probe/resource/tests.rs", "worlds share the start of the machine that they run on"),

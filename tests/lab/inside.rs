@@ -7,7 +7,7 @@ use crate::network::{self, Lab};
 use crate::proof::Eyes;
 use crate::scene::{Certificate, Scene, Speaks};
 use crate::world::World;
-use crate::{daemon, machine, promises, reference, servers, worlds};
+use crate::{daemon, dhcp, machine, promises, reference, servers, worlds};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -66,6 +66,7 @@ fn build(world: &World) -> Result<Standing, Report> {
     machine::can_filter(&scene.client).map_err(Report::skipped)?;
     machine::filter(&scene.client).map_err(broken)?;
     servers::start(&lab, &mut scene, &certificates).map_err(broken)?;
+    dhcp::start(&lab, &scene).map_err(broken)?;
     daemon::start(&lab, &mut scene, &certificates).map_err(broken)?;
     machine::start_programs(&scene.client).map_err(broken)?;
     lab.cut(&scene).map_err(broken)?;

@@ -112,6 +112,7 @@ pub fn write_files(scene: &Scene, bundle: &str) -> Result<(), String> {
     ];
     settings.extend(client.settings.iter().cloned());
     write(SETTINGS, lines(&settings).as_bytes())?;
+    cover_hardware(client)?;
     for (path, content) in &client.files {
         let folder = Path::new(path).parent().unwrap_or(Path::new("/"));
         fs::create_dir_all(folder).map_err(|error| format!("`{}`: {error}", folder.display()))?;
@@ -119,6 +120,15 @@ pub fn write_files(scene: &Scene, bundle: &str) -> Result<(), String> {
     }
     write_log(client)?;
     client.disks.iter().try_for_each(|(folder, trouble)| spoil(folder, *trouble))
+}
+
+/// Folders of the kernel in which a world may show hardware that the real machine does not have.
+const HARDWARE: [&str; 3] = ["/sys/class/thermal", "/sys/class/power_supply", "/sys/devices/system/cpu/cpufreq"];
+
+/// Clears the folders of hardware that the world describes, because the kernel lets nobody write there.
+fn cover_hardware(client: &Client) -> Result<(), String> {
+    let described = |folder: &&&str| client.files.iter().any(|(path, _)| path.starts_with(**folder));
+    HARDWARE.iter().filter(described).try_for_each(|folder| empty(folder))
 }
 
 /// The system's log, as a syslog daemon of today writes it.
@@ -271,6 +281,8 @@ fn start(program: &Program) -> Result<(), String> {
         Does::OutOfDescriptors(at) => ("hoard", at.to_owned(), String::new()),
         Does::HoldsPorts(at) => ("connect", at.to_owned(), String::new()),
         Does::Spins => ("spin", String::new(), String::new()),
+        Does::Waits => ("wait", String::new(), String::new()),
+        Does::SignsOn(status) => ("sign-on", status.to_owned(), String::new()),
     };
     let mut child = command(&format!("{PROGRAMS}/{}", program.name), &["--helper", what, &argument, &second])
         .stdin(Stdio::null())
@@ -325,6 +337,24 @@ pub fn help(arguments: &[String]) -> Result<(), String> {
             loop {
                 std::thread::sleep(Duration::from_secs(3_600));
                 std::hint::black_box(&held);
+            }
+        }
+        "wait" => {
+            ready();
+            loop {
+                std::thread::sleep(Duration::from_secs(3_600));
+            }
+        }
+        "sign-on" => {
+            fs::create_dir_all("/run/wpa_supplicant").map_err(wrong)?;
+            let socket = std::os::unix::net::UnixDatagram::bind("/run/wpa_supplicant/eth0").map_err(wrong)?;
+            ready();
+            let mut question = [0; 64];
+            loop {
+                let (length, from) = socket.recv_from(&mut question).map_err(wrong)?;
+                let known = &question[..length] == b"STATUS";
+                let answer = if known { argument(1) } else { "UNKNOWN COMMAND\n" };
+                socket.send_to_addr(answer.as_bytes(), &from).map_err(wrong)?;
             }
         }
         "hoard" => hoard(argument(1), ready).map_err(wrong),

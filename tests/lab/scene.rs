@@ -68,6 +68,8 @@ pub struct Scene {
     pub names: Vec<(String, Name)>,
     /// The servers beyond the gateway.
     pub services: Vec<Service>,
+    /// DHCP servers on the LAN.
+    pub dhcp: Vec<DhcpServer>,
     /// Real server programs beyond the gateway.
     pub daemons: Vec<Daemon>,
     /// Routes of the far side, beside the one back to the LAN.
@@ -125,6 +127,20 @@ pub struct Client {
     /// Kernel settings beneath `net/`.
     pub kernel: Vec<(String, String)>,
 }
+
+/// A DHCP server on the LAN.
+#[derive(Clone, Copy)]
+pub struct DhcpServer {
+    /// Whether it is the gateway's; else it is the second machine's.
+    pub on_gateway: bool,
+    /// The address that it offers, in a network of 24 bits.
+    pub offers: &'static str,
+    /// The gateway that it names.
+    pub router: Option<&'static str>,
+}
+
+/// The server of the LAN, as it should be.
+pub const DHCP: DhcpServer = DhcpServer { on_gateway: true, offers: "192.0.2.50", router: Some(GATEWAY) };
 
 /// What is wrong with a file system.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -221,6 +237,10 @@ pub enum Does {
     HoldsPorts(&'static str),
     /// Keeps every processor busy.
     Spins,
+    /// Does nothing but run.
+    Waits,
+    /// Signs on to the network at `eth0` as wpa_supplicant, and answers for its state with this text.
+    SignsOn(&'static str),
 }
 
 /// A resolver.
@@ -292,8 +312,42 @@ pub enum Speaks {
     ResetsEvery(usize),
     /// Answers every datagram with its own bytes.
     Echo,
+    /// STUN over UDP: tells who asks under which address it is seen.
+    Stun,
     /// Answers what comes on each connection as this says; see `spoken.rs`.
     Replies(fn(&[u8]) -> Reply),
+    /// Takes mail (SMTP), and shows this certificate where encryption begins.
+    Mail(Certificate, MailMood),
+    /// A remote desktop (RDP) that shows this certificate.
+    Desktop(Certificate, DesktopMood),
+}
+
+/// How a remote desktop behaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum DesktopMood {
+    /// Insists on a sign-in before the session.
+    Works,
+    /// Says that it has no certificate.
+    NoCertificate,
+    /// Knows no protection but RDP's own.
+    Old,
+    /// Agrees on TLS and resets the connection after the hello.
+    CutsEncryption,
+}
+
+/// How a mail server behaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum MailMood {
+    /// Offers encryption, and behind it a sign-in.
+    Works,
+    /// Offers no encryption.
+    InTheOpen,
+    /// Offers encryption and no sign-in.
+    ForServersOnly,
+    /// Agrees to begin encryption and hangs up.
+    BreaksEncryption,
+    /// Greets and then never answers.
+    MuteAfterGreeting,
 }
 
 /// What a server does about what it hears.
@@ -421,6 +475,7 @@ impl Scene {
                 service(PROXY, 3128, Speaks::Proxy(ProxyMood::Works)),
                 service(TIME, 123, Speaks::Time),
             ],
+            dhcp: Vec::new(),
             daemons: Vec::new(),
             far_routes: Vec::new(),
             sibling: vec![ip(SIBLING)],

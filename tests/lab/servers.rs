@@ -5,6 +5,7 @@ use crate::certificates::Certificates;
 use crate::dns;
 use crate::network::Lab;
 use crate::scene::{Handshake, Name, Page, ProxyMood, Reply, Scene, Service, Speaks};
+use crate::spoken;
 use std::collections::HashMap;
 use std::io::Result;
 use std::net::{IpAddr, SocketAddr};
@@ -38,7 +39,9 @@ pub fn start(lab: &Lab, scene: &mut Scene, certificates: &Certificates) -> std::
     }
     for service in scene.services.drain(..) {
         let tls = match &service.speaks {
-            Speaks::Https(certificate, ..) => Some(TlsAcceptor::from(certificates.server(*certificate))),
+            Speaks::Https(certificate, ..) | Speaks::Mail(certificate, _) | Speaks::Desktop(certificate, _) => {
+                Some(TlsAcceptor::from(certificates.server(*certificate)))
+            }
             _ => None,
         };
         let at = service.at;
@@ -49,7 +52,7 @@ pub fn start(lab: &Lab, scene: &mut Scene, certificates: &Certificates) -> std::
 
 async fn serve(service: Service, tls: Option<TlsAcceptor>, far: Arc<Far>) -> Result<()> {
     let speaks = service.speaks;
-    if matches!(speaks, Speaks::Time | Speaks::Echo) {
+    if matches!(speaks, Speaks::Time | Speaks::Echo | Speaks::Stun) {
         let socket = UdpSocket::bind(service.at).await?;
         tokio::spawn(datagrams(socket, speaks, far.clone()));
         return Ok(());
@@ -74,6 +77,12 @@ async fn datagrams(socket: UdpSocket, speaks: Speaks, far: Arc<Far>) {
     let mut buffer = [0; 2048];
     loop {
         let Ok((length, peer)) = socket.recv_from(&mut buffer).await else { continue };
+        if matches!(speaks, Speaks::Stun) {
+            if let Some(answer) = binding_answer(&buffer[..length], peer) {
+                let _ = socket.send_to(&answer, peer).await;
+            }
+            continue;
+        }
         if matches!(speaks, Speaks::Echo) {
             let _ = socket.send_to(&buffer[..length], peer).await;
             continue;
@@ -84,6 +93,18 @@ async fn datagrams(socket: UdpSocket, speaks: Speaks, far: Arc<Far>) {
         let answer = time_answer(&buffer[..48], far.clock_ahead_s);
         let _ = socket.send_to(&answer, peer).await;
     }
+}
+
+/// A STUN binding answer (RFC 8489 section 14.2) to a binding request.
+fn binding_answer(question: &[u8], peer: SocketAddr) -> Option<Vec<u8>> {
+    let (IpAddr::V4(address), [0, 1, _, _, cookie @ ..]) = (peer.ip(), question) else { return None };
+    let masked_port = peer.port() ^ u16::from_be_bytes([*cookie.first()?, *cookie.get(1)?]);
+    let masked_address = address.octets().into_iter().zip(cookie).map(|(octet, mask)| octet ^ mask);
+    let mut answer = [&[1, 1, 0, 12], question.get(4..20)?].concat();
+    answer.extend([0, 0x20, 0, 8, 0, 1]);
+    answer.extend(masked_port.to_be_bytes());
+    answer.extend(masked_address);
+    Some(answer)
 }
 
 /// An SNTP answer (RFC 4330) by a clock that is so many seconds ahead.
@@ -117,8 +138,16 @@ async fn connection(mut stream: TcpStream, speaks: Speaks, tls: Option<TlsAccept
         Speaks::Greeting(text) => greet(&mut stream, text).await,
         Speaks::Reset => reset(&stream),
         Speaks::HangsUp => stream.shutdown().await,
+        Speaks::Mail(_, mood) => match tls {
+            Some(tls) => spoken::mail::take(stream, mood, &tls).await,
+            None => Ok(()),
+        },
+        Speaks::Desktop(_, mood) => match tls {
+            Some(tls) => spoken::rdp::take(stream, mood, &tls).await,
+            None => Ok(()),
+        },
         Speaks::Replies(reply) => replies(&mut stream, reply).await,
-        Speaks::Time | Speaks::Echo | Speaks::ResetsEvery(_) => Ok(()),
+        Speaks::Time | Speaks::Echo | Speaks::Stun | Speaks::ResetsEvery(_) => Ok(()),
     };
 }
 

@@ -64,6 +64,57 @@ pub mod smb {
     }
 }
 
+/// Mail servers (RFC 5321, RFC 3207).
+pub mod mail {
+    use crate::scene::MailMood;
+    use std::io::Result;
+    use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+    use tokio::net::TcpStream;
+    use tokio_rustls::TlsAcceptor;
+
+    /// One connection, from the greeting to the end.
+    pub async fn take(mut stream: TcpStream, mood: MailMood, tls: &TlsAcceptor) -> Result<()> {
+        stream.write_all(b"220 mail.example.test ESMTP\r\n").await?;
+        let Some(stream) = speak(stream, mood, false).await? else { return Ok(()) };
+        if mood == MailMood::BreaksEncryption {
+            return Ok(());
+        }
+        speak(tls.accept(stream).await?, mood, true).await.map(drop)
+    }
+
+    /// Speaks until the other side leaves, or gives the stream back where encryption is to begin.
+    async fn speak<S: AsyncRead + AsyncWrite + Unpin>(stream: S, mood: MailMood, encrypted: bool) -> Result<Option<S>> {
+        let mut stream = BufReader::new(stream);
+        let mut line = String::new();
+        while stream.read_line(&mut line).await? > 0 {
+            let word = line.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
+            line.clear();
+            let answer = match word.as_str() {
+                _ if mood == MailMood::MuteAfterGreeting => continue,
+                "EHLO" => abilities(mood, encrypted),
+                "STARTTLS" => "220 2.0.0 ready\r\n",
+                "QUIT" => "221 2.0.0 bye\r\n",
+                _ => "502 5.5.1 not here\r\n",
+            };
+            stream.write_all(answer.as_bytes()).await?;
+            stream.flush().await?;
+            if word == "STARTTLS" {
+                return Ok(Some(stream.into_inner()));
+            }
+        }
+        Ok(None)
+    }
+
+    fn abilities(mood: MailMood, encrypted: bool) -> &'static str {
+        match mood {
+            MailMood::InTheOpen => "250-mail.example.test\r\n250 AUTH PLAIN LOGIN\r\n",
+            MailMood::ForServersOnly if encrypted => "250-mail.example.test\r\n250 SIZE 10240000\r\n",
+            _ if encrypted => "250-mail.example.test\r\n250 AUTH PLAIN LOGIN\r\n",
+            _ => "250-mail.example.test\r\n250 STARTTLS\r\n",
+        }
+    }
+}
+
 /// Printers and print servers (RFC 8010, RFC 8011).
 pub mod ipp {
     use super::*;
@@ -130,5 +181,52 @@ pub mod ipp {
         let head =
             format!("HTTP/1.1 200 OK\r\nContent-Type: application/ipp\r\nContent-Length: {}\r\n\r\n", body.len());
         Reply::Say([head.as_bytes(), body].concat())
+    }
+}
+
+/// Remote desktops (MS-RDPBCGR section 2.2.1.2).
+pub mod rdp {
+    use super::*;
+    use crate::scene::DesktopMood;
+    use std::io::Result;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio_rustls::TlsAcceptor;
+
+    /// A connection request without a cookie has this size.
+    const REQUEST: usize = 19;
+    /// The offer of NLA among the requested protocols, at this place.
+    const OFFERS_AT: usize = 15;
+    const NLA: u8 = 2;
+
+    /// One connection: the choice of a protection, and what follows of it.
+    pub async fn take(mut stream: TcpStream, mood: DesktopMood, tls: &TlsAcceptor) -> Result<()> {
+        let mut request = [0; REQUEST];
+        stream.read_exact(&mut request).await?;
+        let with_nla = request[OFFERS_AT] & NLA != 0;
+        match mood {
+            DesktopMood::NoCertificate => return stream.write_all(&confirm(3, 3)).await,
+            DesktopMood::Old => return stream.write_all(b"\x03\0\0\x0b\x06\xd0\0\0\x12\x34\0").await,
+            _ if !with_nla => return stream.write_all(&confirm(3, 5)).await,
+            _ => stream.write_all(&confirm(2, u32::from(NLA))).await?,
+        }
+        if mood == DesktopMood::CutsEncryption {
+            let mut hello = [0; 1024];
+            let _ = stream.read(&mut hello).await?;
+            return socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO));
+        }
+        let mut stream = tls.accept(stream).await?;
+        let _ = stream.read(&mut request).await?;
+        Ok(())
+    }
+
+    /// A connection confirm with what follows it: a choice (2) or a failure (3).
+    fn confirm(kind: u8, value: u32) -> Vec<u8> {
+        [&b"\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0"[..], &[kind, 0, 8, 0], &value.to_le_bytes()].concat()
+    }
+
+    /// Answers nothing but this: a server that knows something else.
+    pub fn is_a_web_server(heard: &[u8]) -> Reply {
+        if heard.is_empty() { Reply::Listen } else { Reply::Say(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()) }
     }
 }

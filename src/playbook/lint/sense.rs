@@ -3,6 +3,7 @@
 
 use super::logic::{Pair, compare, conjuncts, contradiction};
 use super::{Lint, STEPS_SHOWN};
+use crate::packet::case::heard::Heard;
 use crate::playbook::Condition;
 use crate::playbook::condition::Atom;
 use crate::playbook::draft::{DraftCause, DraftCheck, PlacedText};
@@ -52,7 +53,9 @@ impl<'d> Lint<'d> {
         let mut atoms = of_checks.chain(self.draft.causes.iter().flat_map(|cause| &cause.atoms));
         let args = self.draft.checks.iter().map(|other| &other.check.args);
         let is_used = atoms.any(|placed| placed.atom.check == check.id)
-            || args.map(template::references).any(|references| references.contains(&check.id));
+            || args.map(template::references).any(|references| references.contains(&check.id))
+            // Its answer stands in the letter.
+            || Heard::of(check).is_some();
         if !is_used {
             let message =
                 format!("the question `{}` is never asked: no condition looks at its answer", shown(&check.id));

@@ -238,7 +238,7 @@ fn read_steps(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Vec<Plac
             let fields = reader.table("a step of `workaround`", "workaround", item)?;
             read_step(reader, fields)
         }
-        _ => reader.text("workaround", item),
+        _ => reader.item("workaround", item),
     });
     steps.flatten().collect()
 }

@@ -20,6 +20,13 @@ pub struct Told {
     pub routes: Vec<Route>,
     pub rules: Vec<Rule>,
     pub route_to: Vec<(IpAddr, Route)>,
+    pub sign_on: Option<SignOn>,
+    /// What the supplicant wrote into the log.
+    pub supplicant_lines: Vec<&'static str>,
+    pub leases: Vec<Lease>,
+    /// What DHCP servers offer.
+    pub offers: Option<Vec<DhcpTerms>>,
+    pub processes: Vec<Process>,
     pub tunnels: Vec<Tunnel>,
     pub filter_rules: Option<Vec<FilterRule>>,
     pub resolvers: Option<ResolverConfig>,
@@ -68,6 +75,23 @@ impl Machine for Told {
         }
         tokio::time::sleep(wait).await;
         Err(Unknown::NeedsRight { what: "ARP".into(), right: "CAP_NET_RAW".into() })
+    }
+    async fn sign_on(&self, _: &str) -> Known<Option<SignOn>> {
+        Ok(self.sign_on.clone())
+    }
+    async fn lines_of(&self, program: &str, _: u32) -> Known<Vec<LogLine>> {
+        let lines: &[&str] = if program == "wpa_supplicant" { &self.supplicant_lines } else { &[] };
+        Ok(lines.iter().map(|text| LogLine { text: (*text).to_owned(), ..LogLine::default() }).collect())
+    }
+    async fn leases(&self) -> Known<Vec<Lease>> {
+        Ok(self.leases.clone())
+    }
+    async fn dhcp_offers(&self, _: &str, _: Duration) -> Known<Vec<DhcpTerms>> {
+        let denied = Unknown::NeedsRight { what: "what DHCP servers offer".into(), right: "CAP_NET_RAW".into() };
+        self.offers.clone().ok_or(denied)
+    }
+    async fn processes(&self) -> Known<Vec<Process>> {
+        Ok(self.processes.clone())
     }
     async fn tunnels(&self) -> Known<Vec<Tunnel>> {
         Ok(self.tunnels.clone())

@@ -1,15 +1,11 @@
 //! A question to the link itself: who holds this IPv4 address (ARP, RFC 826)? It needs `CAP_NET_RAW`; without it the
 //! kernel's own neighbour table has to do.
 
-use super::netlink::{Netlink, hardware_address};
+use super::netlink::{Netlink, hardware_address, hardware_bytes};
+use super::packet_socket::PacketSocket;
 use crate::sys::*;
-use nix::libc;
-use nix::sys::socket::{
-    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrLike, recv, sendto, socket,
-};
+use nix::libc::ETH_P_ARP;
 use std::net::Ipv4Addr;
-use std::os::fd::{AsRawFd, OwnedFd};
-use tokio::io::unix::AsyncFd;
 use tokio::time::Instant;
 
 /// RFC 1122 section 2.3.2.1: at most one request a second for the same address.
@@ -32,9 +28,9 @@ pub(super) async fn who_has(
     let own: Vec<String> = links.iter().filter_map(|link| link.mac.clone()).collect();
     let link = links.iter().find(|link| link.name == interface);
     let (index, mac) = link
-        .and_then(|link| Some((link.index, bytes_of(link.mac.as_deref()?)?)))
+        .and_then(|link| Some((link.index, hardware_bytes(link.mac.as_deref()?)?)))
         .ok_or_else(|| Unknown::Failed(format!("{interface} has no hardware address to ask from")))?;
-    let socket = open(index).map_err(|error| match error {
+    let socket = PacketSocket::open(index, ETH_P_ARP).map_err(|error| match error {
         nix::Error::EPERM | nix::Error::EACCES => Unknown::NeedsRight {
             what: "who answers for an address on the link".to_owned(),
             right: "CAP_NET_RAW".to_owned(),
@@ -51,7 +47,7 @@ pub(super) async fn who_has(
     let question = request(mac, sender, wanted);
     let end = Instant::now() + wait;
     while Instant::now() < end {
-        send(&socket, index, &question).map_err(|error| Unknown::Failed(format!("{interface}: {error}")))?;
+        socket.broadcast(&question).map_err(|error| Unknown::Failed(format!("{interface}: {error}")))?;
         let until = end.min(Instant::now() + spacing);
         if let Ok(claim) = tokio::time::timeout_at(until, claim(&socket, wanted, &own)).await {
             return claim.map(Some).map_err(|error| Unknown::Failed(format!("{interface}: {error}")));
@@ -60,54 +56,14 @@ pub(super) async fn who_has(
     Ok(None)
 }
 
-/// A packet socket that hears ARP on one interface.
-fn open(index: u32) -> nix::Result<AsyncFd<OwnedFd>> {
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    // Protocol 0 hears nothing until it is bound, so no frame of another interface slips in.
-    let socket = socket(AddressFamily::Packet, SockType::Datagram, flags, None::<SockProtocol>)?;
-    nix::sys::socket::bind(socket.as_raw_fd(), &link_address(index)?)?;
-    // SAFETY: `OwnedFd` owns its descriptor, keeps it open, and always gives the same number.
-    unsafe { AsyncFd::register(socket) }.map_err(|_| nix::Error::EIO)
-}
-
-/// Broadcast on this interface, ARP.
-fn link_address(index: u32) -> nix::Result<LinkAddr> {
-    let raw = libc::sockaddr_ll {
-        sll_family: libc::AF_PACKET as u16,
-        sll_protocol: (libc::ETH_P_ARP as u16).to_be(),
-        sll_ifindex: i32::try_from(index).map_err(|_| nix::Error::ENODEV)?,
-        sll_hatype: 0,
-        sll_pkttype: 0,
-        sll_halen: 6,
-        sll_addr: [0xff; 8],
-    };
-    let length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
-    // SAFETY: `raw` is a complete, initialised sockaddr_ll of exactly this length that lives through the call.
-    unsafe { LinkAddr::from_raw((&raw const raw).cast(), Some(length)) }.ok_or(nix::Error::EINVAL)
-}
-
-fn send(socket: &AsyncFd<OwnedFd>, index: u32, question: &[u8]) -> nix::Result<()> {
-    sendto(socket.get_ref().as_raw_fd(), question, &link_address(index)?, MsgFlags::empty()).map(drop)
-}
-
 /// Waits for somebody else who says that the address is theirs.
-async fn claim(socket: &AsyncFd<OwnedFd>, wanted: Ipv4Addr, own: &[String]) -> std::io::Result<String> {
+async fn claim(socket: &PacketSocket, wanted: Ipv4Addr, own: &[String]) -> std::io::Result<String> {
     loop {
-        let mut ready = socket.readable().await?;
         let mut packet = [0_u8; 64];
-        let read = ready.try_io(|socket| {
-            recv(socket.get_ref().as_raw_fd(), &mut packet, MsgFlags::empty()).map_err(std::io::Error::from)
-        });
-        match read {
-            Ok(Ok(length)) => {
-                let claimed = sender_of(&packet[..length]).filter(|(_, address)| *address == wanted);
-                if let Some(mac) = claimed.and_then(|(mac, _)| hardware_address(&mac)).filter(|mac| !own.contains(mac))
-                {
-                    return Ok(mac);
-                }
-            }
-            Ok(Err(error)) => return Err(error),
-            Err(_would_block) => {}
+        let length = socket.receive(&mut packet).await?;
+        let claimed = sender_of(&packet[..length]).filter(|(_, address)| *address == wanted);
+        if let Some(mac) = claimed.and_then(|(mac, _)| hardware_address(&mac)).filter(|mac| !own.contains(mac)) {
+            return Ok(mac);
         }
     }
 }
@@ -133,18 +89,13 @@ fn sender_of(packet: &[u8]) -> Option<([u8; 6], Ipv4Addr)> {
     Some((mac, address.into()))
 }
 
-fn bytes_of(mac: &str) -> Option<[u8; 6]> {
-    let bytes: Option<Vec<u8>> = mac.split(':').map(|part| u8::from_str_radix(part, 16).ok()).collect();
-    bytes?.try_into().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_request_reads_back() {
-        let mac = bytes_of("02:fc:00:00:00:01").expect("six bytes");
+        let mac = hardware_bytes("02:fc:00:00:00:01").expect("six bytes");
         let packet = request(mac, Ipv4Addr::new(10, 0, 0, 2), Ipv4Addr::new(10, 0, 0, 1));
         assert_eq!(sender_of(&packet), Some((mac, Ipv4Addr::new(10, 0, 0, 2))));
         assert_eq!(sender_of(&packet[..17]), None, "cut short");

@@ -31,19 +31,47 @@ const FILES: &[&str] = &["/var/log/syslog", "/var/log/messages", "/var/log/kern.
 
 pub(super) async fn log_lines(minutes: u32) -> Known<Vec<LogLine>> {
     if Path::new("/run/systemd/journal/socket").exists()
-        && let Ok(lines) = journal(minutes).await
+        && let Ok(lines) = journal(minutes, &["-p", "warning"]).await
     {
         return Ok(lines);
     }
     off_thread("the log files", FILES_WAIT, move || files_and_ring(minutes)).await
 }
 
-async fn journal(minutes: u32) -> Known<Vec<LogLine>> {
+pub(super) async fn lines_of(program: &str, minutes: u32) -> Known<Vec<LogLine>> {
+    if Path::new("/run/systemd/journal/socket").exists()
+        && let Ok(lines) = journal(minutes, &["-t", program]).await
+    {
+        return Ok(lines);
+    }
+    let program = program.to_owned();
+    off_thread("the log files", FILES_WAIT, move || Ok(lines_of_files(&program, minutes))).await
+}
+
+/// What a program wrote into the log files; nothing where they cannot be read.
+fn lines_of_files(program: &str, minutes: u32) -> Vec<LogLine> {
+    let now = Timestamp::now();
+    let zone = local_zone();
+    let since = now.saturating_sub(SignedDuration::from_mins(i64::from(minutes))).unwrap_or(now);
+    let texts = FILES.iter().filter_map(|file| tail(Path::new(file)).ok());
+    let lines = texts.flat_map(|text| {
+        let lines = text.lines().filter(|line| line.contains(program));
+        lines.filter_map(|line| log::of_file(line, now, &zone)).collect::<Vec<_>>()
+    });
+    let fresh = |line: &LogLine| line.time.parse::<Timestamp>().is_ok_and(|time| time >= since);
+    let mut lines: Vec<LogLine> = lines.filter(|line| line.source == program && fresh(line)).collect();
+    lines.sort_by_key(|line| line.time.parse::<Timestamp>().ok());
+    // Some systems write one line into several files.
+    lines.dedup_by(|one, other| one.time == other.time && one.text == other.text);
+    lines
+}
+
+/// The journal's newest lines that fit `wanted`, further arguments of `journalctl`.
+async fn journal(minutes: u32, wanted: &[&str]) -> Known<Vec<LogLine>> {
     let since = format!("--since=-{minutes}min");
     let fields = "--output-fields=MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,_SYSTEMD_UNIT,_TRANSPORT";
-    let arguments =
-        ["journalctl", "--quiet", "--no-pager", "-o", "json", &since, "-p", "warning", "-n", JOURNAL_LINES, fields]
-            .map(str::to_owned);
+    let plain = ["journalctl", "--quiet", "--no-pager", "-o", "json", &since, "-n", JOURNAL_LINES, fields];
+    let arguments: Vec<String> = plain.iter().chain(wanted).map(|argument| (*argument).to_owned()).collect();
     let output = command::command(&arguments, JOURNAL_WAIT).await?;
     let lines: Vec<LogLine> = output.stdout.lines().filter_map(log::journal).collect();
     match (lines.is_empty(), output.timed_out, output.status) {

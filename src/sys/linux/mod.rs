@@ -8,17 +8,22 @@ mod change;
 mod clock;
 mod command;
 mod container;
+mod dhcp;
 mod error_queue;
 mod filesystem;
 mod filter;
 mod group;
 mod ipsec;
+mod lease;
 mod link;
 mod log;
+mod manager;
 mod neighbour;
 mod netlink;
 mod online;
+mod packet_socket;
 mod people;
+mod power;
 mod process;
 mod proxy;
 mod radio;
@@ -29,14 +34,15 @@ mod runtime;
 mod service;
 mod setting;
 mod socket;
+mod supplicant;
 mod trust;
 mod tunnel;
 
 pub use error_queue::{
-    HOST_DOWN, MESSAGE_TOO_LARGE, acknowledge_at_once, bind_to_interface, complaint_about_connection, complaint_heard, forbid_fragments,
-    hear_errors, interface_index, is_in_progress, limit_segments, link_mtu_towards, send_datagram,
+    HOST_DOWN, MESSAGE_TOO_LARGE, acknowledge_at_once, bind_to_interface, complaint_about_connection, complaint_heard,
+    forbid_fragments, hear_errors, interface_index, is_in_progress, limit_segments, link_mtu_towards, send_datagram,
 };
-pub use runtime::{interrupted, local_zone, make_private_folder, system_state_folder};
+pub use runtime::{interrupted, local_zone, make_private_file, make_private_folder, system_state_folder};
 pub use trust::bundled_roots;
 
 use super::*;
@@ -91,6 +97,18 @@ impl Machine for LocalMachine {
         wait: Duration,
     ) -> Known<Option<String>> {
         arp::who_has(&self.netlink, interface, address, source, wait).await
+    }
+
+    async fn leases(&self) -> Known<Vec<Lease>> {
+        lease::leases(&self.netlink).await
+    }
+
+    async fn dhcp_offers(&self, interface: &str, wait: Duration) -> Known<Vec<DhcpTerms>> {
+        dhcp::dhcp_offers(&self.netlink, interface, wait).await
+    }
+
+    async fn sign_on(&self, interface: &str) -> Known<Option<SignOn>> {
+        supplicant::sign_on(interface).await
     }
 
     async fn radio(&self, interface: &str) -> Known<Option<Radio>> {
@@ -181,6 +199,10 @@ impl Machine for LocalMachine {
         resource::pressure().await
     }
 
+    async fn power(&self) -> Known<Power> {
+        power::power().await
+    }
+
     async fn group_limits(&self, pid: Option<u32>) -> Known<GroupLimits> {
         group::group_limits(pid).await
     }
@@ -191,6 +213,10 @@ impl Machine for LocalMachine {
 
     async fn log_lines(&self, minutes: u32) -> Known<Vec<LogLine>> {
         log::log_lines(minutes).await
+    }
+
+    async fn lines_of(&self, program: &str, minutes: u32) -> Known<Vec<LogLine>> {
+        log::lines_of(program, minutes).await
     }
 
     async fn changes(&self, days: u32) -> Known<Vec<Change>> {

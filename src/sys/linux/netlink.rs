@@ -88,3 +88,9 @@ pub(super) fn words(error: &Error) -> String {
 pub(super) fn hardware_address(bytes: &[u8]) -> Option<String> {
     (bytes.len() == 6).then(|| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":"))
 }
+
+/// The bytes of a hardware address that people wrote.
+pub(super) fn hardware_bytes(address: &str) -> Option<[u8; 6]> {
+    let bytes: Option<Vec<u8>> = address.split(':').map(|part| u8::from_str_radix(part, 16).ok()).collect();
+    bytes?.try_into().ok()
+}

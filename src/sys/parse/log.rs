@@ -10,6 +10,9 @@ const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "err", "warning", "notice",
 /// The least grave severity that is looked at: `warning`.
 const WARNING: u8 = 4;
 
+/// The severity of a line whose words say nothing of one.
+const UNJUDGED: &str = "info";
+
 /// Longest text that is kept of a line.
 const MOST_CHARACTERS: usize = 1000;
 
@@ -97,6 +100,11 @@ pub fn kernel(record: &str, start: Timestamp) -> Option<LogLine> {
 pub fn syslog(line: &str, now: Timestamp, zone: &TimeZone) -> Option<LogLine> {
     // Most lines end here, before their stamp is read.
     guessed_level(line)?;
+    of_file(line, now, zone).filter(|line| line.level != UNJUDGED)
+}
+
+/// The same for every line; those whose words say nothing of a severity are `info`.
+pub fn of_file(line: &str, now: Timestamp, zone: &TimeZone) -> Option<LogLine> {
     let (time, rest) = iso_stamp(line).or_else(|| classic_stamp(line, now, zone))?;
     let (_host, rest) = rest.trim_start().split_once(' ')?;
     let (tag, text) = rest.split_once(": ").unwrap_or(("", rest));
@@ -106,7 +114,7 @@ pub fn syslog(line: &str, now: Timestamp, zone: &TimeZone) -> Option<LogLine> {
         Some((clock, text)) if source == "kernel" && clock.trim().parse::<f64>().is_ok() => text,
         _ => text,
     };
-    let level = guessed_level(text)?;
+    let level = guessed_level(text).unwrap_or(UNJUDGED);
     Some(LogLine { time: time.to_string(), source: source.to_owned(), level: level.to_owned(), text: bounded(text) })
 }
 

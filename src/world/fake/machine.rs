@@ -114,6 +114,20 @@ impl Machine for FakeMachine {
     async fn neighbours(&self) -> Known<Vec<Neighbour>> {
         self.fact("neighbours", &self.scenario.neighbours)
     }
+    async fn leases(&self) -> Known<Vec<Lease>> {
+        self.fact("leases", &self.scenario.leases)
+    }
+    async fn dhcp_offers(&self, interface: &str, wait: Duration) -> Known<Vec<DhcpTerms>> {
+        let offers = self.fact("dhcp_offers", &self.scenario.dhcp_offers)?;
+        let here = offers.get(interface).cloned().unwrap_or_default();
+        if here.is_empty() {
+            tokio::time::sleep(wait).await;
+        }
+        Ok(here)
+    }
+    async fn sign_on(&self, interface: &str) -> Known<Option<SignOn>> {
+        self.fact("sign_ons", &self.scenario.sign_ons).map(|all| all.get(interface).cloned())
+    }
     async fn radio(&self, interface: &str) -> Known<Option<Radio>> {
         self.fact("radios", &self.scenario.radios).map(|radios| radios.get(interface).cloned())
     }
@@ -184,11 +198,17 @@ impl Machine for FakeMachine {
     async fn pressure(&self) -> Known<Pressure> {
         self.fact("pressure", &self.scenario.pressure)
     }
+    async fn power(&self) -> Known<Power> {
+        self.fact("power", &self.scenario.power)
+    }
     async fn filesystems(&self) -> Known<Vec<Filesystem>> {
         self.fact("filesystems", &self.scenario.filesystems)
     }
     async fn log_lines(&self, _minutes: u32) -> Known<Vec<LogLine>> {
         self.fact("log_lines", &self.scenario.log_lines)
+    }
+    async fn lines_of(&self, program: &str, minutes: u32) -> Known<Vec<LogLine>> {
+        Ok(self.log_lines(minutes).await?.into_iter().filter(|line| line.source == program).collect())
     }
     async fn changes(&self, _days: u32) -> Known<Vec<Change>> {
         self.fact("changes", &self.scenario.changes)

@@ -8,7 +8,9 @@ pub mod time;
 pub mod trace;
 pub mod udp;
 
-use super::{Connection, Dial, EchoSeries, Failure, Hop, LookupFailure, Network, PathMtu, Refusal, Reply, ServerTime};
+use super::{
+    Connection, Dial, EchoSeries, Failure, Hop, LookupFailure, Network, PathMtu, Refusal, Reply, ServerTime, Volley,
+};
 use crate::sys::{self, LocalMachine, Machine};
 use async_trait::async_trait;
 use std::net::{IpAddr, SocketAddr};
@@ -32,6 +34,16 @@ impl Network for RealNetwork {
 
     async fn exchange(&self, to: SocketAddr, datagram: &[u8], dial: &Dial) -> Result<Reply, Failure> {
         udp::exchange(to, datagram, dial).await
+    }
+
+    async fn volley(
+        &self,
+        to: SocketAddr,
+        datagrams: &[Vec<u8>],
+        spacing: Duration,
+        dial: &Dial,
+    ) -> Result<Volley, Failure> {
+        udp::volley(to, datagrams, spacing, dial).await
     }
 
     async fn echo(

@@ -2,11 +2,11 @@
 
 use super::scoped;
 use super::tcp::{prepared, unspecified};
-use crate::world::{Dial, Failure, Reply};
+use crate::world::{Dial, Failure, Reply, Volley};
 use socket2::{Protocol, Type};
 use std::io;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
 
 /// The largest UDP payload.
@@ -20,13 +20,66 @@ pub(super) async fn exchange(to: SocketAddr, datagram: &[u8], dial: &Dial) -> Re
     }
 }
 
-async fn once(to: SocketAddr, datagram: &[u8], dial: &Dial) -> io::Result<Reply> {
+/// Longest answer that is kept of a volley: everything that fits a frame.
+const ANSWER_BYTES: usize = 2048;
+
+pub(super) async fn volley(
+    to: SocketAddr,
+    datagrams: &[Vec<u8>],
+    spacing: Duration,
+    dial: &Dial,
+) -> Result<Volley, Failure> {
+    let to = scoped(to).await;
+    let failed = |error: io::Error| Failure::from_io(&error);
+    let socket = connected(to, dial).await.map_err(failed)?;
+    let started = Instant::now();
+    let mut volley = Volley { local: socket.local_addr().ok(), ..Volley::default() };
+    let mut buffer = vec![0; ANSWER_BYTES];
+    let mut error = None;
+    // Twice as many answers as questions, and somebody else is talking.
+    let most = datagrams.len() * 2;
+    for (number, datagram) in (1_u32..).zip(datagrams) {
+        match socket.send(datagram).await {
+            Ok(_) => {}
+            // An ICMP error for an earlier one is told at the next call; what is lost so is lost.
+            Err(said) if number > 1 => error = Some(said),
+            Err(said) => return Err(failed(said)),
+        }
+        volley.sent.push(started.elapsed());
+        let last = number as usize == datagrams.len();
+        let until = if last { started.elapsed() + dial.wait } else { spacing * number };
+        while volley.arrivals.len() < most && !(last && volley.arrivals.len() >= datagrams.len()) {
+            let left = until.saturating_sub(started.elapsed());
+            match tokio::time::timeout(left, socket.recv(&mut buffer)).await {
+                Ok(Ok(length)) => volley.arrivals.push((started.elapsed(), buffer[..length].to_vec())),
+                Ok(Err(said)) => error = Some(said),
+                Err(_) => break,
+            }
+        }
+        tokio::time::sleep((spacing * number).saturating_sub(started.elapsed())).await;
+        // Who says that nothing listens need not be told so a hundred times.
+        if volley.arrivals.is_empty() && error.is_some() {
+            break;
+        }
+    }
+    match error {
+        Some(said) if volley.arrivals.is_empty() => Err(failed(said)),
+        _ => Ok(volley),
+    }
+}
+
+async fn connected(to: SocketAddr, dial: &Dial) -> io::Result<UdpSocket> {
     let socket = prepared(to, dial, Type::DGRAM, Protocol::UDP)?;
     if dial.source.is_none() {
         socket.bind(&unspecified(to).into())?;
     }
     let socket = UdpSocket::from_std(socket.into())?;
     socket.connect(to).await?;
+    Ok(socket)
+}
+
+async fn once(to: SocketAddr, datagram: &[u8], dial: &Dial) -> io::Result<Reply> {
+    let socket = connected(to, dial).await?;
     let started = Instant::now();
     socket.send(datagram).await?;
     let mut bytes = vec![0; LARGEST];

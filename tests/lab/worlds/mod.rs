@@ -1,7 +1,10 @@
 //! All worlds, by what is wrong in them. A world is one value; a file of worlds is one line here.
 
+mod addressing;
 mod application;
+mod calls;
 mod chance;
+mod computer;
 mod dns;
 mod healthy;
 mod helpdesk;
@@ -23,6 +26,7 @@ use crate::world::World;
 const ALL: &[&[World]] = &[
     healthy::WORLDS,
     link::WORLDS,
+    addressing::WORLDS,
     path::WORLDS,
     vpn::WORLDS,
     dns::WORLDS,
@@ -35,8 +39,12 @@ const ALL: &[&[World]] = &[
     application::WORLDS,
     helpdesk::drive::WORLDS,
     helpdesk::printer::WORLDS,
+    helpdesk::mail::WORLDS,
+    helpdesk::desktop::WORLDS,
     process::WORLDS,
     host::WORLDS,
+    computer::WORLDS,
+    calls::WORLDS,
     real::names::WORLDS,
     real::proxy::WORLDS,
     real::services::WORLDS,

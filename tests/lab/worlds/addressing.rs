@@ -1,0 +1,219 @@
+//! Who gives the client its address, and who should: DHCP servers, leases, the client's own DHCP client, 802.1X.
+
+use crate::scene::*;
+use crate::world::*;
+
+/// A client that waits for an address, with a DHCP client that runs.
+fn waiting(scene: &mut Scene) {
+    scene.client.addresses.clear();
+    scene.client.routes.clear();
+    scene.program("dhclient", Does::Waits);
+}
+
+/// What dhclient wrote of a lease that ended on this day.
+fn lease_of(scene: &mut Scene, address: &str, expire: &str) {
+    let text = format!(
+        "lease {{\n  interface \"eth0\";\n  fixed-address {address};\n  option subnet-mask 255.255.255.0;\n  \
+         option routers {GATEWAY};\n  option dhcp-lease-time 43200;\n  \
+         option dhcp-server-identifier {GATEWAY};\n  expire {expire};\n}}\n"
+    );
+    scene.client.files.push(("/var/lib/dhcp/dhclient.eth0.leases".to_owned(), text));
+    scene.program("dhclient", Does::Waits);
+}
+
+const DHCP_WORLD: World = World { run: ("no-ip-or-link", ""), ..WORLD };
+
+pub const WORLDS: &[World] = &[
+    World {
+        name: "addressing-in-order",
+        says: "the port light blinks oddly, please check the connection",
+        fault: |scene| {
+            scene.dhcp.push(DHCP);
+            lease_of(scene, CLIENT, "never");
+        },
+        expect: Expect { decides: "gateway", innocent: &["link", "ip", "route", "process"], seconds: 10.0, ..HEALTHY },
+        ..DHCP_WORLD
+    },
+    World {
+        name: "dhcp-silent",
+        says: "it says obtaining address for ever",
+        fault: waiting,
+        proof: |eyes| eyes.carrier("eth0", true),
+        expect: Expect {
+            cause: &["dhcp-silent"],
+            decides: "dhcp",
+            innocent: &["link", "route", "process", "host"],
+            seconds: 12.0,
+            ..fault(&["ip"], &["dhcp.no_server", "ip.none"], Culprit::Is("eth0"))
+        },
+        ..DHCP_WORLD
+    },
+    World {
+        name: "dhcp-client-stopped",
+        says: "the cable is in, and I get no address",
+        fault: |scene| {
+            scene.client.addresses.clear();
+            scene.client.routes.clear();
+            scene.dhcp.push(DHCP);
+        },
+        proof: |eyes| eyes.carrier("eth0", true),
+        expect: Expect {
+            cause: &["no-dhcp-client"],
+            decides: "lease",
+            innocent: &["link", "ip", "route", "host"],
+            seconds: 12.0,
+            ..fault(&["process"], &["dhcp.no_client"], Culprit::Is("DHCP client"))
+        },
+        ..DHCP_WORLD
+    },
+    World {
+        name: "dhcp-offer-not-taken",
+        says: "others get an address here and I do not",
+        fault: |scene| {
+            waiting(scene);
+            scene.dhcp.push(DHCP);
+        },
+        proof: |eyes| eyes.carrier("eth0", true),
+        expect: Expect {
+            cause: &["offer-not-taken"],
+            decides: "dhcp",
+            innocent: &["link", "route", "host"],
+            certainty: "suspected",
+            seconds: 12.0,
+            ..fault(&["process"], &["ip.none"], Culprit::Is("dhclient"))
+        },
+        ..DHCP_WORLD
+    },
+    World {
+        name: "dhcp-two-servers",
+        says: "some of us lose the network, others do not",
+        fault: |scene| {
+            scene.dhcp.push(DHCP);
+            scene.dhcp.push(DhcpServer { on_gateway: false, offers: "10.66.0.5", router: Some("10.66.0.1") });
+            lease_of(scene, CLIENT, "never");
+        },
+        expect: Expect {
+            cause: &["several-dhcp-servers"],
+            decides: "dhcp",
+            innocent: &["link", "route", "process", "host"],
+            seconds: 12.0,
+            ..degraded(&["ip"], &["dhcp.several_servers"], Culprit::Contains(SIBLING))
+        },
+        ..DHCP_WORLD
+    },
+    World {
+        name: "address-left-from-home",
+        says: "at home it works, in the office it does not",
+        fault: |scene| {
+            scene.client.addresses = vec![(ip("192.168.178.20"), 24)];
+            scene.client.routes = vec![route("0.0.0.0", 0, Way::Via(ip("192.168.178.1")))];
+            scene.dhcp.push(DHCP);
+        },
+        proof: |eyes| eyes.pings(SIBLING, false),
+        expect: Expect {
+            cause: &["address-set-by-hand"],
+            decides: "dhcp",
+            innocent: &["link", "process", "host"],
+            seconds: 12.0,
+            ..fault(&["ip"], &["dhcp.other_network"], Culprit::Is("192.168.178.20"))
+        },
+        ..DHCP_WORLD
+    },
+    World {
+        name: "lease-not-renewed",
+        says: "it says my network is about to drop",
+        fault: |scene| {
+            scene.dhcp.push(DHCP);
+            lease_of(scene, CLIENT, "5 2026/01/02 03:04:05");
+        },
+        proof: |eyes| eyes.connects("198.51.100.10:443"),
+        expect: Expect {
+            cause: &["lease-over"],
+            decides: "lease",
+            innocent: &["link", "route", "process", "host"],
+            seconds: 12.0,
+            ..degraded(&["ip"], &["dhcp.lease_over"], Culprit::Is(CLIENT))
+        },
+        ..DHCP_WORLD
+    },
+    World {
+        name: "dhcp-without-a-gateway",
+        says: "I reach the printer and nothing else",
+        fault: |scene| {
+            scene.client.routes.clear();
+            scene.dhcp.push(DhcpServer { router: None, ..DHCP });
+            scene.program("dhclient", Does::Waits);
+        },
+        proof: |eyes| eyes.pings(SIBLING, true),
+        expect: Expect {
+            cause: &["dhcp-names-no-gateway"],
+            decides: "dhcp",
+            innocent: &["link", "process", "host"],
+            seconds: 12.0,
+            ..fault(&["ip"], &["dhcp.no_gateway"], Culprit::Is(GATEWAY))
+        },
+        ..DHCP_WORLD
+    },
+    World {
+        name: "port-refuses-the-sign-on",
+        says: "since I changed my password the dock has no network",
+        fault: |scene| {
+            waiting(scene);
+            scene.program("supplicant", Does::SignsOn(include_str!("../../fixtures/linux/wpa-status-held.txt")));
+        },
+        proof: |eyes| eyes.carrier("eth0", true),
+        expect: Expect {
+            cause: &["port-refuses-sign-on"],
+            decides: "sign-on",
+            innocent: &["ip", "route", "process", "host"],
+            seconds: 12.0,
+            ..fault(&["link"], &["link.sign_on_refused"], Culprit::Is("eth0"))
+        },
+        ..DHCP_WORLD
+    },
+    World {
+        name: "port-does-not-answer-the-sign-on",
+        says: "this socket never works for me",
+        fault: |scene| {
+            waiting(scene);
+            scene.program(
+                "supplicant",
+                Does::SignsOn(
+                    "key_mgmt=IEEE 802.1X (no WPA)\nwpa_state=ASSOCIATED\nSupplicant PAE state=CONNECTING\n\
+                     suppPortStatus=Unauthorized\n",
+                ),
+            );
+        },
+        proof: |eyes| eyes.carrier("eth0", true),
+        expect: Expect {
+            cause: &["port-does-not-answer-sign-on"],
+            decides: "sign-on",
+            innocent: &["ip", "route", "process", "host"],
+            seconds: 12.0,
+            ..fault(&["link"], &["link.sign_on_silent"], Culprit::Is("eth0"))
+        },
+        ..DHCP_WORLD
+    },
+    World {
+        name: "sign-on-server-with-a-strange-certificate",
+        says: "the office network rejects me since this morning",
+        fault: |scene| {
+            waiting(scene);
+            scene.client.log.push((
+                "wpa_supplicant",
+                "eth0: CTRL-EVENT-EAP-TLS-CERT-ERROR reason=1 depth=0 subject='/CN=radius.example' \
+                 err='unable to get local issuer certificate'",
+            ));
+            scene.client.log.push(("wpa_supplicant", "eth0: CTRL-EVENT-EAP-FAILURE EAP authentication failed"));
+        },
+        proof: |eyes| eyes.carrier("eth0", true),
+        expect: Expect {
+            cause: &["sign-on-server-not-trusted"],
+            decides: "sign-on",
+            innocent: &["ip", "route", "process", "host"],
+            seconds: 12.0,
+            ..fault(&["link"], &["link.sign_on_certificate"], Culprit::Is("eth0"))
+        },
+        ..DHCP_WORLD
+    },
+];
