@@ -41,7 +41,6 @@ pub mod rdp;
 pub mod resolver;
 pub mod resource;
 pub mod route;
-mod secret;
 pub mod service;
 pub mod smb;
 pub mod socket;
