@@ -120,6 +120,7 @@ pub mod ipp {
     use super::*;
 
     const IDLE: u8 = 3;
+    const PROCESSING: u8 = 4;
     const STOPPED: u8 = 5;
 
     /// Has nothing to do.
@@ -135,6 +136,11 @@ pub mod ipp {
     /// Was paused by somebody.
     pub fn paused(heard: &[u8]) -> Reply {
         printer(heard, STOPPED, &["paused"], 4, true)
+    }
+
+    /// A print server whose printer is off: one job is under way for ever.
+    pub fn does_not_reach_its_device(heard: &[u8]) -> Reply {
+        printer(heard, PROCESSING, &["connecting-to-device", "offline-report"], 1, true)
     }
 
     /// Is idle and takes no jobs.

@@ -42,6 +42,14 @@ pub const WORLDS: &[World] = &[
         ..PRINTING
     },
     World {
+        name: "printer-behind-the-queue-is-off",
+        says: "the job says processing for ever",
+        fault: |scene| scene.serve(PRINTER, Speaks::Replies(ipp::does_not_reach_its_device)),
+        proof: |eyes| eyes.hears(PRINTER, b"\x03", b"offline-report"),
+        expect: says(&["queue-does-not-reach-its-printer"], &["print.offline"]),
+        ..PRINTING
+    },
+    World {
         name: "printer-takes-no-jobs",
         says: "printing ends with an error at once",
         fault: |scene| scene.serve(PRINTER, Speaks::Replies(ipp::closed)),
