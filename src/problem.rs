@@ -240,6 +240,11 @@ problems! {
     HostGroupLimit "host.group_limit" Host Quality State false "the control group of a program has used up what it may use";
     HostCpuBusy "host.cpu_busy" Host Quality State false "the processors are saturated";
     HostIoPressure "host.io_pressure" Host Quality State false "programs wait for the disk";
+    PackageLocked "package.locked" Process Integrity State false "another program holds the package manager's lock";
+    PackageLockLeft "package.lock_left" Host Integrity State false "a lock of the package manager was left behind";
+    PackageBroken "package.broken" Host Integrity State false "packages are half installed";
+    PackageNoRepository "package.no_repository" Host Integrity State false "the package manager has no repository";
+    PackageKeyMissing "package.key_missing" Host Integrity State false "a signing key of a repository is missing";
     HostThrottled "host.throttled" Host Quality State false "heat slows the processors down";
     HostSpeedLimited "host.speed_limited" Host Quality State false "a power setting holds the processors back";
     HostBatteryLow "host.battery_low" Host Quality State false "the battery is nearly empty";

@@ -26,6 +26,7 @@ pub const BUILTIN: &[(&str, &str)] = built_in!("playbooks":
     "no-ip-or-link"
     "slow-computer"
     "video-calls"
+    "software-update"
     "shared-drive"
     "printer"
 );
@@ -133,6 +134,7 @@ mod tests {
             ("the website won't open", "one-site-fails"),
             ("everything is slow", "slow"),
             ("the video call stutters", "video-calls"),
+            ("software updates fail", "software-update"),
             ("my computer is slow", "slow-computer"),
             ("I get no ip address", "no-ip-or-link"),
             ("the vpn does not connect", "vpn"),

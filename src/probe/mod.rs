@@ -28,6 +28,7 @@ pub mod lookup;
 pub mod mtu;
 pub mod neighbour;
 pub mod online;
+pub mod package;
 pub mod person;
 pub mod portal;
 pub mod power;
@@ -257,6 +258,7 @@ pub const PROBES: &[&Probe] = &[
     &resource::PROBE,
     &disk::PROBE,
     &power::PROBE,
+    &package::PROBE,
     &log::PROBE,
     // the way out
     &echo::PROBE,
