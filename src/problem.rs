@@ -69,6 +69,9 @@ problems! {
     LinkMtuSmall "link.mtu_small" Link Quality State false "the interface has an unusually small MTU";
     LinkWifiWeak "link.wifi_weak" Link Quality State false "the Wi-Fi signal is weak";
     LinkWifiNotJoined "link.wifi_not_joined" Link Reachability State false "the Wi-Fi radio is not joined to a network";
+    LinkWifiBlocked "link.wifi_blocked" Link Reachability State false "the Wi-Fi radio is switched off by a switch or a setting";
+    LinkWifiRetries "link.wifi_retries" Link Quality State false "the Wi-Fi radio must send much of its data again";
+    LinkWifiSlowRate "link.wifi_slow_rate" Link Quality State false "the Wi-Fi radio runs at one of its slowest rates";
     LinkSignOnRefused "link.sign_on_refused" Link Reachability State false "the network refuses the sign-on of this machine (802.1X)";
     LinkSignOnSilent "link.sign_on_silent" Link Reachability State false "the network does not answer the sign-on of this machine (802.1X)";
     LinkSignOnCertificate "link.sign_on_certificate" Link Integrity State false "the certificate of the network's sign-on server is not accepted here";

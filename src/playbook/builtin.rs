@@ -27,6 +27,8 @@ pub const BUILTIN: &[(&str, &str)] = built_in!("playbooks":
     "slow-computer"
     "video-calls"
     "software-update"
+    "wifi-join"
+    "wifi-slow"
     "shared-drive"
     "printer"
 );
@@ -135,6 +137,8 @@ mod tests {
             ("everything is slow", "slow"),
             ("the video call stutters", "video-calls"),
             ("software updates fail", "software-update"),
+            ("the wifi is slow", "wifi-slow"),
+            ("cannot join the wifi", "wifi-join"),
             ("my computer is slow", "slow-computer"),
             ("I get no ip address", "no-ip-or-link"),
             ("the vpn does not connect", "vpn"),

@@ -51,6 +51,7 @@ pub mod trace;
 pub mod udp;
 pub mod vpn;
 mod way;
+pub mod wifi;
 
 use crate::layer::Layer;
 use crate::observation::{COULD_NOT_BE_CHECKED, Facts, Observation, Outcome, Skip, Via};
@@ -237,6 +238,7 @@ impl Look<'_> {
 pub const PROBES: &[&Probe] = &[
     // this machine's network
     &link::PROBE,
+    &wifi::PROBE,
     &supplicant::PROBE,
     &address::PROBE,
     &lease::PROBE,

@@ -146,8 +146,8 @@ fn locks(root: &Path, held: &[Lock]) -> Vec<PackageLock> {
         // All of these managers look whether the process still runs before they obey.
         Path::new(&format!("/proc/{pid}")).exists().then(|| PackageLock { path: format!("/{path}"), pid: Some(pid) })
     };
-    let mut locks: Vec<PackageLock> = LOCKED.iter().filter_map(|path| of_file(&path)).collect();
-    locks.extend(NUMBERED.iter().filter_map(|path| of_number(&path)));
+    let mut locks: Vec<PackageLock> = LOCKED.iter().filter_map(of_file).collect();
+    locks.extend(NUMBERED.iter().filter_map(of_number));
     if root.join(PRESENT).exists() {
         locks.push(PackageLock { path: format!("/{PRESENT}"), pid: None });
     }

@@ -148,11 +148,7 @@ pub const WORLDS: &[World] = &[
             decides: "repository",
             innocent: HERE,
             seconds: 8.0,
-            ..fault(
-                &["path"],
-                &["http.unexpected_content", "http.block_page", "path.captive_portal"],
-                Culprit::Contains("www.example.test"),
-            )
+            ..fault(&["path"], &["http.unexpected_content", "http.block_page"], Culprit::Contains("www.example.test"))
         },
         ..UPDATE
     },
