@@ -1,5 +1,6 @@
 //! What can be said on the command line. Only parsed text: what it means is decided in `request`.
 
+use crate::packet::redact::Level;
 use crate::report;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -84,6 +85,9 @@ pub struct RunFlags {
     /// Ask nothing
     #[arg(long, help_heading = "Run")]
     pub no_input: bool,
+    /// How much is hidden in the packet, and in what is piped [default: standard]
+    #[arg(long, value_name = "LEVEL", value_enum, help_heading = "Run")]
+    pub redact: Option<Level>,
     /// What people said, from a file (`firstline generate case` writes an empty one)
     #[arg(long, value_name = "FILE", help_heading = "Case")]
     pub case: Option<PathBuf>,
@@ -121,6 +125,7 @@ impl RunFlags {
             case: self.case.or(before.case),
             ticket: self.ticket.or(before.ticket),
             symptom: self.symptom.or(before.symptom),
+            redact: self.redact.or(before.redact),
             error: self.error.or(before.error),
             since: self.since.or(before.since),
             tried: [before.tried, self.tried].concat(),
@@ -331,6 +336,32 @@ pub enum PacketCommand {
     Render {
         #[command(flatten)]
         stored: Stored,
+    },
+    /// Hide more in a packet, before it goes to somebody else
+    #[command(
+        after_help = "Examples:\n  firstline packet redact firstline-dns-20261122-080000-5f0c.zip            for \
+                            a vendor\n  firstline packet redact unredacted.zip --level standard --output /tmp"
+    )]
+    Redact {
+        #[command(flatten)]
+        stored: Stored,
+        /// How much is hidden
+        #[arg(long, value_enum, default_value = "strict")]
+        level: Level,
+        /// Folder for the new packet [default: that of the old one]
+        #[arg(long, short, value_name = "DIR")]
+        output: Option<PathBuf>,
+    },
+    /// Show a packet, or an answer about it, with the names behind the pseudonyms
+    Unmask {
+        /// Packet, zip or JSON, or a text; `-` for standard input
+        file: PathBuf,
+        /// age identity that opens it where it is encrypted
+        #[arg(long, value_name = "FILE")]
+        identity: Option<PathBuf>,
+        /// Map to use instead of those of this machine
+        #[arg(long, value_name = "FILE")]
+        map: Option<PathBuf>,
     },
 }
 

@@ -5,6 +5,7 @@ use crate::problem::Code;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 /// The facts of an observation: typed by each probe (see its facts schema), stored as JSON.
@@ -218,6 +219,10 @@ pub struct Observation {
     /// Typed facts; units are part of the names (`_ms`, `_bytes`, `_percent`).
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub facts: Facts,
+    /// How conditions compared with facts that were hidden since, by the mark of the comparison: what is hidden cannot be
+    /// compared again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub truths: BTreeMap<String, bool>,
     /// Whose view it is.
     #[serde(default)]
     pub context: Context,
@@ -271,6 +276,7 @@ impl Observation {
             skip: None,
             summary,
             facts: Facts::new(),
+            truths: BTreeMap::new(),
             context: Context::default(),
             via: Via::default(),
             started_ms: 0,

@@ -214,6 +214,7 @@ problems! {
     AppNoAnswer "app.no_answer" Application Reachability Silence true "the service accepts the connection and does not answer";
     AppUnknownName "app.unknown_name" Application Integrity Answer true "the service does not know the name that it is asked for";
     AppOutdated "app.outdated" Application Integrity Answer true "the service speaks only an outdated version of its protocol";
+    AppNoEncryption "app.no_encryption" Application Quality Answer true "the service offers no encryption";
 
     PrintAttention "print.attention" Application Integrity Answer true "the printer needs a person (paper, jam, cover, toner)";
     PrintOffline "print.offline" Application Integrity Answer true "the queue does not reach its printer";

@@ -6,6 +6,7 @@ use crate::cli::{DEFAULT_DEADLINE, RunFlags, What};
 use crate::error::{Error, Result, closest};
 use crate::packet::case::field::Field;
 use crate::packet::case::heard::Heard;
+use crate::packet::redact::Level;
 use crate::packet::{Case, Consent};
 use crate::playbook::{Input, InputKind, Playbook};
 use crate::settings::Settings;
@@ -42,6 +43,8 @@ pub struct Request {
     pub case: Case,
     pub deadline: Duration,
     pub mode: Mode,
+    /// How much its packet hides.
+    pub redaction: Level,
 }
 
 /// Asks the person for an input; none where nobody is there or nobody knows.
@@ -100,7 +103,8 @@ impl Request {
         };
         let id = run_id();
         let consent = Consent::NotAsked;
-        Ok(Request { id, consent, playbook, inputs, target, settings, case, deadline, mode })
+        let redaction = flags.redact.unwrap_or(settings.redaction);
+        Ok(Request { id, consent, playbook, inputs, target, settings, case, deadline, mode, redaction })
     }
 }
 

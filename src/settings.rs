@@ -3,6 +3,7 @@
 
 use crate::error::{Error, Kind, Result, closest, point};
 use crate::packet::case::priority::{Matrix, STOCK};
+use crate::packet::redact::Level;
 use etcetera::{BaseStrategy, choose_base_strategy};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
@@ -48,6 +49,8 @@ pub struct Settings {
     pub ask_consent: bool,
     /// The name of the policy that allows runs where nobody can be asked; packets carry it.
     pub consent_policy: Option<String>,
+    /// How much packets hide where the command line does not say: `none`, `standard` or `strict`.
+    pub redaction: Level,
     /// The largest packet, in bytes; evidence beyond it is cut, and the packet says so.
     pub packet_bytes: u64,
     /// Days after which packets and what killed runs left behind are removed from the state folder; 0 keeps them.
@@ -70,6 +73,7 @@ impl Default for Settings {
             priorities: STOCK,
             ask_consent: false,
             consent_policy: None,
+            redaction: Level::Standard,
             packet_bytes: crate::packet::fit::LARGEST,
             keep_days: crate::packet::purge::KEEP_DAYS,
         }

@@ -2,6 +2,7 @@
 
 mod explain;
 mod generate;
+mod handover;
 mod library;
 mod list;
 mod packet;

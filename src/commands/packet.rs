@@ -2,6 +2,7 @@
 
 mod compare;
 mod kept;
+mod privacy;
 mod trust;
 
 use super::Context;
@@ -23,6 +24,10 @@ pub(super) fn packet(context: &Context, command: &PacketCommand) -> Result<Exit>
             compare::compare(context, before, after, identity.as_deref())
         }
         PacketCommand::Render { stored } => render(context, stored),
+        PacketCommand::Redact { stored, level, output } => privacy::redact(context, stored, *level, output.as_deref()),
+        PacketCommand::Unmask { file, identity, map } => {
+            privacy::show_unmasked(context, file, identity.as_deref(), map.as_deref())
+        }
         PacketCommand::Finish { spool, output } => kept::finish(context, spool.as_deref(), output.as_deref()),
         PacketCommand::Purge { older_than, dry_run } => kept::purge(context, *older_than, *dry_run),
     }

@@ -7,6 +7,7 @@ use crate::cli::{DEFAULT_DEADLINE, ProbeFlags};
 use crate::error::{Error, Result, closest};
 use crate::exit::Exit;
 use crate::observation::{Facts, Observation, Outcome};
+use crate::packet::redact::{self, Known, Level};
 use crate::probe::{self, Look, PROBES, Probe};
 use crate::report::observations_page;
 use crate::sys::{self, LocalMachine};
@@ -36,7 +37,10 @@ pub(super) fn probe(context: &Context, kind: &str, target: Option<&str>, flags: 
             .hint(format!("firstline explain probe:{kind}"))
     })?;
     let deadline = flags.deadline.unwrap_or(DEFAULT_DEADLINE);
-    let observations = look(context, probe, args, deadline)?;
+    let seen = look(context, probe, args, deadline)?;
+    // As with a run: what is piped goes on to somebody.
+    let level = if context.terminal.stdout { Level::Secrets } else { Level::Standard };
+    let observations = redact::observations(&seen, level, &Known::of_environment())?;
     if context.wants_json() {
         context.print_json(&json!({ "schema": "firstline.probe/1", "observations": observations }))?;
     } else {

@@ -1,5 +1,6 @@
 //! `firstline run` and the triage without arguments: build the request and the world, run, write the packet, report.
 
+use super::handover::{Desk, Handed};
 use super::{Context, library};
 use crate::cli::{DEFAULT_DEADLINE, RunFlags, What};
 use crate::diagnosis::verdict::Status;
@@ -7,8 +8,8 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::observation::Observation;
 use crate::packet::Packet;
+use crate::packet::redact::{self, Key, Known, Level};
 use crate::packet::spool::{Spool, state_folders};
-use crate::packet::write::write;
 use crate::packet::{Consent, program, purge};
 use crate::playbook::{Check, Input, Playbook};
 use crate::report;
@@ -116,6 +117,7 @@ struct Ran {
     spool: Spool,
     state_folders: Vec<PathBuf>,
     settings: Settings,
+    playbook: Playbook,
 }
 
 /// Runs the request on this machine.
@@ -147,7 +149,8 @@ fn run(context: &Context, request: &Request, flags: &RunFlags) -> Result<Ran> {
     match packet? {
         Some(mut packet) => {
             packet.tool.sha256 = program.join().ok().flatten();
-            Ok(Ran { packet, spool, state_folders, settings: request.settings.clone() })
+            let (settings, playbook) = (request.settings.clone(), request.playbook.clone());
+            Ok(Ran { packet, spool, state_folders, settings, playbook })
         }
         None => {
             let error = Error::environment("stopped at once, without a report");
@@ -213,30 +216,59 @@ impl Watcher for Watchers<'_> {
 
 /// Writes the packet where one is wanted, and the report.
 fn deliver(context: &Context, ran: Ran, flags: &RunFlags) -> Result<Exit> {
-    let Ran { mut packet, spool, state_folders, settings } = ran;
+    let Ran { mut packet, spool, state_folders, settings, playbook } = ran;
     let files = spool.collect(&mut packet.observations);
     packet.run.warnings.extend(spool.warnings());
     packet.run.limits.extend(spool.limits());
     let wanted = packet.verdict.status != Status::Healthy || flags.output.is_some() || packet.case.ticket.is_some();
-    if wanted {
-        let folders = packet_folders(context, flags, &state_folders);
-        if write(&mut packet, files, settings.packet_bytes, &folders).is_some() {
-            spool.remove();
-        } else if let Some(folder) = spool.leave() {
-            packet.run.warnings.push(format!(
-                "the observations stay in {}; `firstline packet finish` makes a packet of them",
-                folder.display()
-            ));
-        }
+    let folders = packet_folders(context, flags, &state_folders);
+    let level = packet.run.redact_to.unwrap_or_default();
+    let desk = Desk { level, state: &state_folders, folders: &folders, limit: settings.packet_bytes };
+    let handed = if wanted { Some(desk.hand_over(&packet, files, Some(&playbook))?) } else { None };
+    let path = handed.as_ref().and_then(|handed| handed.path.clone());
+    let left = if wanted && path.is_none() {
+        spool.leave()
     } else {
         spool.remove();
-    }
+        None
+    };
     for state in state_folders.iter().filter(|_| settings.keep_days > 0) {
         // What cannot be removed now goes with the next run.
         let _ = purge::purge(state, settings.keep_days, purge::Act::Remove);
     }
+    let mut shown = shown(context, packet, handed, level, &playbook)?;
+    // Where things lie is for whoever called, who must find them.
+    shown.run.packet_path = path.map(|path| path.to_string_lossy().into_owned());
+    shown.run.warnings.extend(left.map(|folder| {
+        let folder = folder.display();
+        format!("the observations stay in {folder}; `firstline packet finish` makes a packet of them")
+    }));
+    report(context, &shown)?;
+    Ok(shown.verdict.status.into())
+}
+
+/// The packet as it may be shown: on the technician's own terminal only secrets are hidden; what is piped goes on to
+/// somebody, and hides what the packet hides.
+fn shown(
+    context: &Context,
+    mut packet: Packet,
+    handed: Option<Handed>,
+    level: Level,
+    playbook: &Playbook,
+) -> Result<Packet> {
+    let shown = if context.terminal.stdout { level.min(Level::Secrets) } else { level };
+    match handed {
+        Some(handed) if shown == level => return Ok(handed.packet),
+        Some(handed) => packet.run.warnings = handed.warnings(),
+        None => {}
+    }
+    // No packet stands beside it that it could be compared with, so the key need not be kept.
+    Ok(redact::packet(&packet, Vec::new(), shown, &Key::random(), &Known::of_environment(), Some(playbook))?.packet)
+}
+
+fn report(context: &Context, packet: &Packet) -> Result<()> {
     let style = context.terminal.style(context.common.verbose);
-    let text = report::render(context.format(), &packet, &style);
+    let text = report::render(context.format(), packet, &style);
     // The text report shows the warnings itself.
     if context.format() != "text" {
         packet.run.warnings.iter().for_each(|warning| context.warn(warning));
@@ -245,8 +277,7 @@ fn deliver(context: &Context, ran: Ran, flags: &RunFlags) -> Result<Exit> {
     context.print(&text).map_err(|error| {
         let packet = packet.run.packet_path.as_ref();
         error.maybe_hint(packet.map(|path| format!("the report is in the packet, {path}")))
-    })?;
-    Ok(packet.verdict.status.into())
+    })
 }
 
 /// Where the packet may go, best first.

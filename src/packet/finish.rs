@@ -3,6 +3,7 @@
 use super::Packet;
 use super::case::priority::Matrix;
 use super::read::{parse, read_capped};
+use super::redact::Level;
 use super::spool::{EVIDENCE, HEADER, Line, MOST_EVIDENCE_BYTES, OBSERVATIONS, SPOOLS, file_name, remove};
 use super::write::Files;
 use crate::error::{Error, Result};
@@ -185,6 +186,11 @@ impl Left {
         packet.close(playbook, self.observations.iter().cloned().chain(open).collect(), priorities);
         packet.run.warnings.push("the run was killed; this is what was known, without what changed of late".to_owned());
         packet
+    }
+
+    /// How much the run was told to hide; runs of before there were levels told nothing.
+    pub fn level(&self) -> Level {
+        self.header.run.redact_to.unwrap_or(Level::Standard)
     }
 
     /// How many observations it had made.

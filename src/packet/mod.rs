@@ -1,7 +1,8 @@
 //! The handoff packet: the one value that every report renders from, live or stored. `spool` keeps what a run sees as
 //! it comes, `finish` makes a packet of one that was left behind, `fit` keeps it under its limit, `excerpt` holds how the
-//! evidence begins, `manifest` says what is in it, `program` which build made it, `purge` removes what is old, `write`
-//! makes the archive, `seal` signs and encrypts one, `read` opens one that somebody sent, `diff` compares two.
+//! evidence begins, `manifest` says what is in it, `program` which build made it, `purge` removes what is old, `redact` hides
+//! what nobody else may read, `write` makes the archive, `seal` signs and encrypts one, `read` opens one that somebody
+//! sent, `diff` compares two.
 
 pub mod case;
 pub mod diff;
@@ -12,6 +13,7 @@ pub mod manifest;
 pub mod program;
 pub mod purge;
 pub mod read;
+pub mod redact;
 pub mod seal;
 pub mod spool;
 pub mod write;
@@ -25,6 +27,7 @@ use crate::playbook::Playbook;
 use crate::sys::Change;
 use case::priority::{Matrix, Priority};
 use excerpt::Excerpts;
+use redact::Level;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
@@ -147,8 +150,17 @@ pub struct Run {
     pub interactive: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consent: Option<Consent>,
-    /// What was hidden: `secrets-only`.
+    /// How much was hidden: `none`, `secrets-only`, `standard`, `strict`.
     pub redaction: String,
+    /// How much is to be hidden when the packet is made; only in the spool of a run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redact_to: Option<Level>,
+    /// What was hidden, by class, and how often.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub hidden: BTreeMap<String, usize>,
+    /// Files that were left out, because they still held a known secret.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<String>,
     /// Milliseconds by which the clock is off, where it was measured; positive when it is behind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clock_offset_ms: Option<i64>,

@@ -4,7 +4,7 @@ use super::excerpt::{self, Excerpt, Excerpts};
 use super::manifest::{self, Manifest};
 use super::{Packet, SCHEMA, seal};
 use crate::error::{Error, Result};
-use crate::packet::write::hex;
+use crate::packet::write::{Files, hex};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
@@ -74,6 +74,28 @@ pub fn open_with(path: &Path, identity: Option<&Path>) -> Result<Opened> {
     }
     packet.excerpts = excerpts(&mut archive, &files, path)?;
     Ok(Opened { packet, files })
+}
+
+/// The evidence of a packet, by file name; none for bare JSON.
+///
+/// # Errors
+/// As [`open_with`].
+pub fn evidence(path: &Path, identity: Option<&Path>) -> Result<Files> {
+    let mut file = open_file(path, identity)?;
+    if !is_zip(&mut file).map_err(|error| unreadable(path, &error))? {
+        return Ok(Vec::new());
+    }
+    let mut archive = open_archive(path, file)?;
+    let names: Vec<String> = archive.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();
+    let evidence = names.iter().filter_map(|name| Some((name, name.strip_prefix("evidence/")?)));
+    let mut files = Vec::new();
+    let mut left = LARGEST_UNPACKED;
+    for (name, short) in evidence {
+        let bytes = unpack(&mut archive, name, left, path)?;
+        left -= bytes.len() as u64;
+        files.push((short.to_owned(), bytes));
+    }
+    Ok(files)
 }
 
 /// How the evidence begins. No more of it is unpacked.

@@ -4,7 +4,8 @@
 use super::Packet;
 use super::excerpt::excerpts;
 use super::manifest::{self, FileMark, Manifest};
-use crate::report::{self, Letters};
+use super::redact::{Gate, Level};
+use crate::report;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs;
@@ -28,8 +29,9 @@ pub struct Written {
 }
 
 /// Writes the packet into the first of `folders` that takes it, with at most `limit` bytes. What did not work is added
-/// to the run's warnings, and so is the path: both are part of the packet that is written.
-pub fn write(packet: &mut Packet, mut files: Files, limit: u64, folders: &[PathBuf]) -> Option<Written> {
+/// to the run's warnings, and so is the path: both are part of the packet that is written, so they pass the gate. What
+/// the gate stops is not written: a letter is left out and named, and without its JSON there is no packet.
+pub fn write(packet: &mut Packet, mut files: Files, gate: &Gate, limit: u64, folders: &[PathBuf]) -> Option<Written> {
     let stem = stem(packet);
     let trimmed = match super::fit::fit(packet, &mut files, limit) {
         Ok(trimmed) => trimmed,
@@ -41,13 +43,16 @@ pub fn write(packet: &mut Packet, mut files: Files, limit: u64, folders: &[PathB
     packet.excerpts = excerpts(&files);
     for folder in folders {
         let path = folder.join(format!("{stem}.zip"));
-        packet.run.packet_path = Some(path.to_string_lossy().into_owned());
-        match write_into(packet, &files, &trimmed, folder, &stem) {
+        packet.run.packet_path = Some(gate.text(&path.to_string_lossy()));
+        match write_into(packet, &files, &trimmed, gate, &folder.join(&stem)) {
             Ok(beside) => {
-                packet.run.warnings.extend(beside);
+                packet.run.warnings.extend(beside.iter().map(|warning| gate.text(warning)));
                 return Some(Written { path });
             }
-            Err(error) => note_refusal(&mut packet.run.warnings, folder, &error),
+            Err(error) => {
+                let (folder, why) = (gate.text(&folder.to_string_lossy()), gate.text(&error.to_string()));
+                note_refusal(&mut packet.run.warnings, &folder, &why);
+            }
         }
     }
     packet.run.packet_path = None;
@@ -56,16 +61,17 @@ pub fn write(packet: &mut Packet, mut files: Files, limit: u64, folders: &[PathB
 }
 
 /// Says where the packet could not be written; places that refuse for the same reason stand in one sentence.
-fn note_refusal(warnings: &mut Vec<String>, folder: &Path, error: &io::Error) {
+fn note_refusal(warnings: &mut Vec<String>, folder: &str, why: &str) {
     const REFUSED: &str = "the packet could not be written to ";
-    let why = format!(": {error}");
+    let why = format!(": {why}");
     match warnings.last_mut().filter(|last| last.starts_with(REFUSED) && last.ends_with(&why)) {
-        Some(last) => last.insert_str(last.len() - why.len(), &format!(", {}", folder.display())),
-        None => warnings.push(format!("{REFUSED}{}{why}", folder.display())),
+        Some(last) => last.insert_str(last.len() - why.len(), &format!(", {}", folder)),
+        None => warnings.push(format!("{REFUSED}{}{why}", folder)),
     }
 }
 
-/// `firstline-<playbook>-<YYYYMMDD-HHMMSS>-<run>`, in UTC like all times of a packet.
+/// `firstline-<playbook>-<YYYYMMDD-HHMMSS>-<run>`, in UTC like all times of a packet. One that hides nothing, or more
+/// than usual, says so.
 fn stem(packet: &Packet) -> String {
     let time: String = packet
         .run
@@ -81,29 +87,56 @@ fn stem(packet: &Packet) -> String {
     let word =
         |text: &str| -> String { text.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(40).collect() };
     let run: String = word(&packet.run.id).chars().take(4).collect();
-    format!("firstline-{}-{time}-{run}", word(&packet.playbook.id))
+    let level = match Level::of(packet) {
+        Level::None => "-unredacted",
+        Level::Strict => "-strict",
+        Level::Secrets | Level::Standard => "",
+    };
+    format!("firstline-{}-{time}-{run}{level}", word(&packet.playbook.id))
 }
 
-/// Writes the archive, and what lies beside it for convenience. The archive alone decides whether it worked; what is
-/// missing beside it is returned in words.
+/// Writes the archive, and what lies beside it for convenience; `stem` is the path without its ending. The archive alone
+/// decides whether it worked; what was withheld, and what is missing beside it, is returned in words.
 fn write_into(
     packet: &mut Packet,
     files: &Files,
     trimmed: &[FileMark],
-    folder: &Path,
-    stem: &str,
+    gate: &Gate,
+    stem: &Path,
 ) -> io::Result<Vec<String>> {
     let json = json(packet)?;
-    let (archive, [(_, summary), _, (_, picture)]) = archive(packet, &json, files, trimmed)?;
-    super::spool::make_folder(folder)?;
-    put(&folder.join(format!("{stem}.zip")), &archive)?;
-    let beside = [("txt", summary.as_bytes()), ("html", picture.as_bytes()), ("json", json.as_slice())];
-    let failed = beside.into_iter().filter_map(|(ending, bytes)| {
-        let path = folder.join(format!("{stem}.{ending}"));
+    if let Some(class) = gate.leaks(&json) {
+        return Err(io::Error::other(format!("packet.json still holds a secret ({class}) and is withheld")));
+    }
+    let mut withheld = Vec::new();
+    let mut passes = |name: &str, text: &str| {
+        let class = gate.leaks(text.as_bytes());
+        withheld.extend(class.map(|class| format!("{name} is withheld: it still holds a secret ({class})")));
+        class.is_none()
+    };
+    let user = Some(report::user_letter(packet)).filter(|letter| passes(report::USER_LETTER, letter));
+    let proven = proven(&json, user.as_deref(), files);
+    let manifest = Manifest::of(packet, &proven, trimmed);
+    let manifest = Sealed { bytes: manifest.to_bytes()?, files: manifest.files };
+    // The letters carry it.
+    packet.manifest = Some(hex(&manifest.bytes));
+    let mut letters = Vec::from(report::letters(packet));
+    letters.retain(|(name, text)| passes(name, text));
+    let archive = archive(&letters, &manifest, &proven)?;
+    let path = |ending: &str| {
+        let name = stem.file_name().unwrap_or_default().to_string_lossy();
+        stem.with_file_name(format!("{name}.{ending}"))
+    };
+    super::spool::make_folder(stem.parent().unwrap_or(stem))?;
+    put(&path("zip"), &archive)?;
+    let letter = |wanted: &str| letters.iter().find(|(name, _)| *name == wanted).map(|(_, text)| text.as_bytes());
+    let beside = BESIDE.iter().filter_map(|(ending, name)| Some((*ending, letter(name)?)));
+    let failed = beside.chain([("json", json.as_slice())]).filter_map(|(ending, bytes)| {
+        let path = path(ending);
         let error = put(&path, bytes).err()?;
         Some(format!("{} could not be written beside the packet: {error}", path.display()))
     });
-    Ok(failed.collect())
+    Ok(withheld.into_iter().chain(failed).collect())
 }
 
 /// The packet as its JSON document.
@@ -134,23 +167,33 @@ pub(crate) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     written
 }
 
-/// The archive: letters, packet, manifest, evidence, checksums; and the letters by themselves. The hash of the manifest
-/// goes into the packet, because the letters carry it.
-fn archive(packet: &mut Packet, json: &[u8], files: &Files, trimmed: &[FileMark]) -> io::Result<(Vec<u8>, Letters)> {
+/// The letters that lie beside the archive, by their endings there.
+const BESIDE: [(&str, &str); 2] = [("txt", "summary.txt"), ("html", "report.html")];
+
+/// The manifest as it lies in the archive, and the marks of the files that it covers.
+struct Sealed {
+    bytes: Vec<u8>,
+    files: Vec<FileMark>,
+}
+
+/// What the manifest covers: the packet, the letter to the user, and the evidence.
+fn proven<'a>(json: &'a [u8], user: Option<&'a str>, files: &'a Files) -> Vec<(String, &'a [u8])> {
     let evidence = files.iter().map(|(name, bytes)| (format!("evidence/{name}"), bytes.as_slice()));
-    let user = report::user_letter(packet);
-    let own = [("packet.json".to_owned(), json), (report::USER_LETTER.to_owned(), user.as_bytes())];
-    let proven: Vec<(String, &[u8])> = own.into_iter().chain(evidence).collect();
-    let manifest = Manifest::of(packet, &proven, trimmed).to_bytes()?;
-    packet.manifest = Some(hex(&manifest));
-    let letters = report::letters(packet);
-    let mut contents: Vec<(String, &[u8])> =
-        letters.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes())).collect();
-    contents.push((manifest::NAME.to_owned(), &manifest));
-    contents.extend(proven);
-    let sums = sums(&contents);
+    let user = user.map(|letter| (report::USER_LETTER.to_owned(), letter.as_bytes()));
+    [("packet.json".to_owned(), json)].into_iter().chain(user).chain(evidence).collect()
+}
+
+/// The archive: letters, manifest, packet, evidence, checksums.
+fn archive(letters: &[(&str, String)], manifest: &Sealed, proven: &Contents<'_>) -> io::Result<Vec<u8>> {
+    let letters = letters.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes()));
+    let mut contents: Vec<(String, &[u8])> = letters.chain([(manifest::NAME.to_owned(), &*manifest.bytes)]).collect();
+    // What the manifest covers was hashed for it.
+    let mut marks: Vec<FileMark> = contents.iter().map(|(name, bytes)| FileMark::of(name, bytes)).collect();
+    marks.extend(manifest.files.iter().cloned());
+    let sums = sums(&marks);
+    contents.extend_from_slice(proven);
     contents.push((super::read::SUMS.to_owned(), sums.as_bytes()));
-    Ok((pack(&contents)?, letters))
+    pack(&contents)
 }
 
 fn pack(contents: &Contents<'_>) -> io::Result<Vec<u8>> {
@@ -184,10 +227,10 @@ pub(super) fn packed_sizes(files: &[(String, Vec<u8>)]) -> io::Result<Vec<u64>> 
 }
 
 /// Lines that `sha256sum --check` reads.
-fn sums(contents: &Contents<'_>) -> String {
+fn sums(marks: &[FileMark]) -> String {
     let mut text = String::new();
-    for (name, bytes) in contents {
-        let _ = writeln!(text, "{}  {name}", hex(bytes));
+    for mark in marks {
+        let _ = writeln!(text, "{}  {}", mark.sha256, mark.name);
     }
     text
 }
@@ -234,7 +277,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut packet = example();
         let files = vec![("answer.txt".to_owned(), b"raw".to_vec())];
-        let written = write(&mut packet, files, LARGEST, &[folder.path().to_owned()]).unwrap();
+        let written = write(&mut packet, files, &Gate::open(), LARGEST, &[folder.path().to_owned()]).unwrap();
         let name = written.path.file_name().unwrap().to_string_lossy().into_owned();
         assert_eq!(name, "firstline-one-site-fails-20261121-091502-5f0c.zip");
         assert_eq!(read::open(&written.path).unwrap().packet, packet);
@@ -249,8 +292,13 @@ mod tests {
 
     #[test]
     fn the_same_packet_gives_the_same_bytes() {
-        let archive = |mut packet: Packet| archive(&mut packet, b"{}", &Vec::new(), &[]).unwrap().0;
-        assert_eq!(archive(example()), archive(example()));
+        let written = || {
+            let folder = tempfile::tempdir().unwrap();
+            let files = vec![("a.txt".to_owned(), b"raw".to_vec())];
+            write_into(&mut example(), &files, &[], &Gate::open(), &folder.path().join("packet")).unwrap();
+            fs::read(folder.path().join("packet.zip")).unwrap()
+        };
+        assert_eq!(written(), written());
     }
 
     #[test]
@@ -259,7 +307,8 @@ mod tests {
         let bad = tempfile::NamedTempFile::new().unwrap();
         let mut packet = example();
         let written =
-            write(&mut packet, Vec::new(), LARGEST, &[bad.path().to_owned(), good.path().to_owned()]).unwrap();
+            write(&mut packet, Vec::new(), &Gate::open(), LARGEST, &[bad.path().to_owned(), good.path().to_owned()])
+                .unwrap();
         assert!(written.path.starts_with(good.path()));
         let stored = read::open(&written.path).unwrap().packet;
         assert!(stored.run.warnings[0].contains(&*bad.path().to_string_lossy()), "{:?}", stored.run.warnings);
@@ -270,7 +319,7 @@ mod tests {
     fn nowhere_to_write_loses_nothing_but_the_file() {
         let bad = tempfile::NamedTempFile::new().unwrap();
         let mut packet = example();
-        assert_eq!(write(&mut packet, Vec::new(), LARGEST, &[bad.path().to_owned()]), None);
+        assert_eq!(write(&mut packet, Vec::new(), &Gate::open(), LARGEST, &[bad.path().to_owned()]), None);
         assert_eq!((packet.run.packet_path, packet.run.warnings.len()), (None, 1));
     }
 }

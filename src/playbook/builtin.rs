@@ -31,6 +31,9 @@ pub const BUILTIN: &[(&str, &str)] = built_in!("playbooks":
     "wifi-slow"
     "shared-drive"
     "printer"
+    "email"
+    "remote-desktop"
+    "sign-in"
 );
 
 /// Name and text of each fragment that playbooks can include.
@@ -144,6 +147,9 @@ mod tests {
             ("the vpn does not connect", "vpn"),
             ("the mapped drive has a red cross", "shared-drive"),
             ("the printer is offline", "printer"),
+            ("mail stays in the outbox", "email"),
+            ("the remote desktop stays black", "remote-desktop"),
+            ("the account is locked", "sign-in"),
         ];
         for (words, id) in cases {
             let found = matching::best(words, &matching::headings());

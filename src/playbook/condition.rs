@@ -2,8 +2,12 @@
 //! when it is contradicted, never because something was not looked at.
 
 use crate::observation::{Observation, Outcome};
+use crate::packet::write::hex;
 use crate::problem::Code;
 use serde_json::Value;
+
+/// Hexadecimal digits of a mark: 64 bits, far more than two comparisons of one playbook need to be told apart.
+const MARK: usize = 16;
 
 /// A condition.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,6 +95,29 @@ impl Compare {
     }
 }
 
+impl Compare {
+    /// What this comparison with a fact is called among the recorded truths of an observation. It stays the same from
+    /// version to version, and says nothing about the value to whoever does not have the playbook.
+    pub fn mark(&self, fact: &str) -> String {
+        let (word, value) = match self {
+            Compare::Is(value) => ("is", value.clone()),
+            Compare::Not(value) => ("not", value.clone()),
+            Compare::OneOf(values) => ("one_of", Value::from(values.clone())),
+            Compare::Above(limit) => ("above", Value::from(*limit)),
+            Compare::Below(limit) => ("below", Value::from(*limit)),
+            Compare::Contains(value) => ("contains", value.clone()),
+            Compare::Known(wanted) => ("known", Value::from(*wanted)),
+        };
+        let mut mark = hex(format!("{fact} {word} {value}").as_bytes());
+        mark.truncate(MARK);
+        mark
+    }
+
+    fn recorded(&self, fact: &str, observation: &Observation) -> Option<bool> {
+        if observation.truths.is_empty() { None } else { observation.truths.get(&self.mark(fact)).copied() }
+    }
+}
+
 fn same(left: &Value, right: &Value) -> bool {
     match (left.as_f64(), right.as_f64()) {
         (Some(left), Some(right)) => left == right,
@@ -120,7 +147,9 @@ impl Test {
                 observation.outcome == Outcome::Problem
                     && observation.codes().any(|code| code.word().split('.').next() == Some(family)),
             ),
-            Test::Fact(name, compare) => compare.test(observation.facts.get(name)),
+            Test::Fact(name, compare) => {
+                compare.recorded(name, observation).or_else(|| compare.test(observation.facts.get(name)))
+            }
             Test::Via(element) => observation.via.uses(element),
         }
     }
@@ -136,13 +165,20 @@ impl Condition {
         }
     }
 
-    /// Every check that it mentions.
-    pub fn checks<'a>(&'a self, into: &mut Vec<&'a str>) {
+    /// Every statement that it makes.
+    pub fn atoms<'a>(&'a self, into: &mut Vec<&'a Atom>) {
         match self {
             Condition::All(parts) | Condition::Any(parts) | Condition::None(parts) => {
-                parts.iter().for_each(|part| part.checks(into));
+                parts.iter().for_each(|part| part.atoms(into));
             }
-            Condition::Atom(atom) => into.push(&atom.check),
+            Condition::Atom(atom) => into.push(atom),
         }
+    }
+
+    /// Every check that it mentions.
+    pub fn checks<'a>(&'a self, into: &mut Vec<&'a str>) {
+        let mut atoms = Vec::new();
+        self.atoms(&mut atoms);
+        into.extend(atoms.into_iter().map(|atom| atom.check.as_str()));
     }
 }

@@ -1,10 +1,10 @@
 //! Runs a command that a playbook names and judges its exit status.
 
 use super::argument::{optional, words};
-use super::secret::mask;
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
+use crate::packet::redact::mask;
 use crate::problem::Code;
 use crate::sys::CommandOutput;
 use futures_util::FutureExt;

@@ -84,9 +84,9 @@ pub struct GreetingFacts {
 }
 
 /// A protocol in which the server speaks first.
-struct Protocol {
+pub(super) struct Protocol {
     schemes: &'static [&'static str],
-    name: &'static str,
+    pub(super) name: &'static str,
     /// How a server that serves begins.
     begins: &'static [&'static str],
     /// How one begins that turns the client away.
@@ -97,46 +97,56 @@ struct Protocol {
     pauses: bool,
 }
 
-const PROTOCOLS: &[Protocol] = &[
-    Protocol {
+const PROTOCOLS: &[&Protocol] =
+    &[Protocol::SSH, Protocol::SMTP, Protocol::FTP, Protocol::IMAP, Protocol::POP3, Protocol::MYSQL];
+
+impl Protocol {
+    const SSH: &'static Protocol = &Protocol {
         schemes: &["ssh", "sftp"],
         name: "SSH",
         begins: &["SSH-"],
         refuses: &["Exceeded MaxStartups", "Not allowed at this time"],
         notice: true,
         pauses: false,
-    },
-    Protocol {
+    };
+    pub(super) const SMTP: &'static Protocol = &Protocol {
         schemes: &["smtp", "submission"],
         name: "SMTP",
         begins: &["220 ", "220-", "220\r", "220\n"],
         refuses: &["421", "5"],
         notice: false,
         pauses: true,
-    },
-    Protocol {
+    };
+    const FTP: &'static Protocol = &Protocol {
         schemes: &["ftp"],
         name: "FTP",
         begins: &["220 ", "220-", "120 ", "220\r", "220\n"],
         refuses: &["421", "5"],
         notice: false,
         pauses: false,
-    },
-    Protocol {
+    };
+    pub(super) const IMAP: &'static Protocol = &Protocol {
         schemes: &["imap"],
         name: "IMAP",
         begins: &["* OK", "* PREAUTH"],
         refuses: &["* BYE"],
         notice: false,
         pauses: false,
-    },
-    Protocol { schemes: &["pop3"], name: "POP3", begins: &["+OK"], refuses: &["-ERR"], notice: false, pauses: false },
-];
+    };
+    pub(super) const POP3: &'static Protocol = &Protocol {
+        schemes: &["pop3"],
+        name: "POP3",
+        begins: &["+OK"],
+        refuses: &["-ERR"],
+        notice: false,
+        pauses: false,
+    };
+    /// MySQL and MariaDB greet in a packet: three bytes of length, a sequence number of zero, then the protocol's version
+    /// or the mark of an error.
+    const MYSQL: &'static Protocol =
+        &Protocol { schemes: &["mysql"], name: "MySQL", begins: &[], refuses: &[], notice: false, pauses: false };
+}
 
-/// MySQL and MariaDB greet in a packet: three bytes of length, a sequence number of zero, then the protocol's version
-/// or the mark of an error.
-const MYSQL: Protocol =
-    Protocol { schemes: &["mysql"], name: "MySQL", begins: &[], refuses: &[], notice: false, pauses: false };
 const MYSQL_HEADER: usize = 4;
 const MYSQL_VERSIONS: [u8; 2] = [9, 10];
 const MYSQL_ERROR: u8 = 0xff;
@@ -145,7 +155,7 @@ const MYSQL_ERROR_HEAD: usize = 3;
 
 /// What the bytes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Spoken {
+pub(super) enum Spoken {
     Greeting,
     Refusal,
     /// Too little to say.
@@ -155,7 +165,7 @@ enum Spoken {
 
 impl Protocol {
     fn of(scheme: &str) -> Option<&'static Protocol> {
-        PROTOCOLS.iter().chain([&MYSQL]).find(|protocol| protocol.schemes.contains(&scheme))
+        PROTOCOLS.iter().copied().find(|protocol| protocol.schemes.contains(&scheme))
     }
 
     /// Whether encryption begins only after the greeting, where it does (RFC 3207, 2595, 4217): all but SSH, which has
@@ -168,7 +178,7 @@ impl Protocol {
         self.begins.is_empty()
     }
 
-    fn judge(&self, bytes: &[u8]) -> Spoken {
+    pub(super) fn judge(&self, bytes: &[u8]) -> Spoken {
         if self.is_mysql() {
             return mysql(bytes);
         }
@@ -187,7 +197,7 @@ impl Protocol {
     }
 
     /// What a person can read of it.
-    fn words(&self, bytes: &[u8]) -> String {
+    pub(super) fn words(&self, bytes: &[u8]) -> String {
         let text = match bytes {
             [_, _, _, _, MYSQL_ERROR, ..] if self.is_mysql() => {
                 &bytes[(MYSQL_HEADER + MYSQL_ERROR_HEAD).min(bytes.len())..]

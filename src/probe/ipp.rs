@@ -276,7 +276,7 @@ impl Asked<'_> {
     async fn say(&self, path: &str, question: &Question<'_>, subject: &str) -> Heard {
         let suspect = |trouble: Trouble| (self.look.emit)(way::observe(self.look, Some(subject), &trouble));
         let (host, port) = (self.place.host.as_str(), self.place.port);
-        let service = Service { host, port, addresses: self.addresses, tls: self.trust };
+        let service = Service { host, port, addresses: self.addresses, tls: self.trust, greets: false };
         let Opening { peer, tls, result } = open(self.look, &service, &suspect).await;
         let said = match result {
             Ok(stream) => self.exchange(stream, path, question, &suspect).await,

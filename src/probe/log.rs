@@ -2,10 +2,10 @@
 
 use super::argument::{optional, words};
 use super::exec::file_name;
-use super::secret::mask;
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
+use crate::packet::redact::mask;
 use crate::problem::Code;
 use crate::sys::LogLine;
 use futures_util::FutureExt;

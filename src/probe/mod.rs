@@ -7,6 +7,7 @@
 pub mod address;
 pub mod argument;
 pub mod ask;
+mod asn;
 pub mod attempt;
 pub mod clock;
 pub mod closed;
@@ -22,9 +23,12 @@ pub mod hosts;
 pub mod http;
 pub mod ipp;
 pub mod lease;
+pub mod kerberos;
+pub mod ldap;
 pub mod link;
 pub mod log;
 pub mod lookup;
+pub mod mail;
 pub mod mtu;
 pub mod neighbour;
 pub mod online;
@@ -34,10 +38,10 @@ pub mod portal;
 pub mod power;
 pub mod process;
 pub mod proxy;
+pub mod rdp;
 pub mod resolver;
 pub mod resource;
 pub mod route;
-mod secret;
 pub mod service;
 pub mod smb;
 pub mod socket;
@@ -280,6 +284,10 @@ pub const PROBES: &[&Probe] = &[
     &greeting::PROBE,
     &smb::PROBE,
     &ipp::PROBE,
+    &mail::PROBE,
+    &rdp::PROBE,
+    &kerberos::PROBE,
+    &ldap::PROBE,
     // people and commands
     &ask::PROBE,
     &exec::PROBE,

@@ -42,8 +42,7 @@ fn list(out: &mut String, group: &Group) {
 fn inline(text: &str) -> String {
     let text = escape(text.trim());
     let mut out = String::with_capacity(text.len() + 16);
-    let mut rest = text.char_indices();
-    while let Some((at, character)) = rest.next() {
+    for (at, character) in text.char_indices() {
         let after = &text[at + character.len_utf8()..];
         match character {
             '\\' => out.push_str("&#92;"),

@@ -8,9 +8,9 @@ pub(super) use fit::{fit, units};
 use super::content::{Content, again, local_time, moment, seconds};
 use crate::diagnosis::verdict::Status;
 use crate::observation::{Observation, Outcome};
-use crate::packet::Packet;
 use crate::packet::case::Scope;
 use crate::packet::case::field::{FIELDS, Field, Topic};
+use crate::packet::{Packet, Run};
 use crate::ui::shorten;
 
 /// Texts of one group: what is longer is no letter any more, and all of it is in the packet.
@@ -363,8 +363,9 @@ fn evidence(section: &mut Section, packet: &Packet, content: &Content) {
     let name = path.map(|path| path.rsplit(['/', '\\']).next().unwrap_or(path).to_owned());
     section.add(Part::Run, "Packet", [name.unwrap_or_else(|| "none was written".to_owned())]);
     let files: usize = packet.observations.iter().map(|seen| seen.evidence.len()).sum();
-    let by = format!("{} {}, run {}, hidden: {}", packet.tool.name, packet.tool.version, run.id, run.redaction);
-    section.add(Part::Run, "Made by", [by]);
+    section.add(Part::Run, "Made by", [format!("{} {}, run {}", packet.tool.name, packet.tool.version, run.id)]);
+    section.add(Part::Run, "Hidden", [hidden(run)]);
+    section.add(Part::Run, "Withheld", run.withheld.iter().cloned());
     let clock = match run.clock_offset_ms {
         Some(offset) => format!("clock off by {offset} ms"),
         None => "clock not compared with a reference".to_owned(),
@@ -373,6 +374,16 @@ fn evidence(section: &mut Section, packet: &Packet, content: &Content) {
     let counts = format!("{} observations, {files} file{plural} of evidence; {clock}", packet.observations.len());
     section.add(Part::Evidence, "Holds", [counts]);
     section.add(Part::Warnings, "Warnings", content.warnings.iter().cloned());
+}
+
+/// What was hidden, the most frequent first.
+fn hidden(run: &Run) -> String {
+    let mut classes: Vec<(&String, &usize)> = run.hidden.iter().collect();
+    classes.sort_by_key(|(class, count)| (std::cmp::Reverse(**count), class.as_str()));
+    let classes: Vec<String> =
+        classes.into_iter().take(MOST_TEXTS).map(|(class, count)| format!("{count} {class}")).collect();
+    let classes = if classes.is_empty() { String::new() } else { format!(" ({})", classes.join(", ")) };
+    format!("{}{classes}", run.redaction)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::layer::Layer;
 use crate::observation::{Certainty, Context, Observation, Outcome, Skip};
 use crate::packet::case::field::FIELDS;
 use crate::packet::case::priority::Priority;
+use crate::packet::redact::Level;
 use crate::packet::{Case, Host, Packet, PlaybookRef, Run, SCHEMA, Tool};
 use crate::probe::Cost;
 use crate::request::Request;
@@ -340,7 +341,8 @@ fn header(request: &Request, account: &Account, host: Host, case: Observation) -
         elevated: account.elevated,
         interactive: account.interactive,
         consent: Some(request.consent.clone()),
-        redaction: "secrets-only".to_owned(),
+        redaction: Level::Secrets.word().to_owned(),
+        redact_to: Some(request.redaction),
         ..Run::default()
     };
     let playbook = &request.playbook;

@@ -32,10 +32,10 @@ pub use icmp::*;
 pub use join::*;
 pub use lease::*;
 pub use network::*;
-pub use package::*;
-pub use power::*;
 #[cfg(not(target_os = "linux"))]
 pub use no_error_queue::*;
+pub use package::*;
+pub use power::*;
 
 use async_trait::async_trait;
 use std::net::IpAddr;

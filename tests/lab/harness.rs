@@ -79,16 +79,19 @@ pub enum Mode {
     Reference,
     /// Diagnose and print the text report.
     Show,
+    /// Diagnose and print the picture alone, a page of HTML.
+    Picture,
     /// A shell on the client.
     Shell,
 }
 
 impl Mode {
-    const ALL: [(&'static str, Mode); 5] = [
+    const ALL: [(&'static str, Mode); 6] = [
         ("judge", Mode::Judge),
         ("--prove", Mode::Prove),
         ("--reference", Mode::Reference),
         ("--show", Mode::Show),
+        ("--picture", Mode::Picture),
         ("--shell", Mode::Shell),
     ];
 
@@ -140,7 +143,7 @@ impl Options {
                 "--accuracy" => options.accuracy = true,
                 "--by-chance" => options.by_chance = words.next().and_then(|times| times.parse().ok()).or(Some(20)),
                 "--under-load" => options.under_load = words.next().and_then(|times| times.parse().ok()).or(Some(20)),
-                "--prove" | "--reference" | "--show" | "--shell" => options.mode = Mode::from_word(word),
+                "--prove" | "--reference" | "--show" | "--picture" | "--shell" => options.mode = Mode::from_word(word),
                 "--skip" => options.skips.extend(words.next().cloned()),
                 "--test-threads" | "--format" | "--color" | "--logfile" | "-Z" => drop(words.next()),
                 flag if flag.starts_with('-') => {}

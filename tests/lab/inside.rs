@@ -40,6 +40,7 @@ pub fn main(name: &str, mode: Mode) -> ExitCode {
         Mode::Prove => tell(&prove(&world, &standing, 0.0)),
         Mode::Reference => tell(&refer(&world, &standing)),
         Mode::Show => show(&world, &standing),
+        Mode::Picture => picture(&world, &standing),
         Mode::Shell => shell(&world, &standing),
     }
 }
@@ -235,6 +236,28 @@ fn show(world: &World, standing: &Standing) -> ExitCode {
     let report = judge(world, standing);
     println!("{:?} {:.2} s\n{}", report.end, report.seconds, report.text);
     ExitCode::SUCCESS
+}
+
+/// Prints the page of the run and nothing else, for a browser. The packet is written, because only so it has evidence.
+fn picture(world: &World, standing: &Standing) -> ExitCode {
+    let line = world.command_line();
+    let mut words: Vec<&str> = line.iter().map(|word| if *word == "json" { "picture" } else { word }).collect();
+    words.extend(["--output", "/tmp/packet"]);
+    let _ = standing.lab.started.set(Instant::now());
+    match machine::run(&standing.scene, &words, world.expect.limit() * 4) {
+        Ok(outcome) if !outcome.stdout.is_empty() => {
+            print!("{}", outcome.stdout);
+            ExitCode::SUCCESS
+        }
+        Ok(outcome) => {
+            eprintln!("{}", outcome.stderr);
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// A shell on the client, as the user of the world would have it.

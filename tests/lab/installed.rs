@@ -174,12 +174,12 @@ impl Scene {
         self.install(Daemon { program: "smtp-sink", arguments, listens: vec![office(25)], ..Daemon::default() });
     }
 
-    /// dovecot for IMAP at the office's server.
-    pub fn dovecot(&mut self) {
+    /// dovecot for IMAP at the office's server, without encryption unless these lines say otherwise.
+    pub fn dovecot(&mut self, lines: &str) {
         let settings = format!(
             "protocols = imap\nlisten = {OFFICE}\nbase_dir = {FOLDER}/run\nstate_dir = {FOLDER}/state\n\
              log_path = /dev/stderr\ndefault_internal_user = server\ndefault_internal_group = server\n\
-             default_login_user = server\nssl = no\ndisable_plaintext_auth = no\nmail_location = mbox:{FOLDER}/mail\n\
+             default_login_user = server\nssl = no\ndisable_plaintext_auth = no\n{lines}mail_location = mbox:{FOLDER}/mail\n\
              passdb {{\n driver = static\n}}\nuserdb {{\n driver = static\n}}\nservice anvil {{\n chroot =\n}}\n\
              service stats {{\n chroot =\n}}\nservice imap-login {{\n chroot =\n inet_listener imaps {{\n  port = 0\n }}\n}}\n"
         );
@@ -188,6 +188,7 @@ impl Scene {
             arguments: &["-F", "-c", "{folder}/settings"],
             listens: vec![office(143)],
             files: vec![("settings", settings)],
+            shows: vec![Certificate::Good],
             ..Daemon::default()
         });
     }

@@ -15,6 +15,7 @@
 //! cargo test --test lab -- --by-chance 20  the worlds that throw dice, judged by how often they are diagnosed wrongly
 //! cargo test --test lab -- --reference     what the reference script says, of one world or of many
 //! cargo test --test lab -- --show NAME     the text report of one world
+//! cargo test --test lab -- --picture NAME  its picture, a page of HTML, on standard output
 //! cargo test --test lab -- --shell NAME    a shell on the client of one world
 //! ```
 //!

@@ -318,6 +318,38 @@ pub enum Speaks {
     Stun,
     /// Answers what comes on each connection as this says; see `spoken.rs`.
     Replies(fn(&[u8]) -> Reply),
+    /// Takes mail (SMTP), and shows this certificate where encryption begins.
+    Mail(Certificate, MailMood),
+    /// A remote desktop (RDP) that shows this certificate.
+    Desktop(Certificate, DesktopMood),
+}
+
+/// How a remote desktop behaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum DesktopMood {
+    /// Insists on a sign-in before the session.
+    Works,
+    /// Says that it has no certificate.
+    NoCertificate,
+    /// Knows no protection but RDP's own.
+    Old,
+    /// Agrees on TLS and resets the connection after the hello.
+    CutsEncryption,
+}
+
+/// How a mail server behaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum MailMood {
+    /// Offers encryption, and behind it a sign-in.
+    Works,
+    /// Offers no encryption.
+    InTheOpen,
+    /// Offers encryption and no sign-in.
+    ForServersOnly,
+    /// Agrees to begin encryption and hangs up.
+    BreaksEncryption,
+    /// Greets and then never answers.
+    MuteAfterGreeting,
 }
 
 /// What a server does about what it hears.

@@ -5,6 +5,7 @@ use crate::certificates::Certificates;
 use crate::dns;
 use crate::network::Lab;
 use crate::scene::{Handshake, Name, Page, ProxyMood, Reply, Scene, Service, Speaks};
+use crate::spoken;
 use std::collections::HashMap;
 use std::io::Result;
 use std::net::{IpAddr, SocketAddr};
@@ -38,7 +39,9 @@ pub fn start(lab: &Lab, scene: &mut Scene, certificates: &Certificates) -> std::
     }
     for service in scene.services.drain(..) {
         let tls = match &service.speaks {
-            Speaks::Https(certificate, ..) => Some(TlsAcceptor::from(certificates.server(*certificate))),
+            Speaks::Https(certificate, ..) | Speaks::Mail(certificate, _) | Speaks::Desktop(certificate, _) => {
+                Some(TlsAcceptor::from(certificates.server(*certificate)))
+            }
             _ => None,
         };
         let at = service.at;
@@ -135,6 +138,14 @@ async fn connection(mut stream: TcpStream, speaks: Speaks, tls: Option<TlsAccept
         Speaks::Greeting(text) => greet(&mut stream, text).await,
         Speaks::Reset => reset(&stream),
         Speaks::HangsUp => stream.shutdown().await,
+        Speaks::Mail(_, mood) => match tls {
+            Some(tls) => spoken::mail::take(stream, mood, &tls).await,
+            None => Ok(()),
+        },
+        Speaks::Desktop(_, mood) => match tls {
+            Some(tls) => spoken::rdp::take(stream, mood, &tls).await,
+            None => Ok(()),
+        },
         Speaks::Replies(reply) => replies(&mut stream, reply).await,
         Speaks::Time | Speaks::Echo | Speaks::Stun | Speaks::ResetsEvery(_) => Ok(()),
     };

@@ -64,6 +64,57 @@ pub mod smb {
     }
 }
 
+/// Mail servers (RFC 5321, RFC 3207).
+pub mod mail {
+    use crate::scene::MailMood;
+    use std::io::Result;
+    use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+    use tokio::net::TcpStream;
+    use tokio_rustls::TlsAcceptor;
+
+    /// One connection, from the greeting to the end.
+    pub async fn take(mut stream: TcpStream, mood: MailMood, tls: &TlsAcceptor) -> Result<()> {
+        stream.write_all(b"220 mail.example.test ESMTP\r\n").await?;
+        let Some(stream) = speak(stream, mood, false).await? else { return Ok(()) };
+        if mood == MailMood::BreaksEncryption {
+            return Ok(());
+        }
+        speak(tls.accept(stream).await?, mood, true).await.map(drop)
+    }
+
+    /// Speaks until the other side leaves, or gives the stream back where encryption is to begin.
+    async fn speak<S: AsyncRead + AsyncWrite + Unpin>(stream: S, mood: MailMood, encrypted: bool) -> Result<Option<S>> {
+        let mut stream = BufReader::new(stream);
+        let mut line = String::new();
+        while stream.read_line(&mut line).await? > 0 {
+            let word = line.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
+            line.clear();
+            let answer = match word.as_str() {
+                _ if mood == MailMood::MuteAfterGreeting => continue,
+                "EHLO" => abilities(mood, encrypted),
+                "STARTTLS" => "220 2.0.0 ready\r\n",
+                "QUIT" => "221 2.0.0 bye\r\n",
+                _ => "502 5.5.1 not here\r\n",
+            };
+            stream.write_all(answer.as_bytes()).await?;
+            stream.flush().await?;
+            if word == "STARTTLS" {
+                return Ok(Some(stream.into_inner()));
+            }
+        }
+        Ok(None)
+    }
+
+    fn abilities(mood: MailMood, encrypted: bool) -> &'static str {
+        match mood {
+            MailMood::InTheOpen => "250-mail.example.test\r\n250 AUTH PLAIN LOGIN\r\n",
+            MailMood::ForServersOnly if encrypted => "250-mail.example.test\r\n250 SIZE 10240000\r\n",
+            _ if encrypted => "250-mail.example.test\r\n250 AUTH PLAIN LOGIN\r\n",
+            _ => "250-mail.example.test\r\n250 STARTTLS\r\n",
+        }
+    }
+}
+
 /// Printers and print servers (RFC 8010, RFC 8011).
 pub mod ipp {
     use super::*;
@@ -130,5 +181,140 @@ pub mod ipp {
         let head =
             format!("HTTP/1.1 200 OK\r\nContent-Type: application/ipp\r\nContent-Length: {}\r\n\r\n", body.len());
         Reply::Say([head.as_bytes(), body].concat())
+    }
+}
+
+/// Remote desktops (MS-RDPBCGR section 2.2.1.2).
+pub mod rdp {
+    use super::*;
+    use crate::scene::DesktopMood;
+    use std::io::Result;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio_rustls::TlsAcceptor;
+
+    /// A connection request without a cookie has this size.
+    const REQUEST: usize = 19;
+    /// The offer of NLA among the requested protocols, at this place.
+    const OFFERS_AT: usize = 15;
+    const NLA: u8 = 2;
+
+    /// One connection: the choice of a protection, and what follows of it.
+    pub async fn take(mut stream: TcpStream, mood: DesktopMood, tls: &TlsAcceptor) -> Result<()> {
+        let mut request = [0; REQUEST];
+        stream.read_exact(&mut request).await?;
+        let with_nla = request[OFFERS_AT] & NLA != 0;
+        match mood {
+            DesktopMood::NoCertificate => return stream.write_all(&confirm(3, 3)).await,
+            DesktopMood::Old => return stream.write_all(b"\x03\0\0\x0b\x06\xd0\0\0\x12\x34\0").await,
+            _ if !with_nla => return stream.write_all(&confirm(3, 5)).await,
+            _ => stream.write_all(&confirm(2, u32::from(NLA))).await?,
+        }
+        if mood == DesktopMood::CutsEncryption {
+            let mut hello = [0; 1024];
+            let _ = stream.read(&mut hello).await?;
+            return socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO));
+        }
+        let mut stream = tls.accept(stream).await?;
+        let _ = stream.read(&mut request).await?;
+        Ok(())
+    }
+
+    /// A connection confirm with what follows it: a choice (2) or a failure (3).
+    fn confirm(kind: u8, value: u32) -> Vec<u8> {
+        [&b"\x03\0\0\x13\x0e\xd0\0\0\x12\x34\0"[..], &[kind, 0, 8, 0], &value.to_le_bytes()].concat()
+    }
+
+    /// Answers nothing but this: a server that knows something else.
+    pub fn is_a_web_server(heard: &[u8]) -> Reply {
+        if heard.is_empty() { Reply::Listen } else { Reply::Say(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()) }
+    }
+}
+
+/// Values of ASN.1 in DER, all of them shorter than 128 bytes.
+fn value(tag: u8, content: &[u8]) -> Vec<u8> {
+    [&[tag, content.len() as u8], content].concat()
+}
+
+/// The time so many seconds from now, as ASN.1 writes it.
+fn time(ahead_s: i64) -> String {
+    let seconds = (now_s() as i64).saturating_add(ahead_s);
+    jiff::Timestamp::from_second(seconds).unwrap_or_default().strftime("%Y%m%d%H%M%S").to_string()
+}
+
+/// Key distribution centres (RFC 4120).
+pub mod kerberos {
+    use super::*;
+
+    /// "Prove yourself first", which is the right answer, by a clock that is right.
+    pub fn wants_a_proof(heard: &[u8]) -> Reply {
+        error(heard, 25, 0)
+    }
+
+    /// The same by a clock that is half an hour behind.
+    pub fn half_an_hour_behind(heard: &[u8]) -> Reply {
+        error(heard, 25, -1_800)
+    }
+
+    /// "That is another realm's business."
+    pub fn of_another_realm(heard: &[u8]) -> Reply {
+        error(heard, 68, 0)
+    }
+
+    fn error(heard: &[u8], code: u8, ahead_s: i64) -> Reply {
+        let Some((length, request)) = heard.split_first_chunk::<4>() else { return Reply::Listen };
+        if request.len() < u32::from_be_bytes(*length) as usize {
+            return Reply::Listen;
+        }
+        let body = [
+            value(0xa0, b"\x02\x01\x05"),
+            value(0xa1, b"\x02\x01\x1e"),
+            value(0xa4, &value(0x18, format!("{}Z", time(ahead_s)).as_bytes())),
+            value(0xa5, b"\x02\x01\x00"),
+            value(0xa6, &[2, 1, code]),
+            value(0xa9, &value(0x1b, b"EXAMPLE.TEST")),
+        ]
+        .concat();
+        let message = value(0x7e, &value(0x30, &body));
+        Reply::Say([&(message.len() as u32).to_be_bytes()[..], &message].concat())
+    }
+}
+
+/// Directories (RFC 4511).
+pub mod ldap {
+    use super::*;
+
+    /// Shows its root entry, by a clock that is right.
+    pub fn directory(heard: &[u8]) -> Reply {
+        root_entry(heard, 0)
+    }
+
+    /// The same by a clock that is an hour ahead.
+    pub fn an_hour_ahead(heard: &[u8]) -> Reply {
+        root_entry(heard, 3_600)
+    }
+
+    /// "I am busy."
+    pub fn busy(heard: &[u8]) -> Reply {
+        if heard.is_empty() { Reply::Listen } else { Reply::Say(done(51)) }
+    }
+
+    fn root_entry(heard: &[u8], ahead_s: i64) -> Reply {
+        if heard.is_empty() {
+            return Reply::Listen;
+        }
+        let attribute = |name: &str, text: &str| {
+            value(0x30, &[value(4, name.as_bytes()), value(0x31, &value(4, text.as_bytes()))].concat())
+        };
+        let now = format!("{}.0Z", time(ahead_s));
+        let attributes =
+            [attribute("currentTime", &now), attribute("defaultNamingContext", "DC=example,DC=test")].concat();
+        let entry = value(0x64, &[value(4, b""), value(0x30, &attributes)].concat());
+        let message = value(0x30, &[&b"\x02\x01\x01"[..], &entry].concat());
+        Reply::Say([message, done(0)].concat())
+    }
+
+    fn done(result: u8) -> Vec<u8> {
+        value(0x30, &[&b"\x02\x01\x01"[..], &value(0x65, &[&[0x0a, 1, result][..], b"\x04\0\x04\0"].concat())].concat())
     }
 }

@@ -37,6 +37,8 @@ enum Loss {
     Every(u32),
     /// Each with this probability.
     Chance(f64),
+    /// All packets, matching or not, once so many that match have passed.
+    After(u32),
 }
 
 impl Wire {
@@ -67,9 +69,11 @@ impl Wire {
         });
     }
 
-    /// Drops every packet that matches, beginning so long after the program under test was started.
-    pub fn drop_from(&mut self, from: Duration, matches: fn(&Packet) -> bool) {
-        self.drop_during(from, Duration::MAX, matches);
+    /// Dies when so many packets that match have passed: what a program has seen by then does not depend on how fast the
+    /// machine is.
+    pub fn die_after(&mut self, count: u32, matches: fn(&Packet) -> bool) {
+        let loss = Loss::After(count);
+        self.rules.push(Rule { matches, loss, from: Duration::ZERO, until: Duration::MAX, seen: 0 });
     }
 
     /// Drops every packet that matches between two instants after the program under test was started.
@@ -84,11 +88,11 @@ impl Wire {
 
     fn passes(&mut self, packet: &Packet, age: Duration) -> bool {
         self.rules.iter_mut().all(|rule| {
-            if age < rule.from || age >= rule.until || !(rule.matches)(packet) {
-                return true;
-            }
-            rule.seen += 1;
+            let matches = age >= rule.from && age < rule.until && (rule.matches)(packet);
+            rule.seen += u32::from(matches);
             match rule.loss {
+                Loss::After(count) => rule.seen <= count,
+                _ if !matches => true,
                 Loss::Every(every) => !rule.seen.is_multiple_of(every),
                 Loss::Chance(share) => rand::random::<f64>() >= share,
             }

@@ -1,12 +1,12 @@
 //! `firstline packet finish` and `purge`: what lies in the state folder.
 
+use super::super::handover::Desk;
 use super::super::{Context, library};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::packet::finish::{self, Left};
 use crate::packet::purge::{self, Act, Old};
 use crate::packet::spool::state_folders;
-use crate::packet::write::write;
 use crate::report::{Page, Paint};
 use crate::request::run_id;
 use crate::settings::Settings;
@@ -40,7 +40,7 @@ pub(super) fn finish(context: &Context, spool: Option<&Path>, output: Option<&Pa
     let mut failed = Vec::new();
     for spool in spools {
         match finish::open(&spool) {
-            Ok(Some(left)) => finished.push(finish_one(left, &settings, &folders)),
+            Ok(Some(left)) => finished.push(finish_one(left, &settings, &state, &folders)?),
             Ok(None) => {}
             Err(error) => failed.push(error),
         }
@@ -55,22 +55,23 @@ pub(super) fn finish(context: &Context, spool: Option<&Path>, output: Option<&Pa
     Ok(Exit::found(finished.iter().all(|one| one.packet.is_some())))
 }
 
-fn finish_one(left: Left, settings: &Settings, folders: &[PathBuf]) -> Finished {
+fn finish_one(left: Left, settings: &Settings, state: &[PathBuf], folders: &[PathBuf]) -> Result<Finished> {
     let stored = left.playbook();
     let playbook = library::load(library::reference(stored)).ok();
-    let mut packet = left.packet(playbook.as_ref(), &settings.priorities);
-    let written = write(&mut packet, left.files.clone(), settings.packet_bytes, folders);
+    let packet = left.packet(playbook.as_ref(), &settings.priorities);
+    let desk = Desk { level: left.level(), state, folders, limit: settings.packet_bytes };
+    let handed = desk.hand_over(&packet, left.files.clone(), playbook.as_ref())?;
     let finished = Finished {
         spool: left.folder().to_owned(),
         run: packet.run.id.clone(),
         observations: left.seen(),
-        packet: written.as_ref().map(|written| written.path.to_string_lossy().into_owned()),
-        warnings: packet.run.warnings,
+        packet: handed.path.as_ref().map(|path| path.to_string_lossy().into_owned()),
+        warnings: handed.warnings(),
     };
-    if written.is_some() {
+    if handed.path.is_some() {
         left.remove();
     }
-    finished
+    Ok(finished)
 }
 
 fn show_finished(context: &Context, finished: &[Finished]) -> Result<()> {

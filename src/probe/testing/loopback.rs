@@ -178,8 +178,11 @@ pub async fn connect(address: SocketAddr) -> Box<dyn Stream> {
     Box::new(TcpStream::connect(address).await.unwrap())
 }
 
-/// A TLS server that shows this chain and answers every request with a small page.
-pub async fn tls_server(leaf: certificates::Shown, rest: Vec<rustls::pki_types::CertificateDer<'static>>) -> Served {
+/// The server's side of TLS, showing this chain.
+pub fn acceptor(
+    leaf: &certificates::Shown,
+    rest: Vec<rustls::pki_types::CertificateDer<'static>>,
+) -> tokio_rustls::TlsAcceptor {
     let mut chain = vec![leaf.der.clone()];
     chain.extend(rest);
     let key = rustls::pki_types::PrivateKeyDer::try_from(leaf.key.serialize_der()).unwrap();
@@ -190,7 +193,12 @@ pub async fn tls_server(leaf: certificates::Shown, rest: Vec<rustls::pki_types::
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config))
+}
+
+/// A TLS server that shows this chain and answers every request with a small page.
+pub async fn tls_server(leaf: certificates::Shown, rest: Vec<rustls::pki_types::CertificateDer<'static>>) -> Served {
+    let acceptor = acceptor(&leaf, rest);
     serve(move |stream| {
         let acceptor = acceptor.clone();
         async move {

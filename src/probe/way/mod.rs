@@ -52,6 +52,17 @@ impl Trouble {
         Trouble { code: None, also: Vec::new(), suspected: false, summary: why.into() }
     }
 
+    /// The same where encryption begins in the middle of a conversation: a far end that has spoken before and cuts the
+    /// connection or falls silent now does so about the encryption.
+    pub fn begun_in_the_middle(self, host: &str) -> Self {
+        let (code, words) = match self.code {
+            Some(Code::TcpReset) => (Code::TlsReset, "ends the connection"),
+            Some(Code::TcpTimeout) => (Code::TlsTimeout, "is silent"),
+            _ => return self,
+        };
+        Trouble { code: Some(code), summary: format!("{host} agrees to encryption and then {words}"), ..self }
+    }
+
     /// Seen once only.
     pub fn suspected(mut self, suspected: bool) -> Self {
         self.suspected = suspected;

@@ -25,6 +25,8 @@ pub struct Service<'a> {
     pub addresses: &'a [IpAddr],
     /// Whose certificates are trusted, where encryption comes first.
     pub tls: Option<&'a Arc<Trust>>,
+    /// Whether the service speaks first: then the end of the handshake cannot wait for what is asked.
+    pub greets: bool,
 }
 
 /// How far it came: what is known of the encryption, who was connected to, and the connection or what is wrong.
@@ -67,7 +69,7 @@ pub async fn open(look: &Look<'_>, service: &Service<'_>, suspect: &dyn Fn(Troub
         clock_offset_ms: None,
         round_trip,
         until: look.deadline,
-        asks: true,
+        asks: !service.greets,
     };
     let shaken = shake(plain, &again(network, peer), &wish, suspect).await;
     Opening { tls: Some(shaken.facts), peer: Some(peer), result: shaken.result }

@@ -23,26 +23,31 @@ pub(super) fn draw(view: &View) -> Option<Markup> {
     })
 }
 
-/// The whole ladder in one sentence.
+/// What the words of the rungs come to.
+const GROUPS: [(&str, &[&str]); 7] = [
+    ("Proven", &["ok"]),
+    ("Broken", &["FAULT"]),
+    ("Degraded", &["DEGRADED"]),
+    ("Also not well", &["also"]),
+    ("Not blamed", &["not blamed"]),
+    ("In doubt", &["suspect", "unknown"]),
+    ("Not tested", &["not tested"]),
+];
+
+/// The whole ladder in a few words.
 fn tally(rungs: &[&Rung]) -> String {
-    let of = |mark: Mark| rungs.iter().filter(move |rung| mark_of(rung) == mark).map(|rung| rung.layer.name());
-    let part = |label: &str, mark: Mark| {
-        let names = of(mark).collect::<Vec<_>>().join(", ");
+    let group = |(label, words): &(&str, &[&str])| {
+        let mine = rungs.iter().filter(|rung| words.contains(&rung.word));
+        let names = mine.map(|rung| rung.layer.name()).collect::<Vec<_>>().join(", ");
         (!names.is_empty()).then(|| format!("{label}: {names}."))
     };
-    let parts = [
-        part("Proven", Mark::Good),
-        part("Broken", Mark::Bad),
-        part("In doubt", Mark::Doubt),
-        part("Not looked at", Mark::Idle),
-    ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    GROUPS.iter().filter_map(group).collect::<Vec<_>>().join(" ")
 }
 
 fn row(rung: &Rung) -> Markup {
     let mark = mark_of(rung);
     html! {
-        li class={ "rung " (mark.class()) } {
+        li class={ "rung " (mark.class()) @if is_blamed(rung) { " blamed" } } {
             span.rail { (mark.sign()) }
             span.layer { (rung.layer) @if let Some(osi) = rung.layer.osi() { span.osi { " OSI " (osi) } } }
             span.word { (rung.word) }
@@ -51,7 +56,12 @@ fn row(rung: &Rung) -> Markup {
     }
 }
 
-pub(super) fn mark_of(rung: &Rung) -> Mark {
+/// Whether the verdict blames this layer; what stands beside it is no more than a finding.
+fn is_blamed(rung: &Rung) -> bool {
+    rung.status == FindingStatus::Problem && rung.word != "also"
+}
+
+fn mark_of(rung: &Rung) -> Mark {
     match rung.status {
         FindingStatus::Ok => Mark::Good,
         FindingStatus::Problem if rung.word == "FAULT" => Mark::Bad,

@@ -4,6 +4,7 @@
 use super::View;
 use super::mark::Mark;
 use super::places::{Kind, Place, places};
+use crate::diagnosis::verdict::Status;
 use crate::layer::Layer;
 use crate::ui::shorten;
 use maud::{Markup, html};
@@ -13,7 +14,7 @@ const WIDTH: u32 = 760;
 const BOX_HEIGHT: u32 = 62;
 const ROW_HEIGHT: u32 = 84;
 /// Units that a letter of the names takes, on average.
-const LETTER: u32 = 8;
+const LETTER: u32 = 9;
 
 /// A place with what lies behind it.
 struct Spot {
@@ -56,7 +57,6 @@ fn tree(view: &View, places: &[Place<'_>]) -> Spot {
     let far = |kinds: &[Kind]| places.iter().filter(|place| kinds.contains(&place.kind)).collect::<Vec<_>>();
     let proxies = far(&[Kind::Proxy]);
     let target = far(&[Kind::Target]);
-    let behind_proxy = |place: &Place<'_>| place.leads(|via| &via.proxy).map(str::to_owned);
     let gateways = far(&[Kind::Gateway]);
     let first_gateway = gateways.first().map(|place| place.name.clone());
     let gateway_of = |place: &Place<'_>| match place.leads(|via| &via.gateway) {
@@ -70,12 +70,12 @@ fn tree(view: &View, places: &[Place<'_>]) -> Spot {
     for place in far(&[Kind::Resolver]).into_iter().chain(proxies) {
         let mut own = spot(place);
         if place.kind == Kind::Proxy {
-            let mine = target.iter().filter(|target| behind_proxy(target).as_deref() == Some(&place.name));
-            own.behind = mine.map(|target| spot(target)).collect();
+            let mine = target.iter().filter(|target| target.proxy == Some(&place.name));
+            own.behind = mine.map(|target| Spot { interface: None, ..spot(target) }).collect();
         }
         ends.push((gateway_of(place), own));
     }
-    let direct = target.iter().filter(|target| behind_proxy(target).is_none()).copied();
+    let direct = target.iter().filter(|target| target.proxy.is_none()).copied();
     ends.extend(direct.chain(far(&[Kind::Elsewhere])).map(|place| (gateway_of(place), spot(place))));
     let mut near: Vec<Spot> = Vec::new();
     for gateway in gateways {
@@ -93,8 +93,8 @@ fn tree(view: &View, places: &[Place<'_>]) -> Spot {
 fn this_machine(view: &View, blame: &Blame, behind: Vec<Spot>) -> Spot {
     let source = view.looked().filter_map(|seen| seen.via.source.as_deref());
     let source = source.filter(|source| !source.starts_with("127.") && *source != "::1").take(1).collect();
-    let blamed = *blame == Blame::Machine;
-    let mark = if blamed { Mark::Bad } else { Mark::Good };
+    let blamed = blame.place == Break::Machine;
+    let mark = if blamed { blame.mark } else { Mark::Good };
     Spot {
         kind: "this machine",
         name: view.packet.host.name.clone(),
@@ -111,14 +111,14 @@ fn this_machine(view: &View, blame: &Blame, behind: Vec<Spot>) -> Spot {
 
 fn spot(place: &Place<'_>, blame: &Blame) -> Spot {
     let (blamed, way_blamed) = (blame.is_at(place), blame.is_before(place));
-    let mark = if blamed { Mark::Bad } else { place.mark() };
+    let mark = if blamed { blame.mark } else { place.mark() };
     Spot {
         kind: place.kind.word(),
-        name: place.name.clone(),
+        name: place.name.split_once("://").map_or(place.name.as_str(), |(_, host)| host).to_owned(),
         detail: place.detail.clone(),
         mark,
         word: word(mark, blamed),
-        way: if way_blamed { Mark::Bad } else { place.way() },
+        way: if way_blamed { blame.mark } else { place.way() },
         interface: place.leads(|via| &via.interface).map(str::to_owned),
         blamed,
         way_blamed,
@@ -128,6 +128,7 @@ fn spot(place: &Place<'_>, blame: &Blame) -> Spot {
 
 fn word(mark: Mark, blamed: bool) -> &'static str {
     match mark {
+        Mark::Doubt if blamed => "the trouble is here",
         _ if blamed => "it breaks here",
         Mark::Good => "works",
         Mark::Bad => "does not work",
@@ -136,9 +137,15 @@ fn word(mark: Mark, blamed: bool) -> &'static str {
     }
 }
 
+/// What the verdict blames, and how badly.
+struct Blame {
+    place: Break,
+    mark: Mark,
+}
+
 /// Where the verdict puts the break.
 #[derive(Debug, PartialEq, Eq)]
-enum Blame {
+enum Break {
     Nowhere,
     Machine,
     /// A place of this name.
@@ -149,8 +156,24 @@ enum Blame {
 
 impl Blame {
     fn of(view: &View, places: &[Place<'_>]) -> Blame {
+        let mark = if view.content.status == Status::Fault { Mark::Bad } else { Mark::Doubt };
+        let layer = view.packet.verdict.layer.filter(|_| view.blames());
+        let place = layer.map_or(Break::Nowhere, |layer| Break::of(layer, view, places));
+        Blame { place, mark }
+    }
+
+    fn is_at(&self, place: &Place<'_>) -> bool {
+        matches!(&self.place, Break::At(kind, name) if *kind == place.kind && *name == place.name)
+    }
+
+    fn is_before(&self, place: &Place<'_>) -> bool {
+        matches!(&self.place, Break::Before(kind, name) if *kind == place.kind && *name == place.name)
+    }
+}
+
+impl Break {
+    fn of(layer: Layer, view: &View, places: &[Place<'_>]) -> Break {
         let verdict = &view.packet.verdict;
-        let Some(layer) = verdict.layer.filter(|_| view.blames()) else { return Blame::Nowhere };
         let culprit = verdict.culprit.as_deref().unwrap_or_default();
         // The one that the verdict names, else the worst one.
         let one = |kind: Kind| {
@@ -164,8 +187,8 @@ impl Blame {
             };
             named.or_else(|| of_kind().min_by_key(rank)).map(|place| place.name.clone())
         };
-        let at = |kind: Kind| one(kind).map(|name| Blame::At(kind, name));
-        let before = |kind: Kind| one(kind).map(|name| Blame::Before(kind, name));
+        let at = |kind: Kind| one(kind).map(|name| Break::At(kind, name));
+        let before = |kind: Kind| one(kind).map(|name| Break::Before(kind, name));
         let is_here = |kind: Kind| one(kind).is_some_and(|name| name.starts_with("127.") || name == "localhost");
         let found = match layer {
             Layer::Link => before(Kind::Gateway).or_else(|| before(Kind::Target)),
@@ -177,26 +200,20 @@ impl Blame {
             Layer::Process if is_here(Kind::Target) => at(Kind::Target),
             Layer::Ip | Layer::Vpn | Layer::Process | Layer::Host => None,
         };
-        found.unwrap_or(Blame::Machine)
-    }
-
-    fn is_at(&self, place: &Place<'_>) -> bool {
-        matches!(self, Blame::At(kind, name) if *kind == place.kind && *name == place.name)
-    }
-
-    fn is_before(&self, place: &Place<'_>) -> bool {
-        matches!(self, Blame::Before(kind, name) if *kind == place.kind && *name == place.name)
+        found.unwrap_or(Break::Machine)
     }
 }
 
 /// Where it breaks, in a sentence.
 fn broken(spot: &Spot) -> Option<String> {
+    let words = |mark: Mark| if mark == Mark::Bad { "It breaks" } else { "The trouble is" };
     if spot.blamed {
-        return Some(format!("It breaks at {} ({}).", spot.name, spot.kind));
+        return Some(format!("{} at {} ({}).", words(spot.mark), spot.name, spot.kind));
     }
     for next in &spot.behind {
         if next.way_blamed {
-            return Some(format!("It breaks between {} and {} ({}).", spot.name, next.name, next.kind));
+            let words = words(next.way);
+            return Some(format!("{words} between {} and {} ({}).", spot.name, next.name, next.kind));
         }
         if let Some(words) = broken(next) {
             return Some(words);
@@ -209,7 +226,7 @@ fn broken(spot: &Spot) -> Option<String> {
 fn listed(spot: &Spot) -> Markup {
     html! {
         li {
-            @if spot.way_blamed { p.gap { (Mark::Bad.sign()) "the way breaks here" } }
+            @if spot.way_blamed { p class={ "gap " (spot.way.class()) } { (spot.way.sign()) "on the way to this:" } }
             p.spot {
                 (spot.mark.sign()) span.kind { (spot.kind) } " " strong { (spot.name) }
                 @if !spot.detail.is_empty() { " " span.id { (spot.detail) } }
@@ -300,7 +317,7 @@ fn way(spot: &Spot, (x1, y1): (u32, u32), (x2, y2): (u32, u32)) -> Markup {
         @if let Some(interface) = &spot.interface {
             text.interface x=(x2 - 8) y=(y2 - 8) text-anchor="end" { (shorten(interface, 10)) }
         }
-        @if spot.way_blamed { (Mark::Bad.sign_at(bend, y1.midpoint(y2))) }
+        @if spot.way_blamed { (spot.way.sign_at(bend, y1.midpoint(y2))) }
     }
 }
 
@@ -314,7 +331,7 @@ fn boxed(spot: &Spot, x: u32, y: u32, width: u32) -> Markup {
             text.kind x=(x + 14) y=(y + 19) { (spot.kind) }
             text.name x=(x + 14) y=(y + 37) { (shorten(&spot.name, letters(LETTER))) }
             text.detail x=(x + 14) y=(y + 53) {
-                @if spot.detail.is_empty() { (spot.word) } @else { (shorten(&spot.detail, letters(LETTER - 1))) }
+                @if spot.detail.is_empty() { (spot.word) } @else { (shorten(&spot.detail, letters(LETTER - 2))) }
             }
             (spot.mark.sign_at(x + width - 16, y + 16))
         }

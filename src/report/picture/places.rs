@@ -5,6 +5,7 @@ use super::mark::Mark;
 use crate::layer::Layer;
 use crate::observation::{Observation, Outcome, Via};
 use crate::packet::Packet;
+use crate::problem::{Class, Code};
 use crate::target::Target;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -46,22 +47,27 @@ pub(super) struct Place<'a> {
     pub detail: String,
     /// What was seen there, or on the way there.
     pub seen: Vec<&'a Observation>,
+    /// The proxy that stands before it.
+    pub proxy: Option<&'a str>,
 }
 
 impl<'a> Place<'a> {
     fn new(kind: Kind, name: &str, seen: Vec<&'a Observation>) -> Self {
-        Place { kind, name: name.to_owned(), detail: String::new(), seen }
+        Place { kind, name: name.to_owned(), detail: String::new(), seen, proxy: None }
     }
 
-    /// What became of it as a whole. A gateway that forwards is there, whatever it says to pings.
+    /// What became of it as a whole. A gateway that forwards is there, whatever it says to pings; and what is slow or
+    /// loses packets works in part.
     pub fn mark(&self) -> Mark {
-        let any = |outcome: Outcome| self.seen.iter().any(|seen| seen.outcome == outcome);
-        match (any(Outcome::Ok), any(Outcome::Problem)) {
-            (true, _) if self.kind == Kind::Gateway => Mark::Good,
-            (true, true) => Mark::Doubt,
-            (true, false) => Mark::Good,
-            (false, true) => Mark::Bad,
-            (false, false) => Mark::Idle,
+        let works = self.seen.iter().any(|seen| seen.outcome == Outcome::Ok);
+        let limps = self.seen.iter().any(|seen| works_badly(seen));
+        let fails = self.seen.iter().any(|seen| seen.outcome == Outcome::Problem && !works_badly(seen));
+        match (works, limps, fails) {
+            (true, ..) if self.kind == Kind::Gateway => Mark::Good,
+            (true, false, false) => Mark::Good,
+            (true, ..) | (_, true, _) => Mark::Doubt,
+            (false, false, true) => Mark::Bad,
+            (false, false, false) => Mark::Idle,
         }
     }
 
@@ -80,6 +86,12 @@ impl<'a> Place<'a> {
     pub fn leads(&self, element: impl Fn(&'a Via) -> &'a Option<String>) -> Option<&'a str> {
         self.seen.iter().find_map(|seen| element(&seen.via).as_deref())
     }
+}
+
+/// Whether it works badly rather than not at all.
+fn works_badly(seen: &Observation) -> bool {
+    let is_quality = |code: Code| code.problem().class == Class::Quality;
+    seen.outcome == Outcome::Problem && seen.codes().next().is_some() && seen.codes().all(is_quality)
 }
 
 /// Every place, nearest first.
@@ -176,15 +188,20 @@ impl<'a> Goal<'a> {
     }
 
     fn target(&self) -> Option<Place<'a>> {
-        let seen: Vec<&Observation> =
+        let mut seen: Vec<&Observation> =
             looked(self.packet).filter(|seen| self.is_about(seen) && !is_setting(seen)).collect();
+        let goal = looked(self.packet).filter(|seen| seen.check == self.check);
+        let proxy = goal.filter_map(|seen| seen.via.proxy.as_deref()).next();
+        // Where programs go through a proxy, what the direct way does says nothing of theirs, nor does the proxy's own word.
+        seen.retain(|seen| seen.via.proxy.as_deref() == proxy && seen.layer != Layer::Proxy);
         let name = match &self.host {
             Some(host) => host.as_str(),
             None if seen.is_empty() => return None,
             None => "The internet",
         };
-        let detail = Some(addresses(&seen)).filter(|detail| detail != name).unwrap_or_default();
-        Some(Place { detail, ..Place::new(Kind::Target, name, seen) })
+        let far_ends = if proxy.is_some() { String::new() } else { addresses(&seen) };
+        let detail = Some(far_ends).filter(|detail| detail != name).unwrap_or_default();
+        Some(Place { detail, proxy, ..Place::new(Kind::Target, name, seen) })
     }
 }
 

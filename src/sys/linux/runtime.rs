@@ -16,6 +16,15 @@ pub fn make_private_folder(path: &Path) -> io::Result<()> {
     nix::unistd::mkdir(path, Mode::S_IRWXU).map_err(io::Error::from)
 }
 
+/// Makes a file that only the owner can read. It must not exist yet.
+///
+/// # Errors
+/// Where it exists or cannot be made.
+pub fn make_private_file(path: &Path) -> io::Result<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
 /// Where services keep state, for a run without a home folder.
 pub fn system_state_folder() -> Option<PathBuf> {
     Some(PathBuf::from("/var/lib"))

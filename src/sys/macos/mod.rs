@@ -25,6 +25,15 @@ pub fn make_private_folder(path: &std::path::Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new().mode(0o700).create(path)
 }
 
+/// Makes a file that only the owner can read. It must not exist yet.
+///
+/// # Errors
+/// Where it exists or cannot be made.
+pub fn make_private_file(path: &std::path::Path) -> std::io::Result<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
 /// Where services keep state, for a run without a home folder.
 pub fn system_state_folder() -> Option<std::path::PathBuf> {
     None

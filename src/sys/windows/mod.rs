@@ -24,6 +24,14 @@ pub fn make_private_folder(path: &std::path::Path) -> std::io::Result<()> {
     std::fs::create_dir(path)
 }
 
+/// Makes a file. It must not exist yet. Its folder in the user's profile is private already.
+///
+/// # Errors
+/// Where it exists or cannot be made.
+pub fn make_private_file(path: &std::path::Path) -> std::io::Result<std::fs::File> {
+    std::fs::OpenOptions::new().write(true).create_new(true).open(path)
+}
+
 /// Where services keep state, for a run without a home folder.
 pub fn system_state_folder() -> Option<std::path::PathBuf> {
     None

@@ -194,8 +194,9 @@ impl Echo {
             found.works = Some(size);
             return found;
         }
-        // Silence counts only while the target still answers.
-        if !matches!(self.passage(small, 2, NARROW_SPACING).await, Passage::Passed(_)) {
+        // Silence counts only while the target still answers: a larger size that was answered meanwhile shows it too.
+        let answers = low > small || matches!(self.passage(small, 2, NARROW_SPACING).await, Passage::Passed(_));
+        if !answers {
             return PathMtu { works: None, fails: None, reported: None, answers: false, returns: None };
         }
         for _ in 1..ROUNDS {

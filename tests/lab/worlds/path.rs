@@ -2,6 +2,7 @@
 
 use crate::scene::*;
 use crate::world::*;
+use crate::worlds::transport::SYN;
 use std::io::ErrorKind::HostUnreachable;
 use std::time::Duration;
 
@@ -234,12 +235,10 @@ pub const WORLDS: &[World] = &[
         name: "line-dies-during-the-run",
         says: "it worked a moment ago",
         run: ("slow", "https://www.example.test/"),
-        fault: |scene| scene.wire.drop_from(Duration::from_millis(700), |_| true),
-        proof: |eyes| {
-            // Where the program under test did not run, the line still lives for a moment.
-            std::thread::sleep(Duration::from_millis(700));
-            eyes.silent("198.51.100.10:443")
-        },
+        // The port, the certificate and the page take three connections.
+        fault: |scene| scene.wire.die_after(8, |packet| packet.outbound && packet.tcp(443) && packet.size == SYN),
+        // After the program no connection succeeds; without it, the first of these do.
+        proof: |eyes| eyes.connections("198.51.100.10:443", 10, 0..=9),
         expect: Expect {
             cause: &["loss-on-the-way"],
             decides: "path-quality",

@@ -5,7 +5,7 @@ use crate::world::*;
 use std::io::ErrorKind::ConnectionReset;
 
 /// Bytes of the packet that opens a connection, with Linux's options: no other packet of TCP is as long without data.
-const SYN: usize = 60;
+pub(super) const SYN: usize = 60;
 /// What a fault of the target's port must not be blamed on.
 const BELOW: &[&str] = &["link", "ip", "route", "dns", "proxy"];
 

@@ -69,7 +69,7 @@ pub const WORLDS: &[World] = &[
         name: "real-dovecot-works",
         says: "does the mailbox server work?",
         run: ("one-site-fails", "imap://office.example.test"),
-        fault: Scene::dovecot,
+        fault: |scene| scene.dovecot(""),
         proof: |eyes| eyes.hears("198.51.100.30:143", b"", b"* OK"),
         expect: WORKS,
         ..WORLD
@@ -78,7 +78,7 @@ pub const WORLDS: &[World] = &[
         name: "real-dovecot-where-a-shell-should-be",
         says: "the login says something about the protocol",
         run: ("one-site-fails", "ssh://office.example.test:143"),
-        fault: Scene::dovecot,
+        fault: |scene| scene.dovecot(""),
         proof: |eyes| eyes.hears("198.51.100.30:143", b"", b"* OK"),
         expect: Expect { innocent: BELOW, ..fault(&["application"], &["app.wrong_protocol"], THE_OFFICE) },
         ..WORLD
@@ -184,6 +184,50 @@ pub const WORLDS: &[World] = &[
         fault: |scene| scene.cups(READY, EVERYBODY),
         proof: |eyes| eyes.connects("198.51.100.30:631"),
         expect: Expect { innocent: BELOW, ..fault(&["application"], &["app.unknown_name"], THE_OFFICE) },
+        ..WORLD
+    },
+    World {
+        name: "real-dovecot-mailbox-works",
+        says: "does mail work?",
+        // The certificate is for this name.
+        run: ("email", "imap://mail.example.test"),
+        fault: |scene| {
+            scene.name("mail.example.test", Name::Addresses(vec![ip(OFFICE)]));
+            scene.dovecot("ssl = required\nssl_cert = <{folder}/Good.pem\nssl_key = <{folder}/Good.key\n");
+        },
+        proof: |eyes| eyes.hears("198.51.100.30:143", b"", b"* OK"),
+        expect: WORKS,
+        ..WORLD
+    },
+    World {
+        name: "real-dovecot-mailbox-in-the-open",
+        says: "the mail program says that the server does not support encryption",
+        run: ("email", "imap://office.example.test"),
+        fault: |scene| scene.dovecot(""),
+        proof: |eyes| eyes.hears("198.51.100.30:143", b"", b"* OK"),
+        expect: Expect {
+            cause: &["mail-without-encryption"],
+            innocent: BELOW,
+            ..degraded(&["application"], &["app.no_encryption"], THE_OFFICE)
+        },
+        ..WORLD
+    },
+    World {
+        name: "real-mail-server-takes-mail-from-servers",
+        says: "does the mail exchanger work?",
+        run: ("email", "smtp://office.example.test"),
+        fault: |scene| scene.mail(&["-h", "mail.example.test", "198.51.100.30:25", "16"]),
+        proof: |eyes| eyes.hears("198.51.100.30:25", b"", b"220 mail.example.test"),
+        expect: WORKS,
+        ..WORLD
+    },
+    World {
+        name: "real-slapd-shows-its-root-entry",
+        says: "does the directory answer?",
+        run: ("sign-in", "ldap://office.example.test"),
+        fault: Scene::slapd,
+        proof: |eyes| eyes.hears("198.51.100.30:389", LDAP_BIND, b"\x61\x07\x0a\x01\x00"),
+        expect: WORKS,
         ..WORLD
     },
 ];
