@@ -26,10 +26,14 @@ pub const BUILTIN: &[(&str, &str)] = built_in!("playbooks":
     "no-ip-or-link"
     "slow-computer"
     "video-calls"
+    "software-update"
+    "wifi-join"
+    "wifi-slow"
     "shared-drive"
     "printer"
     "email"
     "remote-desktop"
+    "sign-in"
 );
 
 /// Name and text of each fragment that playbooks can include.
@@ -135,6 +139,9 @@ mod tests {
             ("the website won't open", "one-site-fails"),
             ("everything is slow", "slow"),
             ("the video call stutters", "video-calls"),
+            ("software updates fail", "software-update"),
+            ("the wifi is slow", "wifi-slow"),
+            ("cannot join the wifi", "wifi-join"),
             ("my computer is slow", "slow-computer"),
             ("I get no ip address", "no-ip-or-link"),
             ("the vpn does not connect", "vpn"),
@@ -142,6 +149,7 @@ mod tests {
             ("the printer is offline", "printer"),
             ("mail stays in the outbox", "email"),
             ("the remote desktop stays black", "remote-desktop"),
+            ("the account is locked", "sign-in"),
         ];
         for (words, id) in cases {
             let found = matching::best(words, &matching::headings());

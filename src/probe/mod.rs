@@ -7,6 +7,7 @@
 pub mod address;
 pub mod argument;
 pub mod ask;
+mod asn;
 pub mod attempt;
 pub mod clock;
 pub mod closed;
@@ -22,6 +23,8 @@ pub mod hosts;
 pub mod http;
 pub mod ipp;
 pub mod lease;
+pub mod kerberos;
+pub mod ldap;
 pub mod link;
 pub mod log;
 pub mod lookup;
@@ -29,6 +32,7 @@ pub mod mail;
 pub mod mtu;
 pub mod neighbour;
 pub mod online;
+pub mod package;
 pub mod person;
 pub mod portal;
 pub mod power;
@@ -51,6 +55,7 @@ pub mod trace;
 pub mod udp;
 pub mod vpn;
 mod way;
+pub mod wifi;
 
 use crate::layer::Layer;
 use crate::observation::{COULD_NOT_BE_CHECKED, Facts, Observation, Outcome, Skip, Via};
@@ -237,6 +242,7 @@ impl Look<'_> {
 pub const PROBES: &[&Probe] = &[
     // this machine's network
     &link::PROBE,
+    &wifi::PROBE,
     &supplicant::PROBE,
     &address::PROBE,
     &lease::PROBE,
@@ -258,6 +264,7 @@ pub const PROBES: &[&Probe] = &[
     &resource::PROBE,
     &disk::PROBE,
     &power::PROBE,
+    &package::PROBE,
     &log::PROBE,
     // the way out
     &echo::PROBE,
@@ -279,6 +286,8 @@ pub const PROBES: &[&Probe] = &[
     &ipp::PROBE,
     &mail::PROBE,
     &rdp::PROBE,
+    &kerberos::PROBE,
+    &ldap::PROBE,
     // people and commands
     &ask::PROBE,
     &exec::PROBE,

@@ -87,6 +87,23 @@ fn rdp() {
 }
 
 #[test]
+fn kerberos() {
+    let error = b"\0\0\0\x30\x7e\x2e\x30\x2c\xa0\x03\x02\x01\x05\xa1\x03\x02\x01\x1e\xa4\x11\x18\x0f20261122070000Z\xa6\x03\x02\x01\x19\xa9\x06\x1b\x04TEST";
+    let seeds = in_all_manners(&[error, b"\0\0\0\x04\x6b\x02\x30\0", b"\0\0\0\0"]);
+    let args = json!({ "addresses": ["10.0.0.7"], "port": 88, "realm": "TEST" });
+    fuzz("kerberos", &seeds, &["\u{7e}", "2026", "\n%%%%\n"], |input| look("kerberos", &args, Hostile::new(input)));
+}
+
+#[test]
+fn ldap() {
+    let done = b"\x30\x0c\x02\x01\x01\x65\x07\x0a\x01\0\x04\0\x04\0";
+    let entry = b"\x30\x29\x02\x01\x01\x64\x24\x04\0\x30\x20\x30\x1e\x04\x0bcurrentTime\x31\x0f\x04\x0d2026112207.0Z";
+    let seeds = in_all_manners(&[&[&entry[..], done].concat(), done, b"\x30\x84\0\0\0\x05"]);
+    let args = json!({ "addresses": ["10.0.0.7"], "port": 389 });
+    fuzz("ldap", &seeds, &["\u{30}", "currentTime", "\n%%%%\n"], |input| look("ldap", &args, Hostile::new(input)));
+}
+
+#[test]
 fn smb() {
     let mut good = b"\0\0\0\x80\xfeSMB\x40\0\0\0\0\0\0\0\0\0\x01\0\x01\0\0\0".to_vec();
     good.resize(68, 0);

@@ -230,3 +230,91 @@ pub mod rdp {
         if heard.is_empty() { Reply::Listen } else { Reply::Say(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()) }
     }
 }
+
+/// Values of ASN.1 in DER, all of them shorter than 128 bytes.
+fn value(tag: u8, content: &[u8]) -> Vec<u8> {
+    [&[tag, content.len() as u8], content].concat()
+}
+
+/// The time so many seconds from now, as ASN.1 writes it.
+fn time(ahead_s: i64) -> String {
+    let seconds = (now_s() as i64).saturating_add(ahead_s);
+    jiff::Timestamp::from_second(seconds).unwrap_or_default().strftime("%Y%m%d%H%M%S").to_string()
+}
+
+/// Key distribution centres (RFC 4120).
+pub mod kerberos {
+    use super::*;
+
+    /// "Prove yourself first", which is the right answer, by a clock that is right.
+    pub fn wants_a_proof(heard: &[u8]) -> Reply {
+        error(heard, 25, 0)
+    }
+
+    /// The same by a clock that is half an hour behind.
+    pub fn half_an_hour_behind(heard: &[u8]) -> Reply {
+        error(heard, 25, -1_800)
+    }
+
+    /// "That is another realm's business."
+    pub fn of_another_realm(heard: &[u8]) -> Reply {
+        error(heard, 68, 0)
+    }
+
+    fn error(heard: &[u8], code: u8, ahead_s: i64) -> Reply {
+        let Some((length, request)) = heard.split_first_chunk::<4>() else { return Reply::Listen };
+        if request.len() < u32::from_be_bytes(*length) as usize {
+            return Reply::Listen;
+        }
+        let body = [
+            value(0xa0, b"\x02\x01\x05"),
+            value(0xa1, b"\x02\x01\x1e"),
+            value(0xa4, &value(0x18, format!("{}Z", time(ahead_s)).as_bytes())),
+            value(0xa5, b"\x02\x01\x00"),
+            value(0xa6, &[2, 1, code]),
+            value(0xa9, &value(0x1b, b"EXAMPLE.TEST")),
+        ]
+        .concat();
+        let message = value(0x7e, &value(0x30, &body));
+        Reply::Say([&(message.len() as u32).to_be_bytes()[..], &message].concat())
+    }
+}
+
+/// Directories (RFC 4511).
+pub mod ldap {
+    use super::*;
+
+    /// Shows its root entry, by a clock that is right.
+    pub fn directory(heard: &[u8]) -> Reply {
+        root_entry(heard, 0)
+    }
+
+    /// The same by a clock that is an hour ahead.
+    pub fn an_hour_ahead(heard: &[u8]) -> Reply {
+        root_entry(heard, 3_600)
+    }
+
+    /// "I am busy."
+    pub fn busy(heard: &[u8]) -> Reply {
+        if heard.is_empty() { Reply::Listen } else { Reply::Say(done(51)) }
+    }
+
+    fn root_entry(heard: &[u8], ahead_s: i64) -> Reply {
+        if heard.is_empty() {
+            return Reply::Listen;
+        }
+        let attribute = |name: &str, text: &str| {
+            value(0x30, &[value(4, name.as_bytes()), value(0x31, &value(4, text.as_bytes()))].concat())
+        };
+        let now = format!("{}.0Z", time(ahead_s));
+        let attributes =
+            [attribute("currentTime", &now), attribute("defaultNamingContext", "DC=example,DC=test")].concat();
+        let entry = value(0x64, &[value(4, b""), value(0x30, &attributes)].concat());
+        let message = value(0x30, &[&b"\x02\x01\x01"[..], &entry].concat());
+        Reply::Say([message, done(0)].concat())
+    }
+
+    fn done(result: u8) -> Vec<u8> {
+        value(0x30, &[&b"\x02\x01\x01"[..], &value(0x65, &[&[0x0a, 1, result][..], b"\x04\0\x04\0"].concat())].concat())
+    }
+}

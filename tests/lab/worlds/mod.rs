@@ -18,6 +18,7 @@ mod real;
 mod several;
 mod tls;
 mod transport;
+mod update;
 mod vpn;
 mod web;
 
@@ -41,10 +42,12 @@ const ALL: &[&[World]] = &[
     helpdesk::printer::WORLDS,
     helpdesk::mail::WORLDS,
     helpdesk::desktop::WORLDS,
+    helpdesk::account::WORLDS,
     process::WORLDS,
     host::WORLDS,
     computer::WORLDS,
     calls::WORLDS,
+    update::WORLDS,
     real::names::WORLDS,
     real::proxy::WORLDS,
     real::services::WORLDS,

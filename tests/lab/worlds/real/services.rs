@@ -221,4 +221,13 @@ pub const WORLDS: &[World] = &[
         expect: WORKS,
         ..WORLD
     },
+    World {
+        name: "real-slapd-shows-its-root-entry",
+        says: "does the directory answer?",
+        run: ("sign-in", "ldap://office.example.test"),
+        fault: Scene::slapd,
+        proof: |eyes| eyes.hears("198.51.100.30:389", LDAP_BIND, b"\x61\x07\x0a\x01\x00"),
+        expect: WORKS,
+        ..WORLD
+    },
 ];
