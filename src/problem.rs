@@ -69,6 +69,9 @@ problems! {
     LinkMtuSmall "link.mtu_small" Link Quality State false "the interface has an unusually small MTU";
     LinkWifiWeak "link.wifi_weak" Link Quality State false "the Wi-Fi signal is weak";
     LinkWifiNotJoined "link.wifi_not_joined" Link Reachability State false "the Wi-Fi radio is not joined to a network";
+    LinkWifiBlocked "link.wifi_blocked" Link Reachability State false "the Wi-Fi radio is switched off by a switch or a setting";
+    LinkWifiRetries "link.wifi_retries" Link Quality State false "the Wi-Fi radio must send much of its data again";
+    LinkWifiSlowRate "link.wifi_slow_rate" Link Quality State false "the Wi-Fi radio runs at one of its slowest rates";
     LinkSignOnRefused "link.sign_on_refused" Link Reachability State false "the network refuses the sign-on of this machine (802.1X)";
     LinkSignOnSilent "link.sign_on_silent" Link Reachability State false "the network does not answer the sign-on of this machine (802.1X)";
     LinkSignOnCertificate "link.sign_on_certificate" Link Integrity State false "the certificate of the network's sign-on server is not accepted here";
@@ -241,6 +244,11 @@ problems! {
     HostGroupLimit "host.group_limit" Host Quality State false "the control group of a program has used up what it may use";
     HostCpuBusy "host.cpu_busy" Host Quality State false "the processors are saturated";
     HostIoPressure "host.io_pressure" Host Quality State false "programs wait for the disk";
+    PackageLocked "package.locked" Process Integrity State false "another program holds the package manager's lock";
+    PackageLockLeft "package.lock_left" Host Integrity State false "a lock of the package manager was left behind";
+    PackageBroken "package.broken" Host Integrity State false "packages are half installed";
+    PackageNoRepository "package.no_repository" Host Integrity State false "the package manager has no repository";
+    PackageKeyMissing "package.key_missing" Host Integrity State false "a signing key of a repository is missing";
     HostThrottled "host.throttled" Host Quality State false "heat slows the processors down";
     HostSpeedLimited "host.speed_limited" Host Quality State false "a power setting holds the processors back";
     HostBatteryLow "host.battery_low" Host Quality State false "the battery is nearly empty";

@@ -10,23 +10,18 @@ use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::playbook::Check;
 use crate::problem::{Basis, Class, Code};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
-/// Independent faults: other groups of the frontier that the blame does not explain. What is silent above the blamed
-/// layer is taken for a consequence of it.
+/// Independent faults: other groups of the frontier that the blame does not explain.
 pub(super) fn also(
     blame: &Blame<'_>,
     frontier: &[Vec<usize>],
     held: &Explaining<'_, '_>,
     evidence: &Evidence<'_>,
 ) -> Vec<Also> {
-    let nothing = BTreeSet::new();
-    let explained = blame.holding.as_ref().map_or(&nothing, |holding| &holding.matched);
-    let primary = evidence.observations[blame.primary];
-    let layer = blame.holding.as_ref().map_or(primary.layer, |holding| holding.cause.layer);
     let is_explained = |group: &[usize]| {
         let roots = with_roots(&group.iter().copied().collect(), evidence);
-        roots.iter().any(|index| *index == blame.primary || explained.contains(index))
+        roots.iter().any(|&index| blame.rests_on(index))
     };
     frontier
         .iter()
@@ -34,9 +29,7 @@ pub(super) fn also(
         .map(|group| group[0])
         .filter(|&index| {
             let other = evidence.observations[index];
-            let silent = other.code.is_some_and(|code| code.problem().basis == Basis::Silence);
-            let follows = silent && layer < other.layer;
-            !is_background(other) && !follows
+            !is_background(other) && !blame.silences(index, other.layer, evidence)
         })
         .map(|index| as_also(index, held, evidence))
         .collect()
@@ -44,12 +37,9 @@ pub(super) fn also(
 
 /// Problems beside the goal's trail that a person would want to know: what may affect it (a full disk, a wrong clock).
 pub(super) fn asides(blame: &Option<Blame<'_>>, held: &Explaining<'_, '_>, evidence: &Evidence<'_>) -> Vec<Also> {
-    let nothing = BTreeSet::new();
-    let explained =
-        blame.as_ref().and_then(|blame| blame.holding.as_ref()).map_or(&nothing, |holding| &holding.matched);
+    let is_blamed = |index: usize| blame.as_ref().is_some_and(|blame| blame.rests_on(index));
     (0..evidence.observations.len())
-        .filter(|&index| evidence.stands(index) && !explained.contains(&index))
-        .filter(|&index| blame.as_ref().is_none_or(|blame| blame.primary != index))
+        .filter(|&index| evidence.stands(index) && !is_blamed(index))
         .filter(|&index| {
             let observation = evidence.observations[index];
             !is_background(observation)
@@ -87,20 +77,15 @@ pub(super) fn slighter(
     explaining: &Explaining<'_, '_>,
     evidence: &Evidence<'_>,
 ) -> Vec<Also> {
-    let primary = evidence.observations[blame.primary];
-    let blamed = blame.holding.as_ref();
-    let layer = blamed.map_or(primary.layer, |holding| holding.cause.layer);
-    let shares =
-        |index: usize| index == blame.primary || blamed.is_some_and(|holding| holding.matched.contains(&index));
+    let layer = blame.layer(evidence);
     ranked(held.iter().filter(|holding| holding.cause.degrades && holding.cause.layer != layer).cloned().collect())
         .into_iter()
         .filter_map(|holding| {
             let mut problems = holding.problems(evidence);
             problems.retain(|&index| holding.explains(index, evidence));
             let first = *problems.first()?;
-            let silent = evidence.observations[first].code.is_some_and(|code| code.problem().basis == Basis::Silence);
-            let follows = silent && layer < holding.cause.layer;
-            (!follows && !problems.iter().any(|&index| shares(index))).then_some(first)
+            let follows = blame.silences(first, holding.cause.layer, evidence);
+            (!follows && !problems.iter().any(|&index| blame.rests_on(index))).then_some(first)
         })
         .map(|index| as_also(index, explaining, evidence))
         .collect()

@@ -8,6 +8,7 @@ use super::ladder::{findings, not_tested, notes, ruled_out};
 use super::remaining::remaining_layers;
 use super::verdict::*;
 use super::words::fill;
+use crate::layer::Layer;
 use crate::observation::{Certainty, Observation, Outcome, Skip};
 use crate::packet::Case;
 use crate::playbook::{Escalate, Playbook};
@@ -67,6 +68,25 @@ pub(super) struct Blame<'a> {
     pub(super) holding: Option<Holding<'a>>,
     /// Causes that hold as well and cannot be told apart from it.
     pub(super) rivals: Vec<Holding<'a>>,
+}
+
+impl Blame<'_> {
+    /// The layer that is blamed: the cause's, or that of what was seen.
+    pub(super) fn layer(&self, evidence: &Evidence<'_>) -> Layer {
+        let seen = evidence.observations[self.primary].layer;
+        self.holding.as_ref().map_or(seen, |holding| holding.cause.layer)
+    }
+
+    /// Whether this observation is what is blamed, or what the blamed cause rests on.
+    pub(super) fn rests_on(&self, index: usize) -> bool {
+        index == self.primary || self.holding.as_ref().is_some_and(|holding| holding.matched.contains(&index))
+    }
+
+    /// Whether a trouble of this layer is taken for a consequence: a silence above what is blamed.
+    pub(super) fn silences(&self, index: usize, layer: Layer, evidence: &Evidence<'_>) -> bool {
+        let is_silence = evidence.observations[index].code.is_some_and(|code| code.problem().basis == Basis::Silence);
+        is_silence && self.layer(evidence) < layer
+    }
 }
 
 fn judge_evidence(evidence: &Evidence<'_>, case: &Case) -> Judgement {
@@ -259,7 +279,7 @@ fn blamed(status: Status, blame: &Blame<'_>, evidence: &Evidence<'_>) -> Verdict
     let cause = blame.holding.as_ref().map(|holding| holding.cause);
     let mut layers = remaining_layers(blame, evidence);
     let several = layers.len() > 1;
-    let layer = cause.map_or(primary.layer, |cause| cause.layer);
+    let layer = blame.layer(evidence);
     let culprit = cause
         .and_then(|cause| cause.culprit.as_deref())
         .and_then(|template| fill(template, evidence, matched))

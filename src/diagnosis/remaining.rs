@@ -15,8 +15,7 @@ use std::collections::BTreeSet;
 /// The layers that remain: the blamed one, and those that only what was not seen would rule out.
 pub(super) fn remaining_layers(blame: &Blame<'_>, evidence: &Evidence<'_>) -> Vec<Layer> {
     let primary = evidence.observations[blame.primary];
-    let own = blame.holding.as_ref().map_or(primary.layer, |holding| holding.cause.layer);
-    let mut layers = BTreeSet::from([own]);
+    let mut layers = BTreeSet::from([blame.layer(evidence)]);
     layers.extend(blame.holding.as_ref().and_then(|holding| holding.cause.or_layer));
     layers.extend(blame.rivals.iter().map(|rival| rival.cause.layer));
     let silent = primary.code.is_some_and(|code| code.problem().basis == Basis::Silence);
@@ -58,10 +57,10 @@ fn could_take_over(cause: &Cause, blame: &Blame<'_>, evidence: &Evidence<'_>) ->
     }
     let mut mentioned = Vec::new();
     cause.when.checks(&mut mentioned);
-    // What stands on the blamed check fails with it, whatever it would have shown.
     // What says all that the blamed cause says and more would win over it, wherever the check lies that it waits for.
     let would_win = blame.holding.as_ref().is_some_and(|held| refines(cause, held.cause));
     let unseen = || {
+        // What stands on the blamed check fails with it, whatever it would have shown.
         let above = |check: &str| evidence.graph.is_beneath(&primary.check, check);
         let missing = move |check: &str| is_unseen(check, evidence) || would_win && said_nothing(check, evidence);
         mentioned.iter().filter(move |check| missing(check) && !above(check))

@@ -26,6 +26,9 @@ pub const BUILTIN: &[(&str, &str)] = built_in!("playbooks":
     "no-ip-or-link"
     "slow-computer"
     "video-calls"
+    "software-update"
+    "wifi-join"
+    "wifi-slow"
     "shared-drive"
     "printer"
     "email"
@@ -136,6 +139,9 @@ mod tests {
             ("the website won't open", "one-site-fails"),
             ("everything is slow", "slow"),
             ("the video call stutters", "video-calls"),
+            ("software updates fail", "software-update"),
+            ("the wifi is slow", "wifi-slow"),
+            ("cannot join the wifi", "wifi-join"),
             ("my computer is slow", "slow-computer"),
             ("I get no ip address", "no-ip-or-link"),
             ("the vpn does not connect", "vpn"),

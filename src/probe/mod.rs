@@ -32,6 +32,7 @@ pub mod mail;
 pub mod mtu;
 pub mod neighbour;
 pub mod online;
+pub mod package;
 pub mod person;
 pub mod portal;
 pub mod power;
@@ -54,6 +55,7 @@ pub mod trace;
 pub mod udp;
 pub mod vpn;
 mod way;
+pub mod wifi;
 
 use crate::layer::Layer;
 use crate::observation::{COULD_NOT_BE_CHECKED, Facts, Observation, Outcome, Skip, Via};
@@ -240,6 +242,7 @@ impl Look<'_> {
 pub const PROBES: &[&Probe] = &[
     // this machine's network
     &link::PROBE,
+    &wifi::PROBE,
     &supplicant::PROBE,
     &address::PROBE,
     &lease::PROBE,
@@ -261,6 +264,7 @@ pub const PROBES: &[&Probe] = &[
     &resource::PROBE,
     &disk::PROBE,
     &power::PROBE,
+    &package::PROBE,
     &log::PROBE,
     // the way out
     &echo::PROBE,

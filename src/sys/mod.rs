@@ -9,6 +9,7 @@ mod lease;
 mod network;
 #[cfg(not(target_os = "linux"))]
 mod no_error_queue;
+mod package;
 pub mod parse;
 mod power;
 
@@ -33,6 +34,7 @@ pub use lease::*;
 pub use network::*;
 #[cfg(not(target_os = "linux"))]
 pub use no_error_queue::*;
+pub use package::*;
 pub use power::*;
 
 use async_trait::async_trait;
@@ -150,6 +152,8 @@ unsupported! {
     fn processor(&self) -> Processor;
     /// Pressure-stall information.
     fn pressure(&self) -> Pressure;
+    /// What the package manager left on the disk: locks, half installed packages, repositories.
+    fn packages(&self) -> PackageState;
     /// Heat, speed of the processors, and what feeds the machine; empty where it shows none of it.
     fn power(&self) -> Power;
     /// What the control group of this program, or of the one named, may use; empty where nothing limits it.

@@ -158,6 +158,15 @@ pub struct Radio {
     pub frequency_mhz: Option<u32>,
     pub transmit_mbps: Option<f64>,
     pub transmit_retries: Option<u64>,
+    /// Frames that were sent since it joined.
+    pub transmit_packets: Option<u64>,
+    /// Frames that were given up.
+    pub transmit_failed: Option<u64>,
+    pub receive_mbps: Option<f64>,
+    /// Seconds since it joined this access point.
+    pub joined_s: Option<u64>,
+    /// What switches it off: `hard` (a switch or key), `soft` (a setting); none where nothing does.
+    pub blocked: Option<String>,
 }
 
 /// A tunnel device.

@@ -99,6 +99,7 @@ struct Scenario {
     memory: Option<sys::Memory>,
     processor: Option<sys::Processor>,
     pressure: Option<sys::Pressure>,
+    packages: Option<sys::PackageState>,
     power: Option<sys::Power>,
     filesystems: Option<Vec<sys::Filesystem>>,
     log_lines: Option<Vec<sys::LogLine>>,

@@ -177,6 +177,17 @@ const SYSTEM: &[Reader] = &[
     |bytes, _| told(reads::lease::dhcpcd(bytes).map(|lease| lease.terms)),
     |bytes, _| told(reads::dhcp::carried(bytes).and_then(reads::dhcp::read).map(|message| message.terms)),
     |_, text| told(reads::supplicant::status(text)),
+    |_, text| told(reads::package::broken_packages(text)),
+    |_, text| told(reads::package::apt_proxy(text)),
+    |_, text| told(reads::package::dnf_proxy(text)),
+    |_, text| told(reads::package::locks(text).len()),
+    |_, text| told(reads::package::rpm_repositories(text, "x.repo", &[("basearch", "x86_64")], &|_| false)),
+    |_, text| {
+        let sources = [reads::package::one_line_sources(text), reads::package::stanza_sources(text)].concat();
+        let read = sources.into_iter().map(|source| source.repository("sources.list", &|_| false));
+        // Each file is cut to a number of repositories by its reader.
+        told(read.take(64).collect::<Vec<_>>())
+    },
 ];
 
 #[test]

@@ -281,6 +281,7 @@ fn start(program: &Program) -> Result<(), String> {
         Does::OutOfDescriptors(at) => ("hoard", at.to_owned(), String::new()),
         Does::HoldsPorts(at) => ("connect", at.to_owned(), String::new()),
         Does::Spins => ("spin", String::new(), String::new()),
+        Does::Locks(path) => ("lock", path.to_owned(), String::new()),
         Does::Waits => ("wait", String::new(), String::new()),
         Does::SignsOn(status) => ("sign-on", status.to_owned(), String::new()),
     };
@@ -337,6 +338,22 @@ pub fn help(arguments: &[String]) -> Result<(), String> {
             loop {
                 std::thread::sleep(Duration::from_secs(3_600));
                 std::hint::black_box(&held);
+            }
+        }
+        "lock" => {
+            let file = fs::OpenOptions::new().write(true).open(argument(1)).map_err(wrong)?;
+            let whole = nix::libc::flock {
+                l_type: nix::libc::F_WRLCK as _,
+                l_whence: nix::libc::SEEK_SET as _,
+                l_start: 0,
+                l_len: 0,
+                l_pid: 0,
+            };
+            nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_SETLK(&whole)).map_err(|error| error.to_string())?;
+            ready();
+            loop {
+                std::thread::sleep(Duration::from_secs(3_600));
+                std::hint::black_box(&file);
             }
         }
         "wait" => {

@@ -239,6 +239,8 @@ pub enum Does {
     Spins,
     /// Does nothing but run.
     Waits,
+    /// Holds a lock on this file.
+    Locks(&'static str),
     /// Signs on to the network at `eth0` as wpa_supplicant, and answers for its state with this text.
     SignsOn(&'static str),
 }

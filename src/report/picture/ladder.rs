@@ -65,7 +65,8 @@ fn mark_of(rung: &Rung) -> Mark {
     match rung.status {
         FindingStatus::Ok => Mark::Good,
         FindingStatus::Problem if rung.word == "FAULT" => Mark::Bad,
-        FindingStatus::Problem | FindingStatus::Unknown => Mark::Doubt,
+        FindingStatus::Problem => Mark::Impaired,
+        FindingStatus::Unknown => Mark::Doubt,
         FindingStatus::Skipped if rung.word == "suspect" => Mark::Doubt,
         FindingStatus::Skipped => Mark::Idle,
     }

@@ -128,11 +128,12 @@ fn spot(place: &Place<'_>, blame: &Blame) -> Spot {
 
 fn word(mark: Mark, blamed: bool) -> &'static str {
     match mark {
-        Mark::Doubt if blamed => "the trouble is here",
+        Mark::Impaired if blamed => "the trouble is here",
         _ if blamed => "it breaks here",
         Mark::Good => "works",
         Mark::Bad => "does not work",
-        Mark::Doubt => "works in part",
+        Mark::Impaired => "works in part",
+        Mark::Doubt => "not known",
         Mark::Idle => "not proven",
     }
 }
@@ -156,7 +157,7 @@ enum Break {
 
 impl Blame {
     fn of(view: &View, places: &[Place<'_>]) -> Blame {
-        let mark = if view.content.status == Status::Fault { Mark::Bad } else { Mark::Doubt };
+        let mark = if view.content.status == Status::Fault { Mark::Bad } else { Mark::Impaired };
         let layer = view.packet.verdict.layer.filter(|_| view.blames());
         let place = layer.map_or(Break::Nowhere, |layer| Break::of(layer, view, places));
         Blame { place, mark }
@@ -181,7 +182,7 @@ impl Break {
             let named = of_kind().find(|place| culprit.contains(place.name.as_str()));
             let rank = |place: &&Place<'_>| match place.mark() {
                 Mark::Bad => 0,
-                Mark::Doubt => 1,
+                Mark::Impaired | Mark::Doubt => 1,
                 Mark::Idle => 2,
                 Mark::Good => 3,
             };

@@ -3,14 +3,16 @@
 use crate::observation::Outcome;
 use maud::{Markup, html};
 
-/// Four ways to stand.
+/// The ways to stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mark {
     /// Proven to work.
     Good,
     /// Does not work.
     Bad,
-    /// Cannot be said, or works badly.
+    /// Works badly, or in part.
+    Impaired,
+    /// Cannot be said.
     Doubt,
     /// Not looked at.
     Idle,
@@ -31,7 +33,7 @@ impl Mark {
         match self {
             Mark::Good => "good",
             Mark::Bad => "bad",
-            Mark::Doubt => "doubt",
+            Mark::Impaired | Mark::Doubt => "doubt",
             Mark::Idle => "idle",
         }
     }
@@ -41,6 +43,7 @@ impl Mark {
         match self {
             Mark::Good => "M4.6 8.3l2.3 2.3 4.6-5",
             Mark::Bad => "M5.2 5.2l5.6 5.6M10.8 5.2l-5.6 5.6",
+            Mark::Impaired => "M8 4.4v4.2M8 11.4v.1",
             Mark::Doubt => "M6 6.2a2 2 0 1 1 2.9 1.7c-.6.3-.9.7-.9 1.3M8 11.4v.1",
             Mark::Idle => "M5.2 8h5.6",
         }
@@ -50,6 +53,7 @@ impl Mark {
         match self {
             Mark::Good => "mark-good",
             Mark::Bad => "mark-bad",
+            Mark::Impaired => "mark-impaired",
             Mark::Doubt => "mark-doubt",
             Mark::Idle => "mark-idle",
         }
@@ -81,7 +85,7 @@ impl Mark {
 pub(super) fn symbols() -> Markup {
     html! {
         svg.symbols width="0" height="0" aria-hidden="true" {
-            @for mark in [Mark::Good, Mark::Bad, Mark::Doubt, Mark::Idle] {
+            @for mark in [Mark::Good, Mark::Bad, Mark::Impaired, Mark::Doubt, Mark::Idle] {
                 symbol id=(mark.id()) viewBox="0 0 16 16" {
                     circle.disc cx="8" cy="8" r="7.5" {}
                     path.shape d=(mark.path()) {}

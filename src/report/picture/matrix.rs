@@ -70,7 +70,7 @@ fn cell(place: &Place<'_>, layer: Layer) -> Option<Markup> {
     }
     let any = |outcome: Outcome| place.seen.iter().any(|seen| seen.layer == layer && seen.outcome == outcome);
     match (any(Outcome::Ok), any(Outcome::Problem)) {
-        (true, true) => Some(Mark::Doubt.pill("both")),
+        (true, true) => Some(Mark::Impaired.pill("both")),
         (true, false) => Some(Mark::Good.pill("works")),
         (false, true) => Some(Mark::Bad.pill("fails")),
         (false, false) => None,

@@ -178,7 +178,8 @@ fn status_mark(status: Status) -> Mark {
     match status {
         Status::Healthy => Mark::Good,
         Status::Fault => Mark::Bad,
-        Status::Degraded | Status::Undecided => Mark::Doubt,
+        Status::Degraded => Mark::Impaired,
+        Status::Undecided => Mark::Doubt,
     }
 }
 

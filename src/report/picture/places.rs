@@ -65,7 +65,7 @@ impl<'a> Place<'a> {
         match (works, limps, fails) {
             (true, ..) if self.kind == Kind::Gateway => Mark::Good,
             (true, false, false) => Mark::Good,
-            (true, ..) | (_, true, _) => Mark::Doubt,
+            (true, ..) | (_, true, _) => Mark::Impaired,
             (false, false, true) => Mark::Bad,
             (false, false, false) => Mark::Idle,
         }
@@ -77,7 +77,7 @@ impl<'a> Place<'a> {
             |seen: &&&Observation| seen.outcome == Outcome::Ok || seen.codes().any(|code| code.problem().proves_path);
         match self.mark() {
             Mark::Bad if self.seen.iter().any(|seen| answers(&seen)) => Mark::Good,
-            Mark::Doubt => Mark::Good,
+            Mark::Impaired => Mark::Good,
             mark => mark,
         }
     }

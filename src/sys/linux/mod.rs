@@ -21,6 +21,7 @@ mod manager;
 mod neighbour;
 mod netlink;
 mod online;
+mod package;
 mod packet_socket;
 mod people;
 mod power;
@@ -197,6 +198,10 @@ impl Machine for LocalMachine {
 
     async fn pressure(&self) -> Known<Pressure> {
         resource::pressure().await
+    }
+
+    async fn packages(&self) -> Known<PackageState> {
+        package::packages().await
     }
 
     async fn power(&self) -> Known<Power> {

@@ -4,6 +4,8 @@
 use super::netlink::Netlink;
 use crate::sys::*;
 use futures_util::stream::TryStreamExt;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use wl_nl80211::{Nl80211Attr, Nl80211Handle, Nl80211RateInfo, Nl80211StationInfo};
 
@@ -16,9 +18,26 @@ pub(super) async fn radio(netlink: &Netlink, interface: &str) -> Known<Option<Ra
         return Ok(None);
     };
     match tokio::time::timeout(DRIVER_WAIT, ask(link.index)).await {
-        Ok(answer) => answer.map(Some),
+        Ok(answer) => {
+            answer.map(|radio| Some(Radio { blocked: blocked(Path::new("/sys/class/net"), interface), ..radio }))
+        }
         Err(_) => Err(Unknown::Failed(format!("the driver of {interface} did not answer in {DRIVER_WAIT:?}"))),
     }
+}
+
+/// What rfkill says of the radio that an interface belongs to (Documentation/driver-api/rfkill.rst).
+fn blocked(folder: &Path, interface: &str) -> Option<String> {
+    let entries = fs::read_dir(folder.join(interface).join("phy80211")).ok()?.flatten();
+    let switches: Vec<_> = entries
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with("rfkill"))
+        .map(|entry| entry.path())
+        .collect();
+    let is_set = |kind: &str| {
+        let says = |switch: &PathBuf| fs::read_to_string(switch.join(kind)).is_ok_and(|text| text.trim() == "1");
+        switches.iter().any(says)
+    };
+    // A switch that somebody must push goes before a setting, which is of no use meanwhile.
+    ["hard", "soft"].into_iter().find(|kind| is_set(kind)).map(str::to_owned)
 }
 
 async fn ask(index: u32) -> Known<Radio> {
@@ -66,15 +85,21 @@ fn station(fact: &Nl80211StationInfo, radio: &mut Radio) {
         // The average is steadier; the last frame's value serves where the driver keeps none.
         Nl80211StationInfo::Signal(dbm) => radio.signal_dbm = radio.signal_dbm.or(Some(i32::from(*dbm))),
         Nl80211StationInfo::TxRetries(count) => radio.transmit_retries = Some(u64::from(*count)),
-        Nl80211StationInfo::TxBitrate(rates) => {
-            radio.transmit_mbps = rates.iter().find_map(|rate| match rate {
-                Nl80211RateInfo::Bitrate32(tenths) => Some(f64::from(*tenths) / 10.0),
-                Nl80211RateInfo::Bitrate(tenths) => Some(f64::from(*tenths) / 10.0),
-                _ => None,
-            });
-        }
+        Nl80211StationInfo::TxPackets(count) => radio.transmit_packets = Some(u64::from(*count)),
+        Nl80211StationInfo::TxFailed(count) => radio.transmit_failed = Some(u64::from(*count)),
+        Nl80211StationInfo::ConnectedTime(seconds) => radio.joined_s = Some(u64::from(*seconds)),
+        Nl80211StationInfo::TxBitrate(rates) => radio.transmit_mbps = mbps(rates),
+        Nl80211StationInfo::RxBitrate(rates) => radio.receive_mbps = mbps(rates),
         _ => {}
     }
+}
+
+fn mbps(rates: &[Nl80211RateInfo]) -> Option<f64> {
+    rates.iter().find_map(|rate| match rate {
+        Nl80211RateInfo::Bitrate32(tenths) => Some(f64::from(*tenths) / 10.0),
+        Nl80211RateInfo::Bitrate(tenths) => Some(f64::from(*tenths) / 10.0),
+        _ => None,
+    })
 }
 
 #[cfg(test)]
@@ -89,6 +114,22 @@ mod tests {
         station(&Nl80211StationInfo::Signal(-90), &mut radio);
         station(&Nl80211StationInfo::TxBitrate(vec![Nl80211RateInfo::Bitrate32(8667)]), &mut radio);
         assert_eq!((radio.signal_dbm, radio.transmit_mbps), (Some(-61), Some(866.7)));
+    }
+
+    #[test]
+    fn a_switch_goes_before_a_setting() {
+        let root = tempfile::tempdir().expect("a folder");
+        let switch = root.path().join("wlan0/phy80211/rfkill0");
+        fs::create_dir_all(&switch).expect("a folder");
+        let set = |kind: &str, text: &str| fs::write(switch.join(kind), text).expect("a file");
+        set("soft", "0\n");
+        set("hard", "0\n");
+        assert_eq!(blocked(root.path(), "wlan0"), None);
+        set("soft", "1\n");
+        assert_eq!(blocked(root.path(), "wlan0").as_deref(), Some("soft"));
+        set("hard", "1\n");
+        assert_eq!(blocked(root.path(), "wlan0").as_deref(), Some("hard"));
+        assert_eq!(blocked(root.path(), "wlan1"), None);
     }
 
     #[tokio::test]

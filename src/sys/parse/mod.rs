@@ -8,6 +8,7 @@ pub mod lease;
 pub mod log;
 pub mod mount;
 pub mod nft;
+pub mod package;
 pub mod process;
 pub mod resolv;
 pub mod sock_diag;

@@ -198,6 +198,9 @@ impl Machine for FakeMachine {
     async fn pressure(&self) -> Known<Pressure> {
         self.fact("pressure", &self.scenario.pressure)
     }
+    async fn packages(&self) -> Known<PackageState> {
+        self.fact("packages", &self.scenario.packages)
+    }
     async fn power(&self) -> Known<Power> {
         self.fact("power", &self.scenario.power)
     }

@@ -102,8 +102,7 @@ pub const WORLDS: &[World] = &[
         name: "slow-computer-disk-errors",
         says: "it freezes for a minute and then goes on",
         fault: |scene| {
-            scene.client.log.push(("kernel", "ata1.00: failed command: READ FPDMA QUEUED"));
-            scene.client.log.push(("kernel", "blk_update_request: I/O error, dev sda, sector 123456 op 0x0:(READ)"));
+            scene.client.log.push(("smartd", "Device: /dev/sda [SAT], ATA error count increased from 0 to 5"));
         },
         expect: Expect {
             cause: &["disk-failing"],

@@ -18,6 +18,7 @@ mod real;
 mod several;
 mod tls;
 mod transport;
+mod update;
 mod vpn;
 mod web;
 
@@ -46,6 +47,7 @@ const ALL: &[&[World]] = &[
     host::WORLDS,
     computer::WORLDS,
     calls::WORLDS,
+    update::WORLDS,
     real::names::WORLDS,
     real::proxy::WORLDS,
     real::services::WORLDS,
