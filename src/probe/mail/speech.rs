@@ -149,7 +149,7 @@ impl Speech {
         let mut lines = answer.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
         let deciding = match self.lists {
             Ends::Dot | Ends::Line => lines.next(),
-            _ => lines.last(),
+            _ => lines.next_back(),
         };
         let deciding = deciding.unwrap_or_default();
         (!agrees(&deciding)).then(|| printable(deciding, SHOWN))
