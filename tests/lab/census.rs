@@ -5,7 +5,7 @@ use crate::codes::{self, Shown};
 use crate::world::World;
 use firstline::layer::Layer;
 use firstline::problem::PROBLEMS;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 /// So many worlds blame each layer.
@@ -68,16 +68,18 @@ fn of_world(world: &World) -> Vec<String> {
     wants.into_iter().filter(|(held, _)| !held).map(|(_, why)| format!("{} {why}", world.name)).collect()
 }
 
-/// What is wrong with the codes, given those that the worlds of a whole run showed.
-pub fn of_codes(worlds: &[World], seen: &BTreeSet<String>) -> Vec<String> {
+/// What is wrong with the codes, given those that the worlds of a whole run showed and one that showed each.
+pub fn of_codes(worlds: &[World], seen: &BTreeMap<String, &str>) -> Vec<String> {
     let mut wrong = Vec::new();
     for (code, problem) in PROBLEMS {
-        let expected = worlds.iter().any(|world| world.expect.code.contains(&problem.code));
-        let shown = expected || seen.contains(problem.code);
+        let expected = worlds.iter().find(|world| world.expect.code.contains(&problem.code)).map(|world| world.name);
+        let by = expected.or_else(|| seen.get(problem.code).copied());
+        let shown = by.is_some();
         match codes::shown(*code) {
             Shown::Lab if !shown => wrong.push(format!("no world expects or shows {code}")),
             Shown::Fixture(..) | Shown::Hardware(..) | Shown::Reserved(_) if shown => {
-                wrong.push(format!("a world shows {code}, which is listed as {}", codes::shown(*code)));
+                let by = by.unwrap_or_default();
+                wrong.push(format!("the world {by} shows {code}, which is listed as {}", codes::shown(*code)));
             }
             Shown::Fixture(file, _) | Shown::Hardware(file, _)
                 if !is_tested(file, &format!("{code:?}"), problem.code) =>

@@ -277,7 +277,8 @@ fn run_all(chosen: Vec<World>, mode: Mode, whole: bool) -> ExitCode {
     }
     // A world that was skipped shows no codes.
     if whole && mode == Mode::Judge && ends.iter().all(|(_, report)| report.end != End::Skipped) {
-        let seen = ends.iter().flat_map(|(_, report)| report.codes.iter().cloned()).collect();
+        let seen =
+            ends.iter().flat_map(|(name, report)| report.codes.iter().map(|code| (code.clone(), *name))).collect();
         ends.push(("the-list-of-codes", listed(census::of_codes(&chosen, &seen))));
     }
     conclude(&ends, &ratchet, began.elapsed())
