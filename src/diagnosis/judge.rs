@@ -332,7 +332,8 @@ fn blamed(status: Status, blame: &Blame<'_>, evidence: &Evidence<'_>) -> Verdict
             .map(|holding| Suspect {
                 cause: holding.cause.id.clone(),
                 layer: holding.cause.layer,
-                title: holding.cause.title.clone(),
+                title: fill(&holding.cause.title, evidence, &holding.matched)
+                    .unwrap_or_else(|| holding.cause.id.clone()),
                 weight: holding.cause.prior.weight(),
             })
             .collect(),
