@@ -4,6 +4,7 @@ mod bare;
 mod generated;
 mod hostile;
 mod packets;
+mod privacy;
 mod run;
 mod trust;
 mod usage;

@@ -12,6 +12,11 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::path::Path;
 
+#[path = "../../../tests/fixtures/canary.rs"]
+mod canary;
+
+use canary::{KINDS, canary, word};
+
 fn key() -> Key {
     Key::from_bytes(&[5; 32]).unwrap()
 }
@@ -19,53 +24,6 @@ fn key() -> Key {
 fn example() -> Packet {
     open(Path::new("tests/packets/v1/stale-vpn-resolver.json")).unwrap().packet
 }
-
-/// A word of letters and digits that nobody else has.
-fn word(seed: usize, length: usize) -> String {
-    const LETTERS: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghjkmnpqrstuvwxyz23456789";
-    let mut state = (seed as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mut letters = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        char::from(LETTERS[(state >> 33) as usize % LETTERS.len()])
-    };
-    (0..length).map(|_| letters()).collect()
-}
-
-/// Twenty kinds: the secret, and a line that holds it as it stands in the wild.
-fn canary(kind: usize, seed: usize) -> (String, String) {
-    let long = word(seed * 100 + kind, 40);
-    let short = word(seed * 100 + kind, 12);
-    let upper = word(seed * 100 + kind, 16).to_uppercase().replace(['8', '9', '0', '1'], "7");
-    match kind {
-        0 => (format!("AKIA{upper}"), format!("using AKIA{upper} for s3")),
-        1 => (format!("ghp_{}", &long[..36]), format!("remote: ghp_{} rejected", &long[..36])),
-        2 => (format!("glpat-{}", &long[..20]), format!("PRIVATE-TOKEN glpat-{}", &long[..20])),
-        3 => (format!("xoxb-{short}"), format!("slack says xoxb-{short}, no")),
-        4 => (format!("AIza{}", &long[..35]), format!("key AIza{} over quota", &long[..35])),
-        5 => (format!("sk_live_{long}"), format!("stripe sk_live_{long}")),
-        6 => (format!("eyJ{long}.{short}.{long}"), format!("jwt eyJ{long}.{short}.{long} expired")),
-        7 => (long.clone(), format!("Authorization: Bearer {long}")),
-        8 => (
-            short.clone(),
-            format!("Authorization: Basic {}", data_encoding::BASE64.encode(format!("ann:{short}").as_bytes())),
-        ),
-        9 => (short.clone(), format!("proxy http://svc:{short}@proxy.corp.example:3128/ refused")),
-        10 => (short.clone(), format!("Cookie: session={short}; theme=dark")),
-        11 => (short.clone(), format!("connect password={short} failed")),
-        12 => (short.clone(), format!("{{\"client_secret\":\"{short}\",\"x\":1}}")),
-        13 => (short.clone(), format!("wpa_supplicant psk=\"{short}\"")),
-        14 => (short.clone(), format!("Server=db;User Id=app;Password={short};Encrypt=yes")),
-        15 => (long.clone(), format!("AccountName=x;AccountKey={long}==;EndpointSuffix=y")),
-        16 => (long.clone(), format!("-----BEGIN RSA PRIVATE KEY-----\n{long}\n-----END RSA PRIVATE KEY-----")),
-        17 => (short.clone(), format!("postgres://app:{short}@db/orders?sslmode=require")),
-        18 => (short.clone(), format!("machine host login svc password {short}")),
-        _ => (short.clone(), format!("tool --api-key {short} --verbose")),
-    }
-}
-
-const KINDS: usize = 20;
 
 /// Two hundred secrets: ten of each kind, spread over every text of a packet.
 fn planted() -> (Packet, Files, Vec<String>) {
