@@ -66,14 +66,6 @@ const ELSEWHERE: &[(Code, Shown)] = &[
         Fixture("src/probe/tcp.rs", "it is said where the router that forbids cannot be named; the lab's always can"),
     ),
     (
-        Code::PrintOffline,
-        Fixture("src/probe/ipp/tests.rs", "a queue that has given up its printer says so after minutes of trying"),
-    ),
-    (
-        Code::TcpLocalDenied,
-        Fixture("src/probe/tcp.rs", "a security module that denies the call; the lab's filter is named by its rule"),
-    ),
-    (
         Code::TlsRevoked,
         Fixture("src/probe/way/certificate.rs", "rustls asks nobody about revocation unless it is given a list"),
     ),
