@@ -124,29 +124,35 @@ fn unpacked(bytes: &[u8], left: &mut usize) -> Vec<Vec<u8>> {
     found
 }
 
+/// Whether base 64 of either kind, or hexadecimal, may hold this byte.
+const fn is_letter(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+}
+
+/// Where the run of letters ends that begins here.
+fn run_end(bytes: &[u8], start: usize) -> usize {
+    bytes[start..].iter().position(|byte| !is_letter(*byte)).map_or(bytes.len(), |length| start + length)
+}
+
 /// What long runs of letters decode to. Line breaks within base 64 are passed over, as mail and PEM have them.
 fn decoded(bytes: &[u8]) -> Vec<Vec<u8>> {
-    let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte);
     let mut found = Vec::new();
     let mut at = 0;
-    while at < bytes.len() {
-        if !letter(bytes[at]) {
-            at += 1;
+    while let Some(next) = bytes[at..].iter().position(|byte| is_letter(*byte)) {
+        let start = at + next;
+        at = run_end(bytes, start);
+        if at - start < SHORTEST_RUN {
             continue;
         }
-        let start = at;
-        let mut run = Vec::new();
-        while at < bytes.len() {
-            if letter(bytes[at]) {
-                run.push(bytes[at]);
-            } else if !(matches!(bytes[at], b'\r' | b'\n') && run.len() >= SHORTEST_RUN) {
+        let mut run = bytes[start..at].to_vec();
+        loop {
+            let breaks = bytes[at..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            let end = run_end(bytes, at + breaks);
+            if breaks == 0 || end == at + breaks {
                 break;
             }
-            at += 1;
-        }
-        debug_assert!(at > start, "every turn goes on");
-        if run.len() < SHORTEST_RUN {
-            continue;
+            run.extend_from_slice(&bytes[at + breaks..end]);
+            at = end;
         }
         if run.iter().all(u8::is_ascii_hexdigit) {
             found.extend(HEXLOWER_PERMISSIVE.decode(&run[..run.len() / 2 * 2]));

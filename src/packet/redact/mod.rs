@@ -171,7 +171,9 @@ pub fn packet(
     let mut value = serde_json::to_value(packet).map_err(|error| broken(&error))?;
     redactor.document(&mut value);
     let mut files = redactor.files(files);
+    redactor.rename(&mut value, &mut files);
     redactor.again(&mut value, &mut files);
+    // By the names that were found since.
     redactor.rename(&mut value, &mut files);
     let mut redacted: Packet = serde_json::from_value(value).map_err(|error| broken(&error))?;
     if let Some(playbook) = playbook {
@@ -314,31 +316,56 @@ impl<'k> Redactor<'k> {
 
     /// A text with everything hidden that the rules and the known names say.
     fn text<'t>(&mut self, text: &'t str, typed: bool) -> Cow<'t, str> {
-        let mut written = Cow::Borrowed(text);
-        for _ in 0..MOST_LOOKS {
-            match self.look(&written, typed) {
-                Some(next) => written = Cow::Owned(next),
-                None => break,
-            }
-        }
-        written
+        self.look(text, typed, MOST_LOOKS).map_or(Cow::Borrowed(text), Cow::Owned)
     }
 
-    /// The text after one look; none where that changes nothing.
-    fn look(&mut self, text: &str, typed: bool) -> Option<String> {
-        let hits = self.finder.hits(text, typed && self.level < Level::Strict);
+    /// The text after at most so many looks; none where they change nothing. Lines that one look changed are looked at
+    /// again: most lines of a log hold nothing.
+    fn look(&mut self, text: &str, typed: bool, looks: usize) -> Option<String> {
+        let hits = if looks > 0 { self.finder.hits(text, typed && self.level < Level::Strict) } else { Vec::new() };
         if hits.is_empty() {
             return None;
         }
         let mut written = String::with_capacity(text.len());
         let mut end = 0;
+        // Where the last line begins that a hit changed.
+        let mut changed: Option<usize> = None;
         for Hit { at, what } in hits {
-            written.push_str(&text[end..at.start]);
-            written.push_str(&self.replacement(&text[at.clone()], &what));
+            let between = &text[end..at.start];
+            if let Some(line) = changed
+                && let Some(rest) = between.find('\n')
+            {
+                written.push_str(&between[..rest]);
+                self.look_again(&mut written, line, typed, looks);
+                written.push_str(&between[rest..]);
+                changed = None;
+            } else {
+                written.push_str(between);
+            }
+            let line = written.rfind('\n').map_or(0, |before| before + 1);
+            let replacement = self.replacement(&text[at.clone()], &what);
+            if replacement != text[at.clone()] {
+                changed.get_or_insert(line);
+            }
+            written.push_str(&replacement);
             end = at.end;
         }
-        written.push_str(&text[end..]);
+        let rest = &text[end..];
+        let line_end = rest.find('\n').unwrap_or(rest.len());
+        written.push_str(&rest[..line_end]);
+        if let Some(line) = changed {
+            self.look_again(&mut written, line, typed, looks);
+        }
+        written.push_str(&rest[line_end..]);
         (written != text).then_some(written)
+    }
+
+    /// Looks once more at what was written from `line` on.
+    fn look_again(&mut self, written: &mut String, line: usize, typed: bool, looks: usize) {
+        if let Some(again) = self.look(&written[line..], typed, looks - 1) {
+            written.truncate(line);
+            written.push_str(&again);
+        }
     }
 
     fn replacement(&mut self, text: &str, what: &What) -> String {
@@ -484,15 +511,18 @@ impl<'k> Redactor<'k> {
             .build(&words)
             .ok()
             .filter(|_| !words.is_empty());
+        let found_names = !new.is_empty();
         self.finder = Finder::names_only(self.level, new);
         document::each_text(document, &mut |text, typed| {
             let text = self.without(automaton.as_ref(), text);
-            if typed && self.level < Level::Strict { text } else { self.text(&text, false).into_owned() }
+            let stays = !found_names || (typed && self.level < Level::Strict);
+            if stays { text } else { self.text(&text, false).into_owned() }
         });
         for (_, bytes) in files {
             if let Ok(text) = std::str::from_utf8(bytes) {
                 let text = self.without(automaton.as_ref(), text);
-                *bytes = self.text(&text, false).into_owned().into_bytes();
+                let text = if found_names { self.text(&text, false).into_owned() } else { text };
+                *bytes = text.into_bytes();
             }
         }
         let net = Net::new(&self.secrets);

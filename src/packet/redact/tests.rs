@@ -428,6 +428,31 @@ fn a_strict_packet_is_judged_as_the_whole_one_was() {
     assert_eq!(twice.observations, strict.observations);
 }
 
+#[test]
+fn a_file_that_is_called_after_a_person_is_called_after_its_check() {
+    let mut packet = example();
+    packet.run.user = "jdoe".into();
+    packet.observations[0].evidence = vec!["log-jdoe@x.example.txt".into(), "log-jroe.txt".into(), "plain.txt".into()];
+    let files: Files = vec![
+        ("log-jdoe@x.example.txt".into(), b"quiet".to_vec()),
+        ("log-jroe.txt".into(), b"session opened for user jroe".to_vec()),
+        ("plain.txt".into(), b"quiet".to_vec()),
+    ];
+    let known = Known::default();
+    let standard = super::packet(&packet, files.clone(), Level::Standard, &key(), &known, None).unwrap();
+    let check = packet.observations[0].check.clone();
+    assert_eq!(standard.packet.observations[0].evidence[0], format!("{check}-1.txt"));
+    assert_eq!(standard.packet.observations[0].evidence[2], "plain.txt");
+    let names: Vec<&String> = standard.files.iter().map(|(name, _)| name).collect();
+    assert_eq!(names, standard.packet.observations[0].evidence.iter().collect::<Vec<_>>());
+    let strict = super::packet(&packet, files, Level::Strict, &key(), &known, None).unwrap();
+    assert!(
+        strict.files.iter().all(|(name, _)| name.starts_with(&check)),
+        "{:?}",
+        strict.packet.observations[0].evidence
+    );
+}
+
 /// Words of a case that this program chose are no names, whoever is called like them.
 #[test]
 fn the_words_of_a_case_stay_words() {
