@@ -7,7 +7,7 @@ use super::evidence::{Evidence, proves_way};
 use super::judge::Blame;
 use super::suspects::{reachability_only, standing};
 use crate::layer::Layer;
-use crate::observation::Outcome;
+use crate::observation::{Observation, Outcome};
 use crate::playbook::Cause;
 use crate::problem::Basis;
 use std::collections::BTreeSet;
@@ -65,9 +65,20 @@ fn could_take_over(cause: &Cause, blame: &Blame<'_>, evidence: &Evidence<'_>) ->
         let missing = move |check: &str| is_unseen(check, evidence) || would_win && said_nothing(check, evidence);
         mentioned.iter().filter(move |check| missing(check) && !above(check))
     };
-    let answered = proves_way(primary) && reachability_only(cause) && !states_answer(cause);
+    let states = states_problem_of(&cause.when, primary);
+    // An answer of the far end came over link, address, route and path, and has little to do with how well.
+    let carried =
+        cause.layer <= Layer::Path && !names(cause, primary) || reachability_only(cause) && !states_answer(cause);
+    let disproved = proves_way(primary) && carried;
     let beneath = unseen().any(|check| evidence.graph.is_beneath(check, &primary.check));
-    !answered && unseen().next().is_some() && (beneath || states_problem_of(&cause.when, primary))
+    !disproved && unseen().next().is_some() && (beneath || states)
+}
+
+/// Whether a cause states the very code of an observation, and not only that something fails.
+fn names(cause: &Cause, observation: &Observation) -> bool {
+    let mut codes = Vec::new();
+    stated_codes(&cause.when, &mut codes);
+    codes.into_iter().any(|code| observation.has(code))
 }
 
 /// Whether a cause states an answer of the far end, which the same answer higher up does not disprove.
