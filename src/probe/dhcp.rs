@@ -108,7 +108,11 @@ impl Scene {
     async fn look(&self, look: &Look<'_>, link: &Link) -> Observation {
         let name = Some(link.name.as_str());
         match look.world.machine.dhcp_offers(&link.name, look.within(WAIT)).await {
-            Ok(offers) => self.judge(look, link, &offers),
+            Ok(mut offers) => {
+                // Which of several answers first is luck.
+                offers.sort_by_key(|offer| offer.server);
+                self.judge(look, link, &offers)
+            }
             Err(why) => look.unknown(name, &why.to_string()),
         }
         .via(Via { interface: Some(link.name.clone()), ..Via::default() })

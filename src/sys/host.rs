@@ -168,7 +168,7 @@ pub struct Filesystem {
 }
 
 /// One line of a log.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LogLine {
     /// RFC 3339 in UTC, or empty where the log does not say.

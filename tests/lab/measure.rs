@@ -192,13 +192,19 @@ impl Said {
         }
     }
 
-    /// Whether two runs say the same to a person. Process numbers differ from run to run and say nothing.
+    /// Whether two runs say the same to a person. Process numbers and pseudonyms differ from run to run and say nothing.
     pub fn agrees_with(&self, other: &Said) -> bool {
-        let culprit = |said: &Said| said.culprit.as_deref().map(without_process_number);
+        let culprit = |said: &Said| said.culprit.as_deref().map(|culprit| steady(&without_process_number(culprit)));
         (&self.status, &self.layer, &self.cause, &self.certainty)
             == (&other.status, &other.layer, &other.cause, &other.certainty)
             && culprit(self) == culprit(other)
     }
+}
+
+/// The words of a culprit, each pseudonym of a user as the same.
+fn steady(culprit: &str) -> String {
+    let word = |word: &'_ str| if word.starts_with("user-") { "user".to_owned() } else { word.to_owned() };
+    culprit.split(' ').map(word).collect::<Vec<String>>().join(" ")
 }
 
 /// `backup (pid 4711)` without its number.

@@ -298,6 +298,9 @@ pub fn request(method: &Method, url: &Url, absolute: bool) -> Result<Request<Sen
         .header("host", authority)
         .header("user-agent", USER_AGENT)
         .header("accept", "*/*")
+        // One question for each connection (RFC 9112 section 9.6). Whoever answers closes, and a proxy that waits for more
+        // to come (RFC 896) holds nothing back.
+        .header("connection", "close")
         .body(Full::default())
         .map_err(|error| error.to_string())
 }

@@ -79,18 +79,44 @@ fn message(value: &serde_json::Value) -> Option<String> {
 pub fn kernel(record: &str, start: Timestamp) -> Option<LogLine> {
     let (prefix, text) = record.split_once(';')?;
     let mut fields = prefix.split(',');
-    let severity = (fields.next()?.parse::<u32>().ok()? & 7) as u8;
-    if severity > WARNING {
-        return None;
-    }
+    let severity = severity(fields.next()?)?;
     let since_us: i64 = fields.nth(1)?.parse().ok()?;
+    // Further lines hold the device's properties.
+    kernel_line(severity, since_us, text.lines().next().unwrap_or_default(), start)
+}
+
+/// One line of the whole ring as syslog(2) gives it: `<priority>[seconds.microseconds] text`; none where it is less than
+/// a warning.
+///
+/// # Errors
+/// Where it has another form: kernels can be told to write no times, or to name the task that spoke.
+pub fn kernel_ring(line: &str, start: Timestamp) -> Result<Option<LogLine>, &'static str> {
+    const OTHER: &str = "a line of another form";
+    let (priority, rest) = line.strip_prefix('<').and_then(|rest| rest.split_once('>')).ok_or(OTHER)?;
+    let (stamp, text) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')).ok_or(OTHER)?;
+    if text.starts_with('[') {
+        return Err(OTHER);
+    }
+    let Some(severity) = severity(priority) else { return Ok(None) };
+    let (seconds, micros) = stamp.trim().split_once('.').filter(|(_, micros)| micros.len() == 6).ok_or(OTHER)?;
+    let number = |digits: &str| digits.parse::<i64>().map_err(|_| OTHER);
+    let since_us = number(seconds)?.checked_mul(1_000_000).ok_or(OTHER)? + number(micros)?;
+    Ok(kernel_line(severity, since_us, text.strip_prefix(' ').unwrap_or(text), start))
+}
+
+/// The severity of a priority, which has the facility in its higher bits; none for less than a warning.
+fn severity(priority: &str) -> Option<u8> {
+    let severity = (priority.parse::<u32>().ok()? & 7) as u8;
+    (severity <= WARNING).then_some(severity)
+}
+
+fn kernel_line(severity: u8, since_us: i64, text: &str, start: Timestamp) -> Option<LogLine> {
     let time = Timestamp::from_microsecond(start.as_microsecond().checked_add(since_us)?).ok()?;
     Some(LogLine {
         time: time.to_string(),
         source: "kernel".to_owned(),
         level: level(severity).to_owned(),
-        // Further lines hold the device's properties.
-        text: bounded(text.lines().next().unwrap_or_default()),
+        text: bounded(text),
     })
 }
 
@@ -159,6 +185,18 @@ mod tests {
 
     fn now() -> Timestamp {
         "2026-01-02T12:00:00Z".parse().expect("a stamp")
+    }
+
+    #[test]
+    fn the_whole_ring_says_what_its_records_say() {
+        let start = "2026-11-20T10:00:00Z".parse().unwrap();
+        let line = kernel_ring("<3>[   61.500000] EXT4-fs error (device sda1): bad block", start).unwrap();
+        assert_eq!(line, kernel("3,812,61500000,-;EXT4-fs error (device sda1): bad block", start));
+        assert_eq!(kernel_ring("<6>[   61.500000] lan: up", start), Ok(None), "info");
+        for other in ["", "text", "<3>no time", "<3>[x.500000] text", "<3>[1.5] text", "<3>[    1.500000][    T1] text"] {
+            assert!(kernel_ring(other, start).is_err(), "{other}");
+        }
+        assert!(kernel_ring("<3>[9223372036854775807.000000] text", start).is_err());
     }
 
     #[test]
