@@ -193,7 +193,8 @@ mod tests {
         let line = kernel_ring("<3>[   61.500000] EXT4-fs error (device sda1): bad block", start).unwrap();
         assert_eq!(line, kernel("3,812,61500000,-;EXT4-fs error (device sda1): bad block", start));
         assert_eq!(kernel_ring("<6>[   61.500000] lan: up", start), Ok(None), "info");
-        for other in ["", "text", "<3>no time", "<3>[x.500000] text", "<3>[1.5] text", "<3>[    1.500000][    T1] text"] {
+        for other in ["", "text", "<3>no time", "<3>[x.500000] text", "<3>[1.5] text", "<3>[    1.500000][    T1] text"]
+        {
             assert!(kernel_ring(other, start).is_err(), "{other}");
         }
         assert!(kernel_ring("<3>[9223372036854775807.000000] text", start).is_err());
