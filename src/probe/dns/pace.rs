@@ -18,8 +18,9 @@ const FOURTH_ALONE: Duration = SUSPECTED;
 const LAST_WAIT_BESIDE_SIBLING: Duration = Duration::from_millis(900);
 /// Waiting for the fourth where nobody answers. A server that answers after three seconds is slow and not silent, for
 /// programs wait five (resolv.conf(5)); and a router that looks for a host that is gone says so after three. The lookup
-/// of programs, which runs beside this, takes three seconds anyway, so that hearing the late ones costs half a second.
-const LAST_WAIT_ALONE: Duration = Duration::from_millis(2100);
+/// of programs, which runs beside this, takes three seconds anyway, so that hearing the late ones costs half a second less
+/// what a run needs besides: silence is confirmed within 3.5 s of its start.
+const LAST_WAIT_ALONE: Duration = Duration::from_millis(2050);
 /// The longest that a query's socket is kept open: the longest series.
 pub(super) const LONGEST: Duration = FOURTH_ALONE.saturating_add(LAST_WAIT_ALONE);
 /// Shortest time after which a query is called lost where the round trip is known: Linux's minimum retransmission
