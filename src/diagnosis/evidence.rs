@@ -101,6 +101,11 @@ impl<'a> Evidence<'a> {
         indices.into_iter().collect()
     }
 
+    /// Whether a check has shown a problem, suspected or sure.
+    pub fn shows_problem(&self, check: &str) -> bool {
+        self.of_check(check).iter().any(|&seen| self.observations[seen].outcome == Outcome::Problem)
+    }
+
     /// The goals that are not beneath another one: a port is the goal where nothing is spoken on it, and only a step
     /// towards the page where there is one.
     pub fn top_goals(&self) -> &[&'a str] {

@@ -1,7 +1,7 @@
 //! Filling a check's arguments from inputs, settings and what other checks saw.
 
 use crate::diagnosis::evidence::{CASE_CHECK, Evidence};
-use crate::observation::{Facts, Observation, Outcome};
+use crate::observation::{Facts, Observation};
 use crate::playbook::Check;
 use crate::playbook::order::references;
 use crate::playbook::template::{self, Scope};
@@ -31,8 +31,7 @@ fn asks_about_suspicion(check: &Check, other: &str, evidence: &Evidence<'_>) -> 
     if let Some(condition) = &check.when {
         condition.checks(&mut mentioned);
     }
-    mentioned.contains(&other)
-        && evidence.of_check(other).iter().any(|&seen| evidence.observations[seen].outcome == Outcome::Problem)
+    mentioned.contains(&other) && evidence.shows_problem(other)
 }
 
 /// Fills the arguments of a check. `finished` says whether a check will say nothing more.

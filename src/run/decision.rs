@@ -5,7 +5,7 @@ use crate::diagnosis::evidence::Evidence;
 use crate::diagnosis::judge_so_far;
 use crate::diagnosis::open::Open;
 use crate::diagnosis::verdict::{Status, Verdict};
-use crate::observation::{Certainty, Observation, Outcome};
+use crate::observation::{Certainty, Observation};
 use crate::probe::Cost;
 use crate::problem::{Basis, Code};
 use crate::request::Mode;
@@ -69,10 +69,6 @@ fn names_the_same(left: &Verdict, right: &Verdict) -> bool {
     left.cause == right.cause && left.layer == right.layer && left.culprit == right.culprit
 }
 
-fn shows_fault(check: &str, evidence: &Evidence<'_>) -> bool {
-    evidence.of_check(check).iter().any(|&seen| evidence.observations[seen].outcome == Outcome::Problem)
-}
-
 impl State<'_> {
     /// Whether nothing that is still under way can change status, layer, cause and culprit.
     pub(super) fn is_settled(&self) -> bool {
@@ -91,7 +87,7 @@ impl State<'_> {
         }
         let Some(open) = Open::of(verdict, &evidence) else { return false };
         // A goal that shows the fault was given its chance above.
-        let shown = |id: &String| !works && self.is_goal(id) && shows_fault(id, &evidence);
+        let shown = |id: &String| !works && self.is_goal(id) && evidence.shows_problem(id);
         let over = |id: &String| shown(id) || !open.matters(id) && (!works || self.had_its_first_look(id, &evidence));
         self.running().all(over) && self.would_stand(verdict, &seen)
     }
@@ -113,7 +109,7 @@ impl State<'_> {
         let primary = verdict.because.first().and_then(|id| self.seen_as(id));
         let is_state =
             || primary.and_then(|primary| primary.code).is_some_and(|code| code.problem().basis == Basis::State);
-        let all_show = || self.running().filter(|id| self.is_goal(id)).all(|goal| shows_fault(goal, evidence));
+        let all_show = || self.running().filter(|id| self.is_goal(id)).all(|goal| evidence.shows_problem(goal));
         verdict.status == Status::Fault
             && self.decision.suspected.is_some_and(|since| since.elapsed() >= FAULT_STANDS)
             && (is_state() || all_show())
