@@ -92,7 +92,7 @@ pub(super) fn build(
     settings: Settings,
 ) -> Result<Request> {
     let may_ask = context.terminal.can_ask() && !flags.no_input;
-    let ask = |input: &Input| if may_ask { ask_for_input(&input.ask) } else { None };
+    let ask = |input: &Input| if may_ask { ask_for_input(input) } else { None };
     Request::build(playbook, what, flags, settings, &ask)
 }
 
