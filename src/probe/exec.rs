@@ -19,8 +19,7 @@ pub const PROBE: Probe = Probe {
     cost: Cost::Slow,
     summary: "runs a command and looks at its exit status",
     about: "Starts the program with exactly these arguments: no shell, C locale, no standard input. It is killed with \
-everything that it started when its time is up. A playbook may do this only \
-where somebody vouches for it: see `firstline playbook sign --help`. Output \
+everything that it started when its time is up. Whether a playbook may do this at all is decided before the run. Output \
 is stored with passwords, tokens and keys hidden.",
     contacts: Contacts::named(&["command"]).and("whom that command talks to"),
     codes: &[Code::ExecFailed],
