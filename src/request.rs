@@ -8,6 +8,7 @@ use crate::packet::case::field::Field;
 use crate::packet::case::heard::Heard;
 use crate::packet::redact::Level;
 use crate::packet::{Case, Consent};
+use crate::playbook::trust::Trust;
 use crate::playbook::{Input, InputKind, Playbook};
 use crate::settings::Settings;
 use crate::target::Target;
@@ -33,6 +34,8 @@ pub struct Request {
     pub id: String,
     /// By what right it looks at this machine.
     pub consent: Consent,
+    /// By whose word the playbook may start programs; one that does is only loaded where somebody vouches for it.
+    pub trust: Trust,
     pub playbook: Playbook,
     /// Inputs by name, as text; the target's own text under the name of its input.
     pub inputs: BTreeMap<String, String>,
@@ -102,8 +105,9 @@ impl Request {
         };
         let id = run_id();
         let consent = Consent::NotAsked;
+        let trust = Trust::Unsigned { why: Vec::new() };
         let redaction = flags.redact.unwrap_or(settings.redaction);
-        Ok(Request { id, consent, playbook, inputs, target, settings, case, deadline, mode, redaction })
+        Ok(Request { id, consent, trust, playbook, inputs, target, settings, case, deadline, mode, redaction })
     }
 }
 

@@ -1,13 +1,14 @@
 //! `firstline explain`: one probe, layer, problem code, cause or playbook in words.
 
 use super::schema::{Field, fields};
-use super::{Context, library};
+use super::{Context, library, trust};
 use crate::error::{Error, Result, closest};
 use crate::exit::Exit;
 use crate::layer::Layer;
 use crate::packet::case::{Scope, Urgency};
 use crate::playbook::condition::Test;
 use crate::playbook::order::{rounds, waits_for};
+use crate::playbook::trust::Trust;
 use crate::playbook::{Cause, Check, Condition, Escalation, Playbook};
 use crate::probe::{Contacts, Cost, PROBES, Probe};
 use crate::problem::{Basis, Class, Code, PROBLEMS};
@@ -69,7 +70,7 @@ pub(super) fn explain(context: &Context, id: &str) -> Result<Exit> {
         Thing::Layer(layer) => layer_page(&mut page, *layer, &playbooks),
         Thing::Code(code) => code_page(&mut page, *code, &playbooks),
         Thing::Cause(playbook, cause) => cause_page(&mut page, playbook, cause),
-        Thing::Playbook(playbook) => playbook_page(&mut page, playbook),
+        Thing::Playbook(playbook) => playbook_page(&mut page, playbook, &Trust::BuiltIn),
     }
     context.print(&page.finish())?;
     Ok(Exit::Good)
@@ -297,11 +298,16 @@ fn rule(rule: &Escalation) -> String {
     if when.is_empty() { rule.to.clone() } else { format!("{} ({})", rule.to, when.join(": ")) }
 }
 
-/// A playbook's inputs, checks and causes.
-pub(super) fn playbook_page(page: &mut Page, playbook: &Playbook) {
+/// A playbook's inputs, checks and causes, and by whose word it may start programs.
+pub(super) fn playbook_page(page: &mut Page, playbook: &Playbook, trust: &Trust) {
     page.headline(&format!("playbook {}", playbook.id), Paint::Strong, &playbook.title);
     page.gap();
     page.labelled("Origin", [playbook.origin.as_str()]);
+    if *trust != Trust::BuiltIn {
+        page.labelled("Trust", [trust.to_string().as_str()]);
+    }
+    let commands: Vec<String> = playbook.commands().map(trust::command_line).collect();
+    page.labelled("Starts", commands.iter().map(String::as_str));
     page.labelled("Users say", playbook.says.iter().map(String::as_str));
     let inputs: Vec<String> = playbook
         .inputs

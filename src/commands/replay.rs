@@ -23,11 +23,14 @@ pub(super) fn replay(context: &Context, stored: &Stored, playbook: Option<&str>)
     packet.verdict = judgement.verdict;
     packet.next = judgement.next;
     packet.run.warnings.extend(reasons(&before, &packet, &playbook));
+    // What allowed one playbook to start programs says nothing of another, which starts none here.
+    let vouched = before.playbook.vouched.clone().filter(|_| playbook.hash == before.playbook.hash);
     packet.playbook = PlaybookRef {
         id: playbook.id,
         title: playbook.title,
         origin: playbook.origin,
         hash: playbook.hash,
+        vouched,
         ..before.playbook
     };
     let style = context.terminal.style(context.common.verbose);

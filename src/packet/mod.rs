@@ -1,8 +1,7 @@
 //! The handoff packet: the one value that every report renders from, live or stored. `spool` keeps what a run sees as
 //! it comes, `finish` makes a packet of one that was left behind, `fit` keeps it under its limit, `excerpt` holds how the
 //! evidence begins, `manifest` says what is in it, `program` which build made it, `purge` removes what is old, `redact` hides
-//! what nobody else may read, `write` makes the archive, `seal` signs and encrypts one, `read` opens one that somebody
-//! sent, `diff` compares two.
+//! what nobody else may read, `write` makes the archive, `read` opens one that somebody sent, `diff` compares two.
 
 pub mod case;
 pub mod diff;
@@ -14,7 +13,6 @@ pub mod program;
 pub mod purge;
 pub mod read;
 pub mod redact;
-pub mod seal;
 pub mod spool;
 pub mod write;
 
@@ -24,6 +22,7 @@ use crate::diagnosis::judge;
 use crate::diagnosis::verdict::{BoardStep, Next, Status, Verdict};
 use crate::observation::{Certainty, Observation, Outcome};
 use crate::playbook::Playbook;
+use crate::playbook::trust::Trust;
 use crate::settings::Settings;
 use crate::sys::Change;
 use excerpt::Excerpts;
@@ -214,6 +213,9 @@ pub struct PlaybookRef {
     pub origin: String,
     /// SHA-256 in hexadecimal.
     pub hash: String,
+    /// Who vouches for it; absent in packets of programs that did not ask.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vouched: Option<Trust>,
     /// Inputs as used, without credentials.
     pub inputs: BTreeMap<String, String>,
 }

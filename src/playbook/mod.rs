@@ -1,7 +1,8 @@
 //! Playbooks: a symptom, the checks that a good technician would make, and the causes that their outcomes tell apart.
 //! `parse` reads TOML with spans, `lint` finds mistakes, `builtin` is the list of those in the binary, `matching` finds
 //! one by the user's words, `testing` runs the tests that a playbook carries. For authors: `start` is a playbook to begin
-//! with, `schema` tells editors what can be written, `order` and `draw` show what a playbook will do.
+//! with, `schema` tells editors what can be written, `order` and `draw` show what a playbook will do; `trust` says who
+//! vouches for one.
 
 pub mod builtin;
 pub mod condition;
@@ -25,6 +26,7 @@ pub mod template;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+pub mod trust;
 mod unit;
 mod when;
 
@@ -37,7 +39,7 @@ pub use parse::{Registry, parse};
 use crate::layer::Layer;
 use crate::observation::Facts;
 use crate::packet::case::{Scope, Urgency};
-use crate::probe::Cost;
+use crate::probe::{Cost, exec};
 use crate::problem::Code;
 use std::collections::BTreeMap;
 
@@ -93,6 +95,11 @@ impl Playbook {
     /// The checks that are the complaint itself.
     pub fn goals(&self) -> impl Iterator<Item = &Check> {
         self.checks.iter().filter(|check| check.goal)
+    }
+
+    /// The checks that start programs which the playbook names.
+    pub fn commands(&self) -> impl Iterator<Item = &Check> {
+        self.checks.iter().filter(|check| check.probe == exec::PROBE.name)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::packet::case::Scope;
 use crate::packet::case::field::{FIELDS, Field, Topic};
 use crate::packet::case::priority::Priority;
 use crate::packet::{Packet, Run};
+use crate::playbook::trust::Trust;
 use crate::ui::shorten;
 
 /// Texts of one group: what is longer is no letter any more, and all of it is in the packet.
@@ -354,6 +355,9 @@ fn tried(section: &mut Section, packet: &Packet, content: &Content) {
         seconds(run.took_ms)
     );
     section.add(Part::Run, "This run", [checks]);
+    // A playbook that starts nothing needs nobody, so that nobody vouches for it says nothing.
+    let vouched = playbook.vouched.as_ref().filter(|trust| !matches!(trust, Trust::BuiltIn | Trust::Unsigned { .. }));
+    section.add(Part::Run, "Playbook", vouched.map(Trust::to_string));
     section.add(Part::Run, "Cut short", content.cut_short.clone());
     section.steps(Part::Steps, "Proposed", packet.next.workaround.iter().cloned());
     section.add(Part::Steps, "Read", content.read.iter().cloned());

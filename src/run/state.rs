@@ -362,6 +362,7 @@ fn header(request: &Request, account: &Account, host: Host, case: Observation) -
             title: playbook.title.clone(),
             origin: playbook.origin.clone(),
             hash: playbook.hash.clone(),
+            vouched: Some(request.trust.clone()),
             inputs: request.inputs.clone(),
         },
         observations,

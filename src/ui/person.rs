@@ -142,6 +142,12 @@ pub fn ask_for_input(input: &Input) -> Option<String> {
     prompt(&escape(&input.ask), &choices, input).ok().flatten()
 }
 
+/// Asks for the password of a key; nothing of it is shown.
+pub fn ask_for_password(question: &str) -> Option<String> {
+    let prompt = inquire::Password::new(&escape(question)).without_confirmation().prompt();
+    prompt.ok()
+}
+
 /// Asks whether this machine may be looked at. No answer is no consent.
 pub fn ask_for_consent() -> bool {
     const QUESTION: &str = "May Firstline look at this computer and write what it sees into a packet for support?";

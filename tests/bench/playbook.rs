@@ -3,15 +3,14 @@
 //!
 //!     cargo bench --bench playbook
 
+use firstline::cli::{RunFlags, What};
 use firstline::diagnosis::evidence::Evidence;
 use firstline::diagnosis::graph::Graph;
 use firstline::diagnosis::suspects::Reach;
-use firstline::packet::redact::Level;
-use firstline::packet::{Case, Consent};
 use firstline::playbook::builtin::{self, BUILTIN};
 use firstline::playbook::order::rounds;
 use firstline::playbook::{Playbook, parse};
-use firstline::request::{Mode, Request};
+use firstline::request::Request;
 use firstline::run::plan::{Progress, next};
 use firstline::settings::Settings;
 use std::collections::HashSet;
@@ -69,18 +68,9 @@ fn large() -> String {
 }
 
 fn request(playbook: Playbook) -> Request {
-    Request {
-        id: "0123456789abcdef".to_owned(),
-        consent: Consent::NotAsked,
-        inputs: [("target".to_owned(), "https://intranet.example".to_owned())].into(),
-        target: firstline::target::Target::parse("https://intranet.example").ok(),
-        playbook,
-        settings: Settings::default(),
-        case: Case::default(),
-        deadline: Duration::from_secs(60),
-        mode: Mode::Quick,
-        redaction: Level::Standard,
-    }
+    let what =
+        What { playbook: playbook.id.clone(), target: Some("https://intranet.example".to_owned()), words: Vec::new() };
+    Request::build(playbook, &what, &RunFlags::default(), Settings::default(), &|_| None).expect("it lacks nothing")
 }
 
 /// Everything between a playbook that was read and the start of its first checks.
