@@ -4,7 +4,6 @@
 use super::order::{rounds, waits_for};
 use super::template::variable;
 use super::{Cause, Check, Playbook};
-use crate::diagnosis::evidence::CASE_CHECK;
 use crate::probe::Cost;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -63,7 +62,7 @@ fn causes(out: &mut String, playbook: &Playbook) {
     for cause in &playbook.causes {
         let mut checks = Vec::new();
         cause.when.wanted_checks(&mut checks);
-        checks.retain(|check| *check != CASE_CHECK);
+        checks.retain(|check| playbook.check(check).is_some());
         checks.sort_unstable();
         checks.dedup();
         groups.entry(checks).or_default().push(cause);
