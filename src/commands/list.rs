@@ -8,6 +8,7 @@ use crate::exit::Exit;
 use crate::probe::PROBES;
 use crate::problem::PROBLEMS;
 use crate::report::{Page, Paint};
+use crate::send::Connector;
 use serde_json::{Value, json};
 
 /// In a pipe every entry stays on one line, so that `grep` finds it whole.
@@ -26,7 +27,8 @@ pub(super) fn list(context: &Context, what: Option<Listing>) -> Result<Exit> {
         Some(Listing::Codes) => vec![codes()],
         Some(Listing::Causes) => vec![causes()?],
         Some(Listing::Playbooks) => vec![playbooks()?],
-        None => vec![playbooks()?, probes(), causes()?, codes()],
+        Some(Listing::Connectors) => vec![connectors()?],
+        None => vec![playbooks()?, probes(), connectors()?, causes()?, codes()],
     };
     if context.wants_json() {
         let document: serde_json::Map<String, Value> =
@@ -81,6 +83,12 @@ fn causes() -> Result<List> {
         }
     }
     Ok(List { title: "Causes", second: "layer", rows })
+}
+
+fn connectors() -> Result<List> {
+    let row = |connector: Connector| [connector.id, connector.title, connector.about];
+    let rows = library::connectors()?.into_iter().map(row).collect();
+    Ok(List { title: "Connectors", second: "system", rows })
 }
 
 fn playbooks() -> Result<List> {
