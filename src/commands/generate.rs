@@ -12,6 +12,7 @@ use crate::packet::case::field::{FIELDS, Takes};
 use crate::playbook::{self, Playbook};
 use crate::probe::{self, PROBES};
 use crate::problem::{Class, PROBLEMS};
+use crate::send::{Connector, builtin};
 use clap::{Command, CommandFactory};
 use std::fmt::Write;
 use std::path::Path;
@@ -80,6 +81,7 @@ fn write_reference(folder: &Path) -> Result<()> {
         ("codes.md", codes_page()),
         ("playbooks.md", playbooks_page(&playbooks)),
         ("case.md", case_page()),
+        ("connectors.md", connectors_page(&library::connectors()?)),
         ("packet.schema.json", packet_schema()?),
         ("playbook.schema.json", playbook_schema()?),
     ];
@@ -207,6 +209,28 @@ fn case_page() -> String {
         let _ = writeln!(out, "| `{}` | {takes} | {fact} | {} |", field.name, cell(field.asks));
     }
     let _ = write!(out, "\n```toml\n{}```\n", empty_case());
+    out
+}
+
+fn connectors_page(connectors: &[Connector]) -> String {
+    let mut out = format!(
+        "# Connectors\n\n{GENERATED}\n\n\
+         How `firstline packet send` reaches each system, see [sending](../sending.md). The text of a connector is a start for \
+         an own one: copy it into a file, and name that after `--to`.\n"
+    );
+    for connector in connectors {
+        let _ = write!(out, "\n## {}\n\n{}. {}\n", connector.id, cell(&connector.title), cell(&connector.about));
+        let _ = write!(out, "\nDescribed at <{}>.\n\n", connector.docs);
+        for input in &connector.inputs {
+            let _ = writeln!(out, "- {}", cell(&explain::in_words(input)));
+        }
+        if let Some(auth) = &connector.auth {
+            let _ = writeln!(out, "- `--token-file FILE`: {}", cell(&auth.ask));
+        }
+        if let Some((_, text)) = builtin::BUILTIN.iter().find(|(id, _)| *id == connector.id) {
+            let _ = write!(out, "\n```toml\n{text}```\n");
+        }
+    }
     out
 }
 

@@ -133,7 +133,9 @@ impl Order<'_> {
             hidden.add(secret.expose());
         }
         let mut values = self.values(true)?;
-        if let (Some(AuthKind::Basic { user, password }), Some(secret)) = (self.connector.auth.as_ref().map(|auth| &auth.kind), &self.secret) {
+        if let (Some(AuthKind::Basic { user, password }), Some(secret)) =
+            (self.connector.auth.as_ref().map(|auth| &auth.kind), &self.secret)
+        {
             // It travels as one text.
             let known = values.with("token", secret.expose());
             let pair = known.text(user).and_then(|user| Ok(format!("{user}:{}", known.text(password)?)));
@@ -162,7 +164,9 @@ impl Order<'_> {
                     match self.make(world, step, &mut values, &mut hidden).await? {
                         Ok(()) if step.always => {}
                         Ok(()) => outcome.done.push(step.does.clone()),
-                        Err(failure) if step.always => outcome.warnings.push(failure.cleaned(&hidden).words().to_owned()),
+                        Err(failure) if step.always => {
+                            outcome.warnings.push(failure.cleaned(&hidden).words().to_owned())
+                        }
                         Err(failure) => outcome.failure = Some(failure.cleaned(&hidden)),
                     }
                 }

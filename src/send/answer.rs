@@ -148,7 +148,8 @@ mod tests {
         let (_, step) = step();
         let kept = |body: &str| Answer { body: body.to_owned(), ..Answer::default() }.kept(&step);
         assert_eq!(kept(r#"{"id":7}"#).unwrap(), [("article".to_owned(), "7".to_owned())]);
-        for body in ["", "<html>", "{}", r#"{"id":{}}"#, r#"{"id":""}"#, &format!(r#"{{"id":"{}"}}"#, "x".repeat(5000))] {
+        for body in ["", "<html>", "{}", r#"{"id":{}}"#, r#"{"id":""}"#, &format!(r#"{{"id":"{}"}}"#, "x".repeat(5000))]
+        {
             assert!(kept(body).unwrap_err().contains("the answer has no `/id`"), "{body}");
         }
         let whole = Step { keep: vec![("number".to_owned(), String::new())], ..step };

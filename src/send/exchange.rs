@@ -84,12 +84,7 @@ pub async fn direct(world: &World, host: &str, port: u16, until: Instant) -> Res
 }
 
 /// A connection to a proxy, and through it where `tunnel` says so.
-async fn by_proxy(
-    world: &World,
-    proxy: &Proxy,
-    tunnel: Option<(&str, u16)>,
-    until: Instant,
-) -> Result<Line, String> {
+async fn by_proxy(world: &World, proxy: &Proxy, tunnel: Option<(&str, u16)>, until: Instant) -> Result<Line, String> {
     let (reach, stream) = connect::reach(world.network.as_ref(), proxy, until, &|_| {}).await;
     let mut stream = stream.map_err(|trouble| trouble.summary)?;
     if let Some((host, port)) = tunnel {
@@ -100,17 +95,10 @@ async fn by_proxy(
 }
 
 /// Encrypts a connection; the host must prove that it is who it is to the store of this machine.
-pub async fn secure(
-    line: Line,
-    host: &str,
-    again: &Open<'_>,
-    greets: bool,
-    until: Instant,
-) -> Result<Line, String> {
+pub async fn secure(line: Line, host: &str, again: &Open<'_>, greets: bool, until: Instant) -> Result<Line, String> {
     let trust = Trust::of_this_machine().await;
     let round_trip = line.round_trip;
-    let wish =
-        Wish { host, alpn: &[], trust: &trust, clock_offset_ms: None, round_trip, until, asks: !greets };
+    let wish = Wish { host, alpn: &[], trust: &trust, clock_offset_ms: None, round_trip, until, asks: !greets };
     let shaken = shake(line.stream, again, &wish, &|_| {}).await;
     let stream = shaken.result.map_err(|trouble| trouble.summary)?;
     Ok(Line { stream, ..line })

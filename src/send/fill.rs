@@ -123,7 +123,7 @@ mod tests {
     fn values() -> Values {
         let mut values = Values::default();
         for (name, value) in [
-            ("url", json!("https://desk.example/root/")),
+            ("url", json!("https://desk.example/under/")),
             ("ticket", json!("A/../B?x=1#y z")),
             ("app_token", json!("")),
             ("file", json!({ "name": "a.zip", "base64": "QUJD" })),
@@ -137,9 +137,9 @@ mod tests {
     #[test]
     fn no_value_becomes_another_part_of_the_address() {
         let url = |template: &str| values().url(template).unwrap().to_string();
-        assert_eq!(url("{{ url }}/t/{{ ticket }}"), "https://desk.example/root/t/A%2F..%2FB%3Fx%3D1%23y%20z");
-        assert_eq!(url("{{ url }}/f?name={{ file.name }}"), "https://desk.example/root/f?name=a.zip");
-        assert_eq!(url("{{ url }}"), "https://desk.example/root/", "as it was given");
+        assert_eq!(url("{{ url }}/t/{{ ticket }}"), "https://desk.example/under/t/A%2F..%2FB%3Fx%3D1%23y%20z");
+        assert_eq!(url("{{ url }}/f?name={{ file.name }}"), "https://desk.example/under/f?name=a.zip");
+        assert_eq!(url("{{ url }}"), "https://desk.example/under/", "as it was given");
         assert!(values().url("{{ ticket }}").is_err() && values().url("{{ nothing }}/x").is_err());
     }
 

@@ -58,15 +58,19 @@ impl Given {
         }
         if input.kind == InputKind::Secret {
             let Some(path) = text.strip_prefix('@') else {
-                return Err(Error::usage(format!("`{}` is a secret, and does not belong on a command line", input.name))
-                    .hint(format!("--set {}=@FILE reads it from a file that only you can read", input.name)));
+                return Err(Error::usage(format!(
+                    "`{}` is a secret, and does not belong on a command line",
+                    input.name
+                ))
+                .hint(format!("--set {}=@FILE reads it from a file that only you can read", input.name)));
             };
             self.secrets.insert(input.name.clone(), Secret::from_file(Path::new(path))?);
             return Ok(());
         }
         fits(connector, input.kind, text).map_err(|why| {
             let shown: String = text.chars().take(60).collect();
-            let flag = if input.name == "ticket" { "--ticket ID".to_owned() } else { format!("--set {}=...", input.name) };
+            let flag =
+                if input.name == "ticket" { "--ticket ID".to_owned() } else { format!("--set {}=...", input.name) };
             Error::usage(format!("`{shown}` cannot be the {} of `{}`: {why}", input.name, connector.id))
                 .hint(format!("{flag}: {}", input.ask))
         })?;

@@ -117,14 +117,25 @@ pub struct Auth {
 #[derive(Debug, Clone)]
 pub enum AuthKind {
     /// `Authorization: Basic`, or `AUTH PLAIN` and `AUTH LOGIN` with a mail server.
-    Basic { user: String, password: String },
+    Basic {
+        user: String,
+        password: String,
+    },
     /// `Authorization: Bearer`.
     Bearer,
-    Header { name: String, value: String },
+    Header {
+        name: String,
+        value: String,
+    },
     /// A parameter of the address. Servers write addresses into logs, so this is the last resort.
-    Query { name: String },
+    Query {
+        name: String,
+    },
     /// A signature as S3 wants it (AWS Signature Version 4). The token is the secret key and never leaves.
-    S3 { key_id: String, region: String },
+    S3 {
+        key_id: String,
+        region: String,
+    },
 }
 
 /// How it gets there.

@@ -19,8 +19,7 @@ const LARGEST: usize = 256 << 10;
 
 /// What every template may name beside inputs and what was kept: the letter, its first line, and of the packet its
 /// file name, its bytes in base 64, its media type, its length and its SHA-256.
-pub const NAMES: [&str; 7] =
-    ["letter", "line", "file.name", "file.base64", "file.type", "file.bytes", "file.sha256"];
+pub const NAMES: [&str; 7] = ["letter", "line", "file.name", "file.base64", "file.type", "file.bytes", "file.sha256"];
 
 const METHODS: [&str; 4] = ["GET", "POST", "PUT", "PATCH"];
 
@@ -143,8 +142,7 @@ impl Parser<'_> {
             }
             None => {
                 let help = format!("schema = {SCHEMA}");
-                self.reader
-                    .add(Mistake::new(Kind::MissingKey, &fields.at, "a connector lacks `schema`").help(help));
+                self.reader.add(Mistake::new(Kind::MissingKey, &fields.at, "a connector lacks `schema`").help(help));
             }
         }
     }
@@ -268,8 +266,7 @@ impl Parser<'_> {
             (None, Some(mail)) => self.mail(mail).map(Way::Mail),
             (None, None) => {
                 let help = "a `[[step]]` for each request, or `[mail]` for a mail server";
-                self.reader
-                    .add(Mistake::new(Kind::MissingKey, &fields.at, "a connector lacks `[[step]]`").help(help));
+                self.reader.add(Mistake::new(Kind::MissingKey, &fields.at, "a connector lacks `[[step]]`").help(help));
                 None
             }
             (Some(_), Some(mail)) => {

@@ -30,8 +30,9 @@ impl Secret {
     /// Where it cannot be read, others can read it too, or it holds no token.
     pub fn from_file(path: &Path) -> Result<Secret> {
         let name = path.display();
-        let failed =
-            |error: &dyn std::error::Error| Error::environment(format!("cannot read the token file `{name}`")).because(error);
+        let failed = |error: &dyn std::error::Error| {
+            Error::environment(format!("cannot read the token file `{name}`")).because(error)
+        };
         let mut file = File::open(path).map_err(|error| failed(&error))?;
         if !file.metadata().map_err(|error| failed(&error))?.is_file() {
             return Err(Error::usage(format!("the token file `{name}` is no ordinary file")));
@@ -89,11 +90,8 @@ impl Hidden {
     /// Hides a text, as it is and as it travels.
     pub fn add(&mut self, text: &str) {
         if text.len() >= SHORTEST_HIDDEN {
-            let forms = [
-                text.to_owned(),
-                BASE64.encode(text),
-                utf8_percent_encode(text, super::fill::UNRESERVED).to_string(),
-            ];
+            let forms =
+                [text.to_owned(), BASE64.encode(text), utf8_percent_encode(text, super::fill::UNRESERVED).to_string()];
             self.0.extend(forms.map(SecretString::from));
         }
     }

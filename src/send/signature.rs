@@ -42,9 +42,8 @@ pub fn authorization(key: &Key<'_>, method: &str, url: &Url, headers: &[(&str, &
     let scope = format!("{day}/{}/s3/aws4_request", key.region);
     let to_sign = format!("{ALGORITHM}\n{stamp}\n{scope}\n{}", hex(request.as_bytes()));
     let parts = [day, key.region, "s3", "aws4_request", &to_sign];
-    let signature = parts
-        .iter()
-        .fold(format!("AWS4{}", key.secret).into_bytes(), |key, part| keyed_hash(&key, part.as_bytes()));
+    let signature =
+        parts.iter().fold(format!("AWS4{}", key.secret).into_bytes(), |key, part| keyed_hash(&key, part.as_bytes()));
     format!("{ALGORITHM} Credential={}/{scope}, SignedHeaders={names}, Signature={}", key.id, in_hex(&signature))
 }
 
@@ -66,11 +65,8 @@ fn keyed_hash(key: &[u8], text: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    const KEY: Key<'_> = Key {
-        id: "AKIAIOSFODNN7EXAMPLE",
-        secret: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-        region: "us-east-1",
-    };
+    const KEY: Key<'_> =
+        Key { id: "AKIAIOSFODNN7EXAMPLE", secret: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", region: "us-east-1" };
     const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     const AT: (&str, &str) = (DATE, "20130524T000000Z");
 

@@ -87,7 +87,8 @@ pub(super) fn send(context: &Context, sending: &Sending) -> Result<Exit> {
             limit.bytes,
             limit.source
         );
-        let hint = "make a smaller one: the setting `packet_bytes` caps packets, and `firstline packet redact` makes one anew";
+        let hint =
+            "make a smaller one: the setting `packet_bytes` caps packets, and `firstline packet redact` makes one anew";
         return tell_result(context, &plan, Outcome::default(), Some(&format!("{why}; {hint}")), None);
     }
     if sending.dry_run {
@@ -109,7 +110,8 @@ pub(super) fn send(context: &Context, sending: &Sending) -> Result<Exit> {
         }
     })?;
     let outcome = outcome.ok_or_else(|| {
-        Error::environment("interrupted; what had arrived by then stays there").hint("look at the ticket before sending again")
+        Error::environment("interrupted; what had arrived by then stays there")
+            .hint("look at the ticket before sending again")
     })??;
     let sent = sent(&plan, &outcome, consent);
     tell_result(context, &plan, outcome, None, Some(&sent))
@@ -141,9 +143,11 @@ fn may_leave(parcel: &Parcel, sending: &Sending) -> Result<()> {
         return Ok(());
     }
     let path = parcel.path.display();
-    Err(Error::usage(format!("`{path}` hides no names or secrets (redaction `{}`)", parcel.level.word())).hint(format!(
-        "firstline packet redact {path} --level standard, and send what that writes; --unredacted sends this one"
-    )))
+    Err(Error::usage(format!("`{path}` hides no names or secrets (redaction `{}`)", parcel.level.word())).hint(
+        format!(
+            "firstline packet redact {path} --level standard, and send what that writes; --unredacted sends this one"
+        ),
+    ))
 }
 
 fn token(connector: &Connector, sending: &Sending) -> Result<Option<Secret>> {
@@ -242,8 +246,15 @@ fn consent(context: &Context, sending: &Sending, plan: &Plan) -> Result<Option<S
 fn show_requests(context: &Context, plan: &Plan, rehearsed: Vec<(String, String)>) -> Result<Exit> {
     if context.wants_json() {
         let requests = rehearsed.into_iter().map(|(_, request)| request).collect();
-        let report =
-            Report { sent: false, plan, requests: Some(requests), done: Vec::new(), answer: None, why_not: None, record: None };
+        let report = Report {
+            sent: false,
+            plan,
+            requests: Some(requests),
+            done: Vec::new(),
+            answer: None,
+            why_not: None,
+            record: None,
+        };
         context.print_json(&report)?;
         return Ok(Exit::Good);
     }

@@ -157,6 +157,9 @@ pub fn read(stream: &mut impl BufRead) -> Option<Asked> {
 pub fn bytes(reply: &Reply) -> Vec<u8> {
     let headers: String = reply.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let length = reply.body.len();
-    format!("HTTP/1.1 {} X\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{}", reply.status, reply.body)
-        .into_bytes()
+    format!(
+        "HTTP/1.1 {} X\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{}",
+        reply.status, reply.body
+    )
+    .into_bytes()
 }

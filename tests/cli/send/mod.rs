@@ -1,7 +1,9 @@
 //! Sending packets, to servers on the loopback that insist on the documented rules of the real ones.
 
 mod fake;
+mod mail;
 mod systems;
+mod way;
 
 use crate::{Call, Ended};
 use fake::{Fake, Reply, reply};
@@ -123,6 +125,11 @@ fn holds_no_token(text: &str) {
     }
 }
 
+/// The words without the lines that they were broken into.
+fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[test]
 fn every_connector_is_tried_here() {
     let listed = crate::call(&["list", "connectors", "--format", "json"]).silent(0).document();
@@ -174,7 +181,7 @@ fn each_system_refuses_a_wrong_token_and_a_wrong_ticket() {
         let Some((ticket, words)) = system.missing else { continue };
         let (desk, fake) = (Desk::new(), system.serve());
         let ended = desk.send_to(system, &fake.url, Some(ticket));
-        let text = ended.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = flat(&ended.stdout);
         assert!(ended.exit == 2 && text.contains(words), "{}: {text}", system.connector);
         if system.connector == "glpi" {
             assert_eq!(fake.asked().last().unwrap().path(), "/apirest.php/killSession", "no session stays open");
@@ -197,7 +204,7 @@ fn each_system_is_understood_when_it_is_full_busy_or_elsewhere() {
         for (refusal, words) in refusals {
             let (desk, fake) = (Desk::new(), Fake::answering(move |_| refusal()));
             let ended = desk.send_to(system, &fake.url, system.ticket);
-            let text = ended.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+            let text = flat(&ended.stdout);
             assert!(ended.exit == 2 && text.contains(words), "{}: {words}: {text}", system.connector);
             assert_eq!(fake.asked().len(), 1, "{}: nothing is tried again", system.connector);
         }
@@ -206,10 +213,14 @@ fn each_system_is_understood_when_it_is_full_busy_or_elsewhere() {
 
 #[test]
 fn a_far_end_that_repeats_the_token_is_not_repeated() {
-    let fake = Fake::answering(|asked| reply(403, format!("\u{1b}[31myou said {}", asked.header("authorization"))));
+    let fake = Fake::answering(|asked| {
+        let said = ["authorization", "x-api-key", "app-token"].map(|name| asked.header(name));
+        reply(403, format!("\u{1b}[31myou said: {}", said.concat()))
+    });
+    // What S3 is sent proves the key and does not hold it.
     for system in SYSTEMS.iter().filter(|system| system.connector != "s3") {
         let ended = Desk::new().send_to(system, &fake.url, system.ticket);
-        assert!(ended.stdout.contains("you said"), "{}", ended.stdout);
+        assert!(flat(&ended.stdout).contains("you said:") && ended.stdout.contains("***"), "{}", ended.stdout);
         assert!(!ended.stdout.contains('\u{1b}'));
         holds_no_token(&ended.stdout);
     }
@@ -217,10 +228,6 @@ fn a_far_end_that_repeats_the_token_is_not_repeated() {
 
 #[test]
 fn what_was_done_before_a_refusal_is_told_and_written_down() {
-    let fake = Fake::answering(|asked| match asked.method.as_str() {
-        "POST" => reply(200, "[]"),
-        _ => reply(500, ""),
-    });
     let put = Fake::answering(|asked| if asked.path().ends_with(".txt") { reply(507, "") } else { reply(201, "") });
     let system = SYSTEMS.iter().find(|system| system.connector == "http-put").unwrap();
     let desk = Desk::new();
@@ -228,7 +235,6 @@ fn what_was_done_before_a_refusal_is_told_and_written_down() {
     assert!(ended.exit == 2 && ended.stdout.starts_with("PARTLY SENT: "), "{}", ended.stdout);
     assert!(ended.stdout.contains("put the packet there"), "{}", ended.stdout);
     assert_eq!(desk.record()[0]["whole"], false);
-    assert!(fake.asked().is_empty());
 }
 
 #[test]
@@ -245,12 +251,10 @@ fn a_rehearsal_shows_every_request_and_asks_nobody() {
         assert!(ended.stdout.contains("***"), "{}: {}", system.connector, ended.stdout);
         holds_no_token(&ended.stdout);
         assert!(desk.record().is_empty());
-        // The same without a token: what it would be can be looked at before one is made.
-        let without: Vec<&str> = words.iter().map(String::as_str).filter(|word| !word.contains("token")).collect();
-        let without: Vec<&str> = without.into_iter().filter(|word| *word != "--set=").collect();
-        if system.connector != "glpi" {
-            desk.send(&without).end().silent(0);
-        }
+        // What it would be can be looked at before there is a token.
+        let at = words.iter().position(|word| word == "--token-file").unwrap();
+        words.drain(at..at + 2);
+        desk.send(&words.iter().map(String::as_str).collect::<Vec<_>>()).end().silent(0);
     }
 }
 
@@ -337,7 +341,8 @@ fn tokens_and_packets_do_not_travel_in_the_open() {
 fn sending_twice_warns_and_so_does_what_outsiders_can_read() {
     let (desk, fake) = (Desk::new(), zammad().serve());
     let url = format!("url={}", fake.url);
-    let words = ["--to", "zammad", "--ticket", "7", "--set", &url, "--token-file", "token", "--yes", "--format", "json"];
+    let words =
+        ["--to", "zammad", "--ticket", "7", "--set", &url, "--token-file", "token", "--yes", "--format", "json"];
     let first = desk.send(&words).end().silent(0).document();
     assert_eq!((&first["sent"], &first["warnings"]), (&true.into(), &serde_json::json!([])));
     assert_eq!(first["answer"], "article 33");
@@ -400,12 +405,12 @@ keep = { number = "/number" }
 
     fs::write(desk.path("ours.toml"), text.replace("50000000", "10")).unwrap();
     let ended = desk.send(&words).end();
-    assert!(ended.exit == 2 && ended.stdout.contains("takes 10 at most (our server)"), "{}", ended.stdout);
+    assert!(ended.exit == 2 && flat(&ended.stdout).contains("takes 10 at most (our server)"), "{}", ended.stdout);
     assert_eq!(fake.asked().len(), 1, "nothing was connected for it");
 
     fs::write(desk.path("ours.toml"), text.replace("{{ letter }}", "{{ leter }}")).unwrap();
     let ended = desk.send(&words).end();
-    assert!(ended.exit == 3 && ended.stderr.contains("ours.toml:26"), "{}", ended.stderr);
+    assert!(ended.exit == 3 && ended.stderr.contains("ours.toml:25"), "{}", ended.stderr);
     assert!(ended.stderr.contains("did you mean `letter`?"), "{}", ended.stderr);
 
     let ended = desk.send(&["--to", "zamad"]).end();

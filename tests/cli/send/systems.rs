@@ -380,7 +380,12 @@ const fn system(connector: &'static str, answer: fn(&Asked, &[u8]) -> Reply) -> 
 
 /// Every system that is spoken to by HTTP.
 pub const SYSTEMS: &[System] = &[
-    System { ticket: Some("7"), missing: Some(("8", "page's address")), says: "article 33", ..system("zammad", zammad) },
+    System {
+        ticket: Some("7"),
+        missing: Some(("8", "page's address")),
+        says: "article 33",
+        ..system("zammad", zammad)
+    },
     System {
         ticket: Some("INC0010023"),
         missing: Some(("INC999", "no record with this number")),
