@@ -93,6 +93,9 @@ pub struct RunFlags {
     /// Ask nothing
     #[arg(long, help_heading = "Run")]
     pub no_input: bool,
+    /// Let a playbook that nobody vouches for start its programs; only at a terminal
+    #[arg(long, help_heading = "Run")]
+    pub allow_commands: bool,
     /// How much is hidden in the packet, and in what is piped [default: standard]
     #[arg(long, value_name = "LEVEL", value_enum, help_heading = "Run")]
     pub redact: Option<Level>,
@@ -130,6 +133,7 @@ impl RunFlags {
             set: [before.set, self.set].concat(),
             answer: [before.answer, self.answer].concat(),
             no_input: self.no_input || before.no_input,
+            allow_commands: self.allow_commands || before.allow_commands,
             case: self.case.or(before.case),
             ticket: self.ticket.or(before.ticket),
             symptom: self.symptom.or(before.symptom),
@@ -171,7 +175,7 @@ pub enum Command {
         #[command(flatten)]
         flags: ProbeFlags,
     },
-    /// List probes, codes, causes, playbooks or connectors
+    /// List probes, codes, causes, playbooks, connectors, or whose playbooks are trusted
     List {
         /// Only these
         #[arg(value_enum)]
@@ -233,6 +237,8 @@ pub enum Listing {
     Causes,
     Playbooks,
     Connectors,
+    /// Whose playbooks may start programs, by the settings
+    Trust,
 }
 
 /// How a playbook can be shown.
@@ -258,6 +264,16 @@ pub enum PlaybookCommand {
         /// File to write instead; `-` for standard output
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
+    },
+    /// Vouch for a playbook, so that it may start programs where the key is trusted
+    #[command(after_help = "Examples:\n  firstline playbook sign wiki.toml --key ~/.minisign/minisign.key    writes \
+                            wiki.toml.minisig\n  minisign -V -p minisign.pub -m wiki.toml                             the \
+                            stock tool checks it, too")]
+    Sign {
+        /// Playbook file; what it includes from beside it is signed, too
+        playbook: PathBuf,
+        #[command(flatten)]
+        key: KeyFlags,
     },
     /// Show what a playbook looks at in which order, and its causes
     Show {
@@ -319,6 +335,17 @@ pub struct Sending {
     pub insecure_http: bool,
 }
 
+/// With what something is signed.
+#[derive(Debug, Clone, Args)]
+pub struct KeyFlags {
+    /// minisign secret key
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// File with the password of the key, where it has one and nobody at a terminal can be asked; `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+}
+
 /// Commands for packets.
 #[derive(Debug, Subcommand)]
 pub enum PacketCommand {
@@ -339,12 +366,8 @@ pub enum PacketCommand {
     Sign {
         /// Packet
         packet: PathBuf,
-        /// minisign secret key
-        #[arg(long, value_name = "FILE")]
-        key: PathBuf,
-        /// File with the password of the key, where it has one
-        #[arg(long, value_name = "FILE")]
-        password_file: Option<PathBuf>,
+        #[command(flatten)]
+        key: KeyFlags,
     },
     /// Encrypt a packet to people, who open it with `age -d` or `--identity`
     Seal {

@@ -1,7 +1,7 @@
 //! What was sent, when and where: one line of JSON for each time, in a file beside the packet. The packet itself stays as
 //! it was. Nothing in here is secret beyond what the packet's name and the ticket say.
 
-use crate::packet::seal::with_ending;
+use crate::seal::with_ending;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};

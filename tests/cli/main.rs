@@ -9,6 +9,7 @@ mod run;
 mod send;
 mod trust;
 mod usage;
+mod vouched;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
