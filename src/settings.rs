@@ -2,8 +2,10 @@
 //! Every field has a default, so later code never asks whether a setting was given.
 
 use crate::error::{Error, Kind, Result, closest, point};
-use crate::packet::case::priority::{Matrix, STOCK};
+use crate::packet::Case;
+use crate::packet::case::priority::{Matrix, Priority, STOCK, ServiceLevels};
 use crate::packet::redact::Level;
+use crate::playbook::Gravity;
 use crate::playbook::trust::{FileHash, TrustList};
 use crate::seal::signature::PublicKey;
 use etcetera::{BaseStrategy, choose_base_strategy};
@@ -48,6 +50,10 @@ pub struct Settings {
     pub stun_server: Option<String>,
     /// Priority by impact (rows, high to low) and urgency (columns, high to low), as the site's ticket system counts.
     pub priorities: Matrix,
+    /// How soon somebody takes a case of each priority, and how soon the person works again.
+    pub service_levels: ServiceLevels,
+    /// What the site calls the teams that playbooks name, by the playbooks' names.
+    pub teams: BTreeMap<String, String>,
     /// Whether the person at the terminal is asked for consent before anything is looked at.
     pub ask_consent: bool,
     /// The name of the policy that allows runs where nobody can be asked; packets carry it.
@@ -79,6 +85,8 @@ impl Default for Settings {
             vpn_device: None,
             stun_server: None,
             priorities: STOCK,
+            service_levels: ServiceLevels::new(),
+            teams: BTreeMap::new(),
             ask_consent: false,
             consent_policy: None,
             redaction: Level::Standard,
@@ -110,6 +118,11 @@ impl Settings {
             }
         }
         Ok(Settings::default())
+    }
+
+    /// The priority that follows from what people said, and from what the playbook expects where they did not.
+    pub fn priority(&self, case: &Case, gravity: Gravity) -> Option<Priority> {
+        Priority::propose(case, gravity, &self.priorities, &self.service_levels)
     }
 
     /// Whose playbooks may start programs.

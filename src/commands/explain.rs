@@ -5,10 +5,11 @@ use super::{Context, library, trust};
 use crate::error::{Error, Result, closest};
 use crate::exit::Exit;
 use crate::layer::Layer;
+use crate::packet::case::{Scope, Urgency};
 use crate::playbook::condition::Test;
 use crate::playbook::draw::{Graph, Join, readable};
 use crate::playbook::trust::Trust;
-use crate::playbook::{Cause, Check, Condition, Playbook};
+use crate::playbook::{Cause, Check, Condition, Escalation, Playbook};
 use crate::probe::{Contacts, Cost, PROBES, Probe};
 use crate::problem::{Basis, Class, Code, PROBLEMS};
 use crate::report::{Page, Paint};
@@ -260,9 +261,11 @@ fn cause_page(page: &mut Page, playbook: &Playbook, cause: &Cause) {
     page.labelled("For the user", [readable(&cause.plain).as_str()]);
     page.labelled("For a ticket", cause.technical.as_deref().map(readable).as_deref());
     page.labelled("Verify", cause.verify.as_deref());
-    if let Some(escalate) = &cause.escalate {
-        page.labelled("Escalate", [format!("{} {}", escalate.to, escalate.when).trim()]);
-    }
+    let rules: Vec<String> = cause.escalate.iter().map(rule).collect();
+    page.labelled("Escalate", rules.iter().map(String::as_str));
+    page.labelled("Impact", cause.gravity.impact.map(Scope::meaning));
+    page.labelled("Urgency", cause.gravity.urgency.map(Urgency::meaning));
+    page.labelled("Read", cause.kb.iter().chain(&cause.links).map(String::as_str));
     if cause.security_stop {
         page.labelled("Security", ["stop, preserve, and hand it to security"]);
     }
@@ -270,6 +273,13 @@ fn cause_page(page: &mut Page, playbook: &Playbook, cause: &Cause) {
     for (index, step) in cause.workaround.iter().enumerate() {
         page.step(index + 1, &readable(step));
     }
+}
+
+/// Whom it is handed to, and when.
+fn rule(rule: &Escalation) -> String {
+    let at_once = rule.condition.is_some().then_some("at once, where its condition holds");
+    let when: Vec<&str> = at_once.into_iter().chain(Some(rule.when.as_str()).filter(|when| !when.is_empty())).collect();
+    if when.is_empty() { rule.to.clone() } else { format!("{} ({})", rule.to, when.join(": ")) }
 }
 
 /// A playbook's inputs, checks and causes, and by whose word it may start programs.
@@ -286,9 +296,9 @@ pub(super) fn playbook_page(page: &mut Page, playbook: &Playbook, trust: &Trust)
     let inputs: Vec<String> = playbook
         .inputs
         .iter()
-        .map(|(name, input)| match &input.default {
-            Some(default) => format!("{name}: {} [default: {default}]", input.ask),
-            None => format!("{name}: {}", input.ask),
+        .map(|(name, input)| {
+            let default = input.default.as_ref().map(|default| format!(" [default: {default}]"));
+            format!("{name}: {} (must {}){}", input.ask, input.must(), default.unwrap_or_default())
         })
         .collect();
     page.labelled("Inputs", inputs.iter().map(String::as_str));

@@ -240,7 +240,7 @@ fn playbooks_page(playbooks: &[Playbook]) -> String {
             let _ = write!(out, "\nUsers say: {}.\n", says.join(", "));
         }
         for (name, input) in &playbook.inputs {
-            let _ = write!(out, "\nInput `{name}`: {}\n", cell(&input.ask));
+            let _ = write!(out, "\nInput `{name}`: {} It must {}.\n", cell(&input.ask), cell(&input.must()));
         }
         if let Some(picture) = picture(playbook) {
             let _ = write!(out, "\n[As a picture]({picture}).\n");

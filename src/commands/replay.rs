@@ -12,11 +12,13 @@ use crate::packet::read::open_with;
 use crate::packet::{Packet, PlaybookRef};
 use crate::playbook::Playbook;
 use crate::report;
+use crate::settings::Settings;
 
 pub(super) fn replay(context: &Context, stored: &Stored, playbook: Option<&str>) -> Result<Exit> {
     let mut packet = open_with(&stored.packet, stored.identity.as_deref())?.packet;
     let before = packet.clone();
-    let playbook = library::load(playbook.unwrap_or_else(|| library::reference(&before.playbook)))?;
+    let mut playbook = library::load(playbook.unwrap_or_else(|| library::reference(&before.playbook)))?;
+    playbook.name_teams(&Settings::load(context.common.settings.as_deref())?.teams);
     let judgement = judge(&playbook, &packet.observations, &packet.case);
     packet.verdict = judgement.verdict;
     packet.next = judgement.next;

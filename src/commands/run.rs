@@ -101,7 +101,7 @@ pub(super) fn build(
     settings: Settings,
 ) -> Result<Request> {
     let may_ask = is_attended(context, flags);
-    let ask = |input: &Input| if may_ask { ask_for_input(&input.ask) } else { None };
+    let ask = |input: &Input| if may_ask { ask_for_input(input) } else { None };
     Request::build(playbook, what, flags, settings, &ask)
 }
 

@@ -23,8 +23,8 @@ use crate::diagnosis::verdict::{BoardStep, Next, Status, Verdict};
 use crate::observation::{Certainty, Observation, Outcome};
 use crate::playbook::Playbook;
 use crate::playbook::trust::Trust;
+use crate::settings::Settings;
 use crate::sys::Change;
-use case::priority::{Matrix, Priority};
 use excerpt::Excerpts;
 use redact::Level;
 use schemars::JsonSchema;
@@ -62,15 +62,16 @@ pub struct Packet {
 impl Packet {
     /// Puts what was seen into order, hears what people answered, judges both, and counts what follows from it.
     /// `run.ended`, and when something was suspected and decided, must stand already.
-    pub fn close(&mut self, playbook: &Playbook, mut observations: Vec<Observation>, priorities: &Matrix) {
+    pub fn close(&mut self, playbook: &Playbook, mut observations: Vec<Observation>, settings: &Settings) {
         let ended = |seen: &Observation| seen.started_ms + seen.took_ms;
         observations.sort_by(|left, right| (ended(left), &left.id).cmp(&(ended(right), &right.id)));
         // An answer may be the complaint itself, so the judge is asked after it: a replay, which has the whole case,
         // must come to the same verdict.
         self.case.hear(playbook, &observations);
-        self.case.priority = Priority::propose(&self.case, priorities);
         let judgement = judge(playbook, &observations, &self.case);
         let verdict = judgement.verdict;
+        let gravity = playbook.gravity(verdict.cause.as_deref());
+        self.case.priority = settings.priority(&self.case, gravity);
         let left = verdict.suspects.len();
         let before = self.board.last().map_or(0, |step| step.suspects);
         if (1..before).contains(&left) && verdict.cause.is_some() {

@@ -1,6 +1,7 @@
 //! How names are resolved here: which servers programs ask, in which order, through which interface, and what in the
 //! configuration makes no sense. Whether the servers answer is the `dns` probe's question.
 
+use super::argument::Nothing;
 use super::link::bounded;
 use super::vpn::{is_tunnel_up, prefixes_of};
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
@@ -9,7 +10,7 @@ use crate::observation::{Observation, Via};
 use crate::problem::Code;
 use crate::sys::{Address, Known, Link, LinkKind, ResolverConfig, ResolverEntry, Route, Tunnel};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::net::IpAddr;
 
 /// The probe.
@@ -23,10 +24,10 @@ pub const PROBE: Probe = Probe {
             interface leads there. Asks no server, and needs no rights.",
     contacts: Contacts::NONE,
     codes: &[Code::DnsNoResolver, Code::DnsBadConfig, Code::DnsNotInNsswitch, Code::VpnResolverLeftBehind],
-    params: schema_of::<Params>,
+    params: schema_of::<Nothing>,
     facts: schema_of::<ResolverFacts>,
-    accepts: accepts::<Params>,
-    run: |look| Box::pin(run(look)),
+    accepts: accepts::<Nothing>,
+    run: |look| look.with(run),
 };
 
 /// Mistakes of the configuration in the summary; the facts have more of them.
@@ -50,11 +51,6 @@ const VPN_WRITERS: &[&str] = &[
     "tun0",
     "wg0",
 ];
-
-/// Nothing can be set.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Params {}
 
 /// What is known about one server, or (without `server`) about the configuration as a whole.
 #[derive(Debug, Default, Serialize, JsonSchema)]
@@ -117,10 +113,7 @@ pub struct ResolverFacts {
     pub written_by: Vec<String>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    if let Err(observations) = look.params::<Params>() {
-        return observations;
-    }
+async fn run(look: &Look<'_>, _: Nothing) -> Vec<Observation> {
     let machine = &look.world.machine;
     let config = match machine.resolvers().await {
         Ok(config) => config,
