@@ -242,7 +242,7 @@ pub enum Listing {
 }
 
 /// How a playbook can be shown.
-pub const PICTURES: [&str; 2] = ["text", "mermaid"];
+pub const PICTURES: [&str; 3] = ["text", "mermaid", "svg"];
 
 /// Commands for playbooks.
 #[derive(Debug, Subcommand)]
@@ -279,7 +279,7 @@ pub enum PlaybookCommand {
     Show {
         /// Playbook id, file, or the user's words
         playbook: String,
-        /// `mermaid` draws it for wikis and code hosts [default: text]
+        /// `mermaid` draws it for wikis and code hosts, `svg` for a browser [default: text]
         #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(PICTURES))]
         format: Option<String>,
     },

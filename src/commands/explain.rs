@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::layer::Layer;
 use crate::packet::case::{Scope, Urgency};
 use crate::playbook::condition::Test;
-use crate::playbook::order::{rounds, waits_for};
+use crate::playbook::draw::{Graph, Join, readable};
 use crate::playbook::trust::Trust;
 use crate::playbook::{Cause, Check, Condition, Escalation, Playbook};
 use crate::probe::{Contacts, Cost, PROBES, Probe};
@@ -143,22 +143,6 @@ pub(super) fn contacts(contacts: Contacts) -> String {
         (false, None) => format!("what it is given as {named}"),
         (false, Some(others)) => format!("what it is given as {named}, and {others}"),
     }
-}
-
-/// A text with templates, for people: `{{ link.interface }}` reads `<interface>`.
-pub(super) fn readable(template: &str) -> String {
-    let mut out = String::new();
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once("{{") {
-        let Some((inside, after)) = after.split_once("}}") else { break };
-        // Of `a.b or c.d` and `a.b | filter` the first name tells enough.
-        let name = inside.split_whitespace().next().unwrap_or_default();
-        let name = name.rsplit('.').next().unwrap_or_default();
-        out.push_str(&format!("{before}<{name}>"));
-        rest = after;
-    }
-    out.push_str(rest);
-    out
 }
 
 /// What a check costs, in words.
@@ -326,10 +310,10 @@ pub(super) fn playbook_page(page: &mut Page, playbook: &Playbook, trust: &Trust)
         .collect();
     page.labelled("Inputs", inputs.iter().map(String::as_str));
     page.gap();
-    let rounds = rounds(playbook);
-    for (index, round) in rounds.iter().enumerate() {
+    let graph = Graph::of(playbook);
+    for (index, round) in graph.rounds.iter().enumerate() {
         page.paragraph(&round_title(index, round), Paint::Strong);
-        let checks: Vec<[String; 4]> = round.iter().map(|check| check_row(check, playbook)).collect();
+        let checks: Vec<[String; 4]> = round.iter().map(|check| check_row(check, &graph)).collect();
         let rows: Vec<([&str; 4], Paint)> =
             checks.iter().map(|row| (row.each_ref().map(String::as_str), Paint::Plain)).collect();
         page.table(&rows);
@@ -393,7 +377,7 @@ fn round_title(index: usize, round: &[&Check]) -> String {
     }
 }
 
-fn check_row(check: &Check, playbook: &Playbook) -> [String; 4] {
+fn check_row(check: &Check, graph: &Graph<'_>) -> [String; 4] {
     let mut notes = Vec::new();
     if let Some(title) = &check.title {
         notes.push(title.clone());
@@ -401,33 +385,11 @@ fn check_row(check: &Check, playbook: &Playbook) -> [String; 4] {
     if check.goal {
         notes.push("the complaint itself".to_owned());
     }
-    if !check.control_for.is_empty() {
-        notes.push(format!("control for {}", check.control_for.join(", ")));
-    }
-    if !check.after.is_empty() {
-        notes.push(format!("after {}", check.after.join(", ")));
-    }
-    let mut waits = waits_for(check, playbook);
-    waits.retain(|other| !check.after.contains(other));
-    if !waits.is_empty() {
-        notes.push(format!("waits for {}", waits.join(", ")));
-    }
-    [check.id.clone(), check.probe.clone(), check.layer.to_string(), notes.join("; ")]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn templates_read_as_placeholders() {
-        let cases = [
-            ("No carrier on {{ link.interface }}", "No carrier on <interface>"),
-            ("{{ a.b or none }} and {{ target }}", "<b> and <target>"),
-            ("plain {{ unclosed", "plain {{ unclosed"),
-        ];
-        for (template, expected) in cases {
-            assert_eq!(readable(template), expected);
+    for (word, join) in [("control for", Join::Repeats), ("after", Join::Stands), ("waits for", Join::Waits)] {
+        let others = graph.before(&check.id, join);
+        if !others.is_empty() {
+            notes.push(format!("{word} {}", others.join(", ")));
         }
     }
+    [check.id.clone(), check.probe.clone(), check.layer.to_string(), notes.join("; ")]
 }

@@ -1,10 +1,10 @@
 //! `firstline list`: what the binary knows, from the lists that the program itself uses; and whom its settings trust.
 
-use super::explain::readable;
 use super::{Context, library};
 use crate::cli::Listing;
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::playbook::draw::readable;
 use crate::probe::PROBES;
 use crate::problem::PROBLEMS;
 use crate::report::{Page, Paint};
