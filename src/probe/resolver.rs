@@ -19,7 +19,8 @@ pub const PROBE: Probe = Probe {
     cost: Cost::Local,
     summary: "configured resolvers, how each is reached, search list, nsswitch",
     about: "Reads resolv.conf line by line (glibc uses the good lines of a bad file), the `hosts:` line of nsswitch.conf \
-            and, behind the stub of systemd-resolved, its servers per link. For each server it asks the kernel which \
+            and, behind the stub of systemd-resolved, its servers per link and whether it asks them over TLS alone; and which \
+            browsers a policy sends elsewhere (DNS over HTTPS). For each server it asks the kernel which \
             interface leads there. Asks no server, and needs no rights.",
     contacts: Contacts::NONE,
     codes: &[Code::DnsNoResolver, Code::DnsBadConfig, Code::DnsNotInNsswitch, Code::VpnResolverLeftBehind],
@@ -109,6 +110,12 @@ pub struct ResolverFacts {
     pub nsswitch: Vec<String>,
     /// Whether a local stub resolver is in use.
     pub stub: Option<bool>,
+    /// Whether the local stub encrypts what it asks (DNS over TLS): `no`, `opportunistic`, or `yes` where it asks nobody
+    /// in the open.
+    pub over_tls: Option<String>,
+    /// Browsers that a policy of this machine tells to ask others (DNS over HTTPS), as `BROWSER: ADDRESS`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub browsers: Vec<String>,
     /// Lines that cannot be used, with their place.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub garbage: Vec<String>,
@@ -172,6 +179,8 @@ fn general(look: &Look<'_>, config: &ResolverConfig) -> Observation {
         attempts: Some(config.attempts),
         nsswitch: config.nsswitch.clone(),
         stub: Some(config.stub),
+        over_tls: config.over_tls.clone(),
+        browsers: config.browsers.iter().map(|(browser, whom)| bounded(&format!("{browser}: {whom}"))).collect(),
         garbage: config.garbage.iter().map(|line| bounded(line)).collect(),
         written_by: config.comments.iter().map(|line| bounded(line)).collect(),
         ..ResolverFacts::default()
@@ -194,7 +203,8 @@ fn general(look: &Look<'_>, config: &ResolverConfig) -> Observation {
             true => String::new(),
             false => format!(", behind it {}", facts.upstream.join(", ")),
         };
-        look.ok(None, format!("programs ask {}{behind}", facts.servers.join(", ")))
+        let encrypted = if config.over_tls.as_deref() == Some("yes") { ", over TLS alone" } else { "" };
+        look.ok(None, format!("programs ask {}{behind}{encrypted}", facts.servers.join(", ")))
     };
     observation.facts(&facts)
 }
