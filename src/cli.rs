@@ -85,6 +85,9 @@ pub struct RunFlags {
     /// Ask nothing
     #[arg(long, help_heading = "Run")]
     pub no_input: bool,
+    /// Let a playbook that nobody vouches for start its programs; only at a terminal
+    #[arg(long, help_heading = "Run")]
+    pub allow_commands: bool,
     /// How much is hidden in the packet, and in what is piped [default: standard]
     #[arg(long, value_name = "LEVEL", value_enum, help_heading = "Run")]
     pub redact: Option<Level>,
@@ -122,6 +125,7 @@ impl RunFlags {
             set: [before.set, self.set].concat(),
             answer: [before.answer, self.answer].concat(),
             no_input: self.no_input || before.no_input,
+            allow_commands: self.allow_commands || before.allow_commands,
             case: self.case.or(before.case),
             ticket: self.ticket.or(before.ticket),
             symptom: self.symptom.or(before.symptom),
@@ -163,7 +167,7 @@ pub enum Command {
         #[command(flatten)]
         flags: ProbeFlags,
     },
-    /// List probes, codes, causes or playbooks
+    /// List probes, codes, causes, playbooks, or whose playbooks are trusted
     List {
         /// Only these
         #[arg(value_enum)]
@@ -224,6 +228,8 @@ pub enum Listing {
     Codes,
     Causes,
     Playbooks,
+    /// Whose playbooks may start programs, by the settings
+    Trust,
 }
 
 /// How a playbook can be shown.
@@ -250,6 +256,16 @@ pub enum PlaybookCommand {
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Vouch for a playbook, so that it may start programs where the key is trusted
+    #[command(after_help = "Examples:\n  firstline playbook sign wiki.toml --key ~/.minisign/minisign.key    writes \
+                            wiki.toml.minisig\n  minisign -V -p minisign.pub -m wiki.toml                             the \
+                            stock tool checks it, too")]
+    Sign {
+        /// Playbook file; what it includes from beside it is signed, too
+        playbook: PathBuf,
+        #[command(flatten)]
+        key: KeyFlags,
+    },
     /// Show what a playbook looks at in which order, and its causes
     Show {
         /// Playbook id, file, or the user's words
@@ -268,6 +284,17 @@ pub struct Stored {
     /// age identity that opens it where it is encrypted
     #[arg(long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
+}
+
+/// With what something is signed.
+#[derive(Debug, Clone, Args)]
+pub struct KeyFlags {
+    /// minisign secret key
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// File with the password of the key, where it has one and nobody at a terminal can be asked; `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
 }
 
 /// Commands for packets.
@@ -290,12 +317,8 @@ pub enum PacketCommand {
     Sign {
         /// Packet
         packet: PathBuf,
-        /// minisign secret key
-        #[arg(long, value_name = "FILE")]
-        key: PathBuf,
-        /// File with the password of the key, where it has one
-        #[arg(long, value_name = "FILE")]
-        password_file: Option<PathBuf>,
+        #[command(flatten)]
+        key: KeyFlags,
     },
     /// Encrypt a packet to people, who open it with `age -d` or `--identity`
     Seal {

@@ -1,13 +1,15 @@
 //! `firstline explain`: one probe, layer, problem code, cause or playbook in words.
 
 use super::schema::{Field, fields};
-use super::{Context, library};
+use super::{Context, library, trust};
 use crate::error::{Error, Result, closest};
 use crate::exit::Exit;
 use crate::layer::Layer;
+use crate::packet::case::{Scope, Urgency};
 use crate::playbook::condition::Test;
 use crate::playbook::order::{rounds, waits_for};
-use crate::playbook::{Cause, Check, Condition, Playbook};
+use crate::playbook::trust::Trust;
+use crate::playbook::{Cause, Check, Condition, Escalation, Playbook};
 use crate::probe::{Contacts, Cost, PROBES, Probe};
 use crate::problem::{Basis, Class, Code, PROBLEMS};
 use crate::report::{Page, Paint};
@@ -68,7 +70,7 @@ pub(super) fn explain(context: &Context, id: &str) -> Result<Exit> {
         Thing::Layer(layer) => layer_page(&mut page, *layer, &playbooks),
         Thing::Code(code) => code_page(&mut page, *code, &playbooks),
         Thing::Cause(playbook, cause) => cause_page(&mut page, playbook, cause),
-        Thing::Playbook(playbook) => playbook_page(&mut page, playbook),
+        Thing::Playbook(playbook) => playbook_page(&mut page, playbook, &Trust::BuiltIn),
     }
     context.print(&page.finish())?;
     Ok(Exit::Good)
@@ -275,9 +277,11 @@ fn cause_page(page: &mut Page, playbook: &Playbook, cause: &Cause) {
     page.labelled("For the user", [readable(&cause.plain).as_str()]);
     page.labelled("For a ticket", cause.technical.as_deref().map(readable).as_deref());
     page.labelled("Verify", cause.verify.as_deref());
-    if let Some(escalate) = &cause.escalate {
-        page.labelled("Escalate", [format!("{} {}", escalate.to, escalate.when).trim()]);
-    }
+    let rules: Vec<String> = cause.escalate.iter().map(rule).collect();
+    page.labelled("Escalate", rules.iter().map(String::as_str));
+    page.labelled("Impact", cause.gravity.impact.map(Scope::meaning));
+    page.labelled("Urgency", cause.gravity.urgency.map(Urgency::meaning));
+    page.labelled("Read", cause.kb.iter().chain(&cause.links).map(String::as_str));
     if cause.security_stop {
         page.labelled("Security", ["stop, preserve, and hand it to security"]);
     }
@@ -287,18 +291,30 @@ fn cause_page(page: &mut Page, playbook: &Playbook, cause: &Cause) {
     }
 }
 
-/// A playbook's inputs, checks and causes.
-pub(super) fn playbook_page(page: &mut Page, playbook: &Playbook) {
+/// Whom it is handed to, and when.
+fn rule(rule: &Escalation) -> String {
+    let at_once = rule.condition.is_some().then_some("at once, where its condition holds");
+    let when: Vec<&str> = at_once.into_iter().chain(Some(rule.when.as_str()).filter(|when| !when.is_empty())).collect();
+    if when.is_empty() { rule.to.clone() } else { format!("{} ({})", rule.to, when.join(": ")) }
+}
+
+/// A playbook's inputs, checks and causes, and by whose word it may start programs.
+pub(super) fn playbook_page(page: &mut Page, playbook: &Playbook, trust: &Trust) {
     page.headline(&format!("playbook {}", playbook.id), Paint::Strong, &playbook.title);
     page.gap();
     page.labelled("Origin", [playbook.origin.as_str()]);
+    if *trust != Trust::BuiltIn {
+        page.labelled("Trust", [trust.to_string().as_str()]);
+    }
+    let commands: Vec<String> = playbook.commands().map(trust::command_line).collect();
+    page.labelled("Starts", commands.iter().map(String::as_str));
     page.labelled("Users say", playbook.says.iter().map(String::as_str));
     let inputs: Vec<String> = playbook
         .inputs
         .iter()
-        .map(|(name, input)| match &input.default {
-            Some(default) => format!("{name}: {} [default: {default}]", input.ask),
-            None => format!("{name}: {}", input.ask),
+        .map(|(name, input)| {
+            let default = input.default.as_ref().map(|default| format!(" [default: {default}]"));
+            format!("{name}: {} (must {}){}", input.ask, input.must(), default.unwrap_or_default())
         })
         .collect();
     page.labelled("Inputs", inputs.iter().map(String::as_str));

@@ -219,7 +219,7 @@ fn playbooks_page(playbooks: &[Playbook]) -> String {
             let _ = write!(out, "\nUsers say: {}.\n", says.join(", "));
         }
         for (name, input) in &playbook.inputs {
-            let _ = write!(out, "\nInput `{name}`: {}\n", cell(&input.ask));
+            let _ = write!(out, "\nInput `{name}`: {} It must {}.\n", cell(&input.ask), cell(&input.must()));
         }
         out.push_str("\n| Check | Probe | Layer | |\n|---|---|---|---|\n");
         for check in &playbook.checks {

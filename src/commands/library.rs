@@ -4,17 +4,22 @@ use crate::diagnosis::judge;
 use crate::error::{Error, Kind, Result};
 use crate::packet::PlaybookRef;
 use crate::playbook::builtin::{BUILTIN, ORIGIN};
-use crate::playbook::load::check_file;
+use crate::playbook::load::{OwnFile, check_file};
 use crate::playbook::testing::{self, Report};
 use crate::playbook::{LoadError, Mistakes, Playbook, builtin};
 use std::path::Path;
 
 /// The playbook that a reference leads to: an id, a file, or the user's words.
 pub(super) fn load(reference: &str) -> Result<Playbook> {
+    load_with_files(reference).map(|(playbook, _)| playbook)
+}
+
+/// The same with the files that somebody wrote for it; none for a built-in one.
+pub(super) fn load_with_files(reference: &str) -> Result<(Playbook, Vec<OwnFile>)> {
     crate::playbook::load(reference).map_err(in_words)
 }
 
-fn in_words(error: LoadError) -> Error {
+pub(super) fn in_words(error: LoadError) -> Error {
     match error {
         LoadError::Mistakes(mistakes) => Error::rendered(Kind::Playbook, mistakes.render(false)),
         LoadError::Unreadable { .. } => Error::environment(error.to_string()),
@@ -39,12 +44,20 @@ pub(super) fn or_all(references: &[String]) -> Vec<String> {
     if references.is_empty() { ids().map(str::to_owned).collect() } else { references.to_vec() }
 }
 
+/// A playbook that was looked through for mistakes.
+pub(super) struct Linted {
+    pub mistakes: Mistakes,
+    /// The playbook, where it can be run and somebody wrote it, with its files.
+    pub own: Option<(Playbook, Vec<OwnFile>)>,
+}
+
 /// Everything that is wrong with a playbook, warnings included.
-pub(super) fn lint(reference: &str) -> Result<Mistakes> {
-    match builtin::lint(reference) {
-        Some(mistakes) => Ok(mistakes),
-        None => Ok(check_file(Path::new(reference)).map_err(in_words)?.1),
+pub(super) fn lint(reference: &str) -> Result<Linted> {
+    if let Some(mistakes) = builtin::lint(reference) {
+        return Ok(Linted { mistakes, own: None });
     }
+    let (playbook, mistakes, files) = check_file(Path::new(reference)).map_err(in_words)?;
+    Ok(Linted { mistakes, own: playbook.map(|playbook| (playbook, files)) })
 }
 
 /// Runs the tests that a playbook carries, with the diagnosis as it is.

@@ -1,4 +1,4 @@
-//! `firstline list`: what the binary knows, from the lists that the program itself uses.
+//! `firstline list`: what the binary knows, from the lists that the program itself uses; and whom its settings trust.
 
 use super::explain::readable;
 use super::{Context, library};
@@ -8,6 +8,7 @@ use crate::exit::Exit;
 use crate::probe::PROBES;
 use crate::problem::PROBLEMS;
 use crate::report::{Page, Paint};
+use crate::settings::Settings;
 use serde_json::{Value, json};
 
 /// In a pipe every entry stays on one line, so that `grep` finds it whole.
@@ -26,6 +27,7 @@ pub(super) fn list(context: &Context, what: Option<Listing>) -> Result<Exit> {
         Some(Listing::Codes) => vec![codes()],
         Some(Listing::Causes) => vec![causes()?],
         Some(Listing::Playbooks) => vec![playbooks()?],
+        Some(Listing::Trust) => vec![trust(context)?],
         None => vec![playbooks()?, probes(), causes()?, codes()],
     };
     if context.wants_json() {
@@ -92,4 +94,18 @@ fn playbooks() -> Result<List> {
         })
         .collect();
     Ok(List { title: "Playbooks", second: "inputs", rows })
+}
+
+/// Whose playbooks may start programs.
+fn trust(context: &Context) -> Result<List> {
+    let settings = Settings::load(context.common.settings.as_deref())?;
+    let keys = settings
+        .trusted_keys
+        .iter()
+        .map(|(name, key)| [name.clone(), key.id(), "playbooks signed with this key may start programs".to_owned()]);
+    let files = settings
+        .allowed_playbooks
+        .iter()
+        .map(|hash| [hash.to_string(), String::new(), "the file with this SHA-256 may start programs".to_owned()]);
+    Ok(List { title: "Trust", second: "key", rows: keys.chain(files).collect() })
 }

@@ -3,7 +3,7 @@
 mod compare;
 mod kept;
 mod privacy;
-mod trust;
+pub(super) mod trust;
 
 use super::Context;
 use crate::cli::{PacketCommand, Stored};
@@ -16,9 +16,7 @@ pub(super) fn packet(context: &Context, command: &PacketCommand) -> Result<Exit>
     match command {
         PacketCommand::Show { stored } => show(context, stored),
         PacketCommand::Verify { stored, key } => trust::check(context, stored, key.as_deref()),
-        PacketCommand::Sign { packet, key, password_file } => {
-            trust::sign(context, packet, key, password_file.as_deref())
-        }
+        PacketCommand::Sign { packet, key } => trust::sign(context, packet, key),
         PacketCommand::Seal { packet, to } => trust::encrypt(context, packet, to),
         PacketCommand::Diff { before, after, identity } => {
             compare::compare(context, before, after, identity.as_deref())

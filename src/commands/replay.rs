@@ -12,20 +12,25 @@ use crate::packet::read::open_with;
 use crate::packet::{Packet, PlaybookRef};
 use crate::playbook::Playbook;
 use crate::report;
+use crate::settings::Settings;
 
 pub(super) fn replay(context: &Context, stored: &Stored, playbook: Option<&str>) -> Result<Exit> {
     let mut packet = open_with(&stored.packet, stored.identity.as_deref())?.packet;
     let before = packet.clone();
-    let playbook = library::load(playbook.unwrap_or_else(|| library::reference(&before.playbook)))?;
+    let mut playbook = library::load(playbook.unwrap_or_else(|| library::reference(&before.playbook)))?;
+    playbook.name_teams(&Settings::load(context.common.settings.as_deref())?.teams);
     let judgement = judge(&playbook, &packet.observations, &packet.case);
     packet.verdict = judgement.verdict;
     packet.next = judgement.next;
     packet.run.warnings.extend(reasons(&before, &packet, &playbook));
+    // What allowed one playbook to start programs says nothing of another, which starts none here.
+    let vouched = before.playbook.vouched.clone().filter(|_| playbook.hash == before.playbook.hash);
     packet.playbook = PlaybookRef {
         id: playbook.id,
         title: playbook.title,
         origin: playbook.origin,
         hash: playbook.hash,
+        vouched,
         ..before.playbook
     };
     let style = context.terminal.style(context.common.verbose);

@@ -2,7 +2,8 @@
 
 use super::excerpt::{self, Excerpt, Excerpts};
 use super::manifest::{self, Manifest};
-use super::{Packet, SCHEMA, seal};
+use super::{Packet, SCHEMA};
+use crate::seal::encryption;
 use crate::error::{Error, Result};
 use crate::packet::write::{Files, hex};
 use std::collections::{BTreeMap, BTreeSet};
@@ -180,8 +181,8 @@ fn open_file(path: &Path, identity: Option<&Path>) -> Result<Bytes> {
         let limit = LARGEST_FILE >> 20;
         return Err(Error::usage(format!("`{}` is larger than a packet can be ({limit} MiB)", path.display())));
     }
-    if seal::is_encrypted(&mut file).map_err(|error| unreadable(path, &error))? {
-        return Ok(Box::new(Cursor::new(seal::decrypt(path, file, identity, LARGEST_FILE)?)));
+    if encryption::is_encrypted(&mut file).map_err(|error| unreadable(path, &error))? {
+        return Ok(Box::new(Cursor::new(encryption::decrypt(path, file, identity, LARGEST_FILE)?)));
     }
     Ok(Box::new(file))
 }

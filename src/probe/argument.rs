@@ -30,12 +30,15 @@ impl Addresses {
 }
 
 /// Looks at all addresses at once and shows each as soon as it is done, because one that answers already says much while
-/// another is still silent. What is no address is unknown.
+/// another is still silent. What is no address is unknown, and so is all where none is given.
 pub async fn each_address<'a, F>(look: &Look<'a>, addresses: &Addresses, one: impl Fn(IpAddr) -> F) -> Vec<Observation>
 where
     F: Future<Output = Observation>,
 {
     let each = addresses.each();
+    if each.is_empty() {
+        return vec![look.unknown(None, "there is no address to reach")];
+    }
     let several = each.len() > 1;
     let looks = each.into_iter().map(|address| async {
         let observation = match address {

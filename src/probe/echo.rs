@@ -158,9 +158,6 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
         Err(unknown) => return unknown,
     };
     let all = Addresses([&params.addresses.0[..], &params.address.0[..]].concat());
-    if all.0.is_empty() {
-        return vec![look.unknown(None, "there is no address to ping")];
-    }
     let params = &params;
     argument::each_address(look, &all, |address| one(look, params, address)).await
 }

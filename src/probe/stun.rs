@@ -127,9 +127,6 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
         Ok(params) => params,
         Err(unknown) => return unknown,
     };
-    if params.addresses.0.is_empty() {
-        return vec![look.unknown(None, "there is no address to send to")];
-    }
     let (port, count) = (params.port.unwrap_or(STUN_PORT), params.count.unwrap_or(COUNT).clamp(1, MOST));
     let spacing = Duration::from_millis(params.spacing_ms.unwrap_or(SPACING_MS).clamp(1, 1000));
     argument::each_address(look, &params.addresses, |address| one(look, SocketAddr::new(address, port), count, spacing))

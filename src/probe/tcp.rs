@@ -137,9 +137,6 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
     if given > 0 && params.addresses.0.is_empty() {
         return vec![look.skipped(Skip::NotNeeded, "there is no other address")];
     }
-    if params.addresses.0.is_empty() {
-        return vec![look.unknown(None, "there is no address to connect to")];
-    }
     let one = |address| one(look, &params, SocketAddr::new(address, params.port));
     with_others(argument::each_address(look, &params.addresses, one).await)
 }

@@ -117,9 +117,6 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
         Err(unknown) => return unknown,
     };
     let all = Addresses([&params.address.0[..], &params.addresses.0[..]].concat());
-    if all.0.is_empty() {
-        return vec![look.unknown(None, "there is no address to trace")];
-    }
     argument::each_address(look, &all, |address| one(look, address, &params)).await
 }
 

@@ -98,8 +98,8 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
         Ok(params) => params,
         Err(unknown) => return unknown,
     };
-    if params.addresses.0.is_empty() || params.port == 0 {
-        return vec![look.unknown(None, "there is no address and port to send to")];
+    if params.port == 0 {
+        return vec![look.unknown(None, "there is no port to send to")];
     }
     let wanted = params.payload.as_deref().unwrap_or_default();
     let Some(payload) = payload(wanted) else {

@@ -8,6 +8,7 @@ mod privacy;
 mod run;
 mod trust;
 mod usage;
+mod vouched;
 
 use std::path::Path;
 use std::process::{Command, Stdio};

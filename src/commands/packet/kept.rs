@@ -57,8 +57,9 @@ pub(super) fn finish(context: &Context, spool: Option<&Path>, output: Option<&Pa
 
 fn finish_one(left: Left, settings: &Settings, state: &[PathBuf], folders: &[PathBuf]) -> Result<Finished> {
     let stored = left.playbook();
-    let playbook = library::load(library::reference(stored)).ok();
-    let packet = left.packet(playbook.as_ref(), &settings.priorities);
+    let mut playbook = library::load(library::reference(stored)).ok();
+    playbook.iter_mut().for_each(|playbook| playbook.name_teams(&settings.teams));
+    let packet = left.packet(playbook.as_ref(), settings);
     let desk = Desk { level: left.level(), state, folders, limit: settings.packet_bytes };
     let handed = desk.hand_over(&packet, left.files.clone(), playbook.as_ref())?;
     let finished = Finished {

@@ -1,7 +1,7 @@
 //! The fields that people fill, one list: the case file, `--said`, the questions of playbooks, the letter and the
 //! reference pages all read it.
 
-use super::{Case, Effect, Elsewhere, Frequency, Scope, Tried, Urgency};
+use super::{Case, Effect, Elsewhere, Frequency, Scope, Tried, Urgency, step};
 
 /// Characters of one text. A page of error text fits; a log belongs into the ticket as a file.
 const LONGEST: usize = 4_000;
@@ -167,7 +167,7 @@ impl Answer for Vec<String> {
     }
 }
 
-fn step(what: &str, result: &str) -> Result<Tried, String> {
+fn tried(what: &str, result: &str) -> Result<Tried, String> {
     let (what, result) = (what.trim(), result.trim());
     if what.is_empty() {
         return Err("a result without a step".to_owned());
@@ -182,7 +182,7 @@ impl Case {
     /// # Errors
     /// In words, where there is no step, or too much of it.
     pub fn add_step(&mut self, what: &str, result: &str) -> Result<(), String> {
-        push(&mut self.tried, step(what, result)?)
+        push(&mut self.tried, tried(what, result)?)
     }
 }
 
@@ -190,10 +190,9 @@ impl Answer for Vec<Tried> {
     fn takes(&self) -> Takes {
         Takes::Steps
     }
-    /// `what=result`, or the step alone.
     fn say(&mut self, text: &str) -> Result<(), String> {
-        let (what, result) = text.split_once('=').unwrap_or((text, ""));
-        push(self, step(what, result)?)
+        let (what, result) = step::parts(text);
+        push(self, tried(what, result)?)
     }
     fn said(&self) -> Vec<String> {
         self.iter()

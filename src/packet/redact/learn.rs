@@ -1,8 +1,9 @@
 //! Learns what must be hidden before anything is hidden: names from the fields that hold them, and secrets from the
 //! environment of the run.
 
-use super::find::is_personal;
+use super::account::is_personal;
 use super::pseudonym::{Class, class_of, is_pseudonym};
+use super::sought::SHORTEST_SECRET;
 use super::store::Map;
 use super::{Known, Level};
 use crate::packet::Packet;
@@ -164,7 +165,7 @@ impl Known {
     /// authentication encodes.
     pub(super) fn secret(&mut self, class: &'static str, text: &str) {
         let text = text.trim();
-        if text.len() < super::leak::SHORTEST_SECRET || text.contains(super::find::HIDDEN) {
+        if text.len() < SHORTEST_SECRET || text.contains(super::find::HIDDEN) {
             return;
         }
         self.secrets.insert(text.to_owned(), class);
@@ -204,7 +205,7 @@ impl Known {
     }
 
     fn part(&mut self, class: &'static str, text: &str) {
-        if text.len() >= super::leak::SHORTEST_SECRET && !text.contains(super::find::HIDDEN) {
+        if text.len() >= SHORTEST_SECRET && !text.contains(super::find::HIDDEN) {
             self.secrets.insert(text.to_owned(), class);
         }
     }

@@ -1,15 +1,17 @@
 //! Canaries: secrets of every kind, planted wherever a packet holds text; none may be found in anything that leaves.
 
 use super::*;
+use crate::diagnosis::judge;
 use crate::layer::Layer;
 use crate::observation::{Certainty, Outcome};
-use crate::packet::case::priority::STOCK;
 use crate::packet::read::open;
 use crate::packet::write::json as to_json;
 use crate::playbook::builtin;
 use crate::problem::Code;
+use crate::settings::Settings;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use std::net::IpAddr;
 use std::path::Path;
 
 #[path = "../../../tests/fixtures/canary.rs"]
@@ -288,6 +290,7 @@ fn secrets_are_hidden_and_the_rest_stays() {
             "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
             "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
         ),
+        ("--password-file FILE names it; token_path=/run/x", "--password-file FILE names it; token_path=/run/x"),
         ("", ""),
     ] {
         assert_eq!(mask(text), masked);
@@ -416,7 +419,7 @@ fn a_strict_packet_is_judged_as_the_whole_one_was() {
     let mut wifi = seen("link", Layer::Link, "wifi", Outcome::Ok);
     wifi.facts.insert("ssid".to_owned(), json!("Corp Guest"));
     let mut whole = example();
-    whole.close(&playbook, vec![fails, wifi], &STOCK);
+    whole.close(&playbook, vec![fails, wifi], &Settings::default());
     assert_eq!(whole.verdict.cause.as_deref(), Some("guest-network"));
     let known = Known::default();
     let strict = super::packet(&whole, Vec::new(), Level::Strict, &key(), &known, Some(&playbook)).unwrap().packet;
@@ -451,6 +454,20 @@ fn a_file_that_is_called_after_a_person_is_called_after_its_check() {
         "{:?}",
         strict.packet.observations[0].evidence
     );
+}
+
+/// A step whose words say that its result is a secret: nothing in the result alone does.
+#[test]
+fn a_password_that_somebody_tried_is_hidden_and_what_came_of_it_is_not() {
+    let mut packet = example();
+    packet.case.add_step("the new password", "correct horse").unwrap();
+    packet.case.add_step("reset the password", "worked").unwrap();
+    packet.case.symptom = Some("typed correct horse twice".into());
+    let known = Known::default();
+    let standard = super::packet(&packet, Vec::new(), Level::Standard, &key(), &known, None).unwrap().packet;
+    let results: Vec<_> = standard.case.tried.iter().rev().take(2).filter_map(|step| step.result.as_deref()).collect();
+    assert_eq!(results, ["worked", "***"]);
+    assert_eq!(standard.case.symptom.as_deref(), Some("typed *** twice"), "and it is hidden everywhere");
 }
 
 /// Words of a case that this program chose are no names, whoever is called like them.

@@ -82,11 +82,14 @@ fn read(days: u32) -> Vec<Change> {
 
 fn packages(since: Timestamp) -> Vec<Change> {
     let zone = local_zone();
+    // The log counts in local time, which is less than a day from UTC.
+    let day = since.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::UNIX_EPOCH).to_string();
+    let recent = |line: &&str| line.get(..10) >= day.get(..10);
     let mut changes = Vec::new();
     // The rotated file holds what came before the first of the month.
     for file in ["/var/log/dpkg.log.1", "/var/log/dpkg.log"] {
         if modified(Path::new(file)).is_some_and(|time| time >= since) {
-            changes.extend(tail(file).lines().filter_map(|line| dpkg(line, &zone)));
+            changes.extend(tail(file).lines().filter(recent).filter_map(|line| dpkg(line, &zone)));
         }
     }
     changes.extend(tail("/var/log/pacman.log").lines().filter_map(|line| pacman(line, &zone)));

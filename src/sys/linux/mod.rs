@@ -129,7 +129,7 @@ impl Machine for LocalMachine {
     }
 
     async fn resolvers(&self) -> Known<ResolverConfig> {
-        resolver::resolvers(&self.netlink).await
+        resolver::resolvers().await
     }
 
     async fn hosts(&self) -> Known<Vec<HostsEntry>> {

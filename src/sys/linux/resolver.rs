@@ -1,6 +1,6 @@
 //! How names are resolved here: resolv.conf, nsswitch.conf, the hosts file and, behind its stub, systemd-resolved.
 
-use super::netlink::Netlink;
+use super::netlink::names;
 use crate::sys::parse::{hosts as hosts_file, policy, resolv};
 use crate::sys::*;
 use std::io::ErrorKind;
@@ -25,7 +25,7 @@ const FILE_LIMIT: u64 = 4 << 20;
 /// Files of one folder that are read; nobody has so many.
 const FILES_READ: usize = 50;
 
-pub(super) async fn resolvers(netlink: &Netlink) -> Known<ResolverConfig> {
+pub(super) async fn resolvers() -> Known<ResolverConfig> {
     // glibc takes a missing file for an empty one.
     let conf = resolv::resolv_conf(&read(RESOLV_CONF)?.unwrap_or_default());
     let entry = |(address, zone): &(IpAddr, Option<String>), source: &str| ResolverEntry {
@@ -38,7 +38,7 @@ pub(super) async fn resolvers(netlink: &Netlink) -> Known<ResolverConfig> {
     let stub = servers.iter().any(|entry| is_stub(entry.server.ip()));
     let upstream = match stub {
         false => Vec::new(),
-        true => match tokio::time::timeout(BUS_WAIT, resolved(netlink)).await {
+        true => match tokio::time::timeout(BUS_WAIT, resolved()).await {
             Ok(Some(upstream)) => upstream,
             _ => {
                 let conf = resolv::resolv_conf(&read(UPSTREAM_CONF).ok().flatten().unwrap_or_default());
@@ -143,7 +143,7 @@ fn read(path: &str) -> Known<Option<String>> {
 
 /// The servers that systemd-resolved uses, per link, with the domains that are routed to each. None where it does not
 /// run: it is not started for this.
-async fn resolved(netlink: &Netlink) -> Option<Vec<ResolverEntry>> {
+async fn resolved() -> Option<Vec<ResolverEntry>> {
     if !Path::new(BUS_SOCKET).exists() {
         return None;
     }
@@ -155,7 +155,7 @@ async fn resolved(netlink: &Netlink) -> Option<Vec<ResolverEntry>> {
     }
     let servers: Vec<(i32, i32, Vec<u8>)> = property(&bus, "DNS").await?;
     let domains: Vec<(i32, String, bool)> = property(&bus, "Domains").await.unwrap_or_default();
-    let links = netlink.names().await.unwrap_or_default();
+    let links = names().unwrap_or_default();
     Some(servers.iter().filter_map(|server| resolved_entry(server, &domains, &links)).collect())
 }
 
@@ -221,7 +221,7 @@ mod tests {
 
     #[tokio::test]
     async fn this_machine_has_a_configuration_or_a_reason() {
-        match resolvers(&Netlink::default()).await {
+        match resolvers().await {
             Ok(config) => assert!(config.attempts > 0 && config.servers.len() <= 3),
             Err(error) => assert!(!error.to_string().is_empty()),
         }

@@ -64,10 +64,14 @@ pub fn package_layer(name: &str) -> Option<Layer> {
     PACKAGES.iter().find(|(start, _)| name.starts_with(start)).map(|(_, layer)| *layer)
 }
 
+/// Bytes of `2026-01-02 10:00:00`.
+const STAMP: usize = 19;
+
 /// One line of `dpkg.log`: `2026-01-02 10:00:00 upgrade libssl3:amd64 3.0.1 3.0.2`, in local time.
 pub fn dpkg(line: &str, zone: &TimeZone) -> Option<Change> {
-    let mut words = line.split(' ');
-    let stamp = format!("{} {}", words.next()?, words.next()?);
+    // Most lines tell of steps in between, so the stamp is read last.
+    let (stamp, rest) = (line.get(..STAMP)?, line.get(STAMP..)?.strip_prefix(' ')?);
+    let mut words = rest.split(' ');
     let action = words.next()?;
     let name = words.next()?.split(':').next()?;
     let (before, after) = (words.next()?, words.next().unwrap_or_default());
@@ -77,7 +81,7 @@ pub fn dpkg(line: &str, zone: &TimeZone) -> Option<Change> {
         "remove" | "purge" => format!("{name} {before} removed"),
         _ => return None,
     };
-    package(local(&stamp, "%Y-%m-%d %H:%M:%S", zone)?, name, what)
+    package(local(stamp, "%Y-%m-%d %H:%M:%S", zone)?, name, what)
 }
 
 /// One line of `pacman.log`: `[2026-01-02T10:00:00+0100] [ALPM] upgraded openssl (3.0.1-1 -> 3.0.2-1)`; older ones
