@@ -530,4 +530,37 @@ pub const WORLDS: &[World] = &[
         },
         ..WORLD
     },
+    World {
+        name: "search-list-leads-to-another-server",
+        says: "since I am in the new office network the shop shows a certificate warning",
+        fault: |scene| {
+            scene.client.resolver_lines = vec!["search office.example.test".to_owned(), "options ndots:5".to_owned()];
+            let made = "www.example.test.office.example.test";
+            scene.name(made, Name::Addresses(vec![ip("198.51.100.99")]));
+            scene.serve("198.51.100.99:443", Speaks::Https(Certificate::WrongName, Handshake::Normal, Page::Login));
+        },
+        proof: |eyes| {
+            eyes.resolves(RESOLVER, "www.example.test", WEB)?;
+            eyes.resolves(RESOLVER, "www.example.test.office.example.test", "198.51.100.99")?;
+            eyes.page("198.51.100.10:443", "www.example.test", "200")
+        },
+        expect: Expect {
+            cause: &["search-list-leads-elsewhere"],
+            decides: "search-list",
+            innocent: &["link", "ip", "route", "path", "transport", "tls", WEB],
+            ..fault(&["dns"], &["dns.search_list", "tls.name"], Culprit::Is("www.example.test.office.example.test"))
+        },
+        rule: (4, "every resolver is right about the name; what convicts is the name that programs really ask for"),
+        ..WORLD
+    },
+    World {
+        name: "search-list-that-finds-nothing",
+        says: "does the new search list hurt?",
+        fault: |scene| {
+            scene.client.resolver_lines = vec!["search office.example.test".to_owned(), "options ndots:5".to_owned()];
+        },
+        proof: |eyes| eyes.answers(RESOLVER, "www.example.test.office.example.test", "NXDomain"),
+        expect: Expect { decides: "reproduce", innocent: &["dns", "tls", RESOLVER], ..HEALTHY },
+        ..WORLD
+    },
 ];
