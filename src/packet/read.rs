@@ -3,9 +3,9 @@
 use super::excerpt::{self, Excerpt, Excerpts};
 use super::manifest::{self, Manifest};
 use super::{Packet, SCHEMA};
-use crate::seal::encryption;
 use crate::error::{Error, Result};
 use crate::packet::write::{Files, hex};
+use crate::seal::encryption;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};

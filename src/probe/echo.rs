@@ -10,7 +10,6 @@ use crate::layer::Layer;
 use crate::observation::{Certainty, Observation, Via};
 use crate::problem::Code;
 use crate::world::{EchoSeries, EchoSocket, Failure};
-use futures_util::FutureExt;
 use futures_util::future::join;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -46,7 +45,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<EchoFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// Bytes of payload: what ping sends.
@@ -152,11 +151,7 @@ pub struct EchoFacts {
     dropped_here: Option<u64>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(unknown) => return unknown,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let all = Addresses([&params.addresses.0[..], &params.address.0[..]].concat());
     let params = &params;
     argument::each_address(look, &all, |address| one(look, params, address)).await

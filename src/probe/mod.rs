@@ -189,11 +189,21 @@ pub struct Look<'a> {
     pub answered: &'a dyn Fn(&Via) -> bool,
 }
 
-impl Look<'_> {
-    /// The typed parameters, or the observation that says why they cannot be read.
-    pub fn params<P: DeserializeOwned>(&self) -> Result<P, Vec<Observation>> {
-        serde_json::from_value(Value::Object(self.args.clone()))
-            .map_err(|error| vec![self.unknown(None, &format!("its arguments cannot be used: {error}"))])
+impl<'a> Look<'a> {
+    /// Lets a probe's function look, with its arguments as the type that it takes; the observation says why where they
+    /// cannot be read.
+    pub fn with<P, F>(&'a self, run: impl FnOnce(&'a Look<'a>, P) -> F) -> LocalBoxFuture<'a, Vec<Observation>>
+    where
+        P: DeserializeOwned,
+        F: Future<Output = Vec<Observation>> + 'a,
+    {
+        match serde_json::from_value(Value::Object(self.args.clone())) {
+            Ok(params) => Box::pin(run(self, params)),
+            Err(error) => {
+                let unread = self.unknown(None, &format!("its arguments cannot be used: {error}"));
+                Box::pin(std::future::ready(vec![unread]))
+            }
+        }
     }
 
     /// It works.

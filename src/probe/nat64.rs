@@ -8,7 +8,6 @@ use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
 use crate::world::{Dial, Failure};
-use futures_util::FutureExt;
 use ipnet::Ipv6Net;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,7 +30,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<Nat64Facts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// The name that has IPv4 addresses alone, and these (RFC 7050 section 8).
@@ -75,11 +74,7 @@ struct Nat64Facts {
     error: Option<&'static str>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(unknown) => return unknown,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let addresses = match look.world.machine.addresses().await {
         Ok(addresses) => addresses,
         Err(why) => return vec![look.unknown(None, &why.to_string())],

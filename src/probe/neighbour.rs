@@ -33,7 +33,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<NeighbourFacts>,
     accepts: accepts::<Params>,
-    run: |look| Box::pin(run(look)),
+    run: |look| look.with(run),
 };
 
 /// The kernel's second request is unanswered (limits.md section 6).
@@ -107,11 +107,7 @@ struct Wanted {
     is_gateway: bool,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(observations) => return observations,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let (links, wanted) = match (look.world.machine.links().await, wanted(look, &params).await) {
         (Ok(links), Ok(wanted)) => (links, wanted),
         (Err(why), _) => return vec![look.unknown(None, &why.to_string())],

@@ -27,7 +27,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<ResolverFacts>,
     accepts: accepts::<Params>,
-    run: |look| Box::pin(run(look)),
+    run: |look| look.with(run),
 };
 
 /// Mistakes of the configuration in the summary; the facts have more of them.
@@ -130,11 +130,7 @@ pub struct ResolverFacts {
     pub written_by: Vec<String>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params = match look.params::<Params>() {
-        Ok(params) => params,
-        Err(observations) => return observations,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let machine = &look.world.machine;
     let config = match machine.resolvers().await {
         Ok(config) => config,

@@ -48,7 +48,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<ThroughputFacts>,
     accepts: accepts::<Params>,
-    run: |look| Box::pin(run(look)),
+    run: |look| look.with(run),
 };
 
 /// Connections side by side: one is held back by its window and by single losses, and four fill a line that browsers
@@ -128,11 +128,7 @@ struct ThroughputFacts {
     loaded_lost: usize,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(unknown) => return unknown,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let url = match Url::parse(params.url.trim()) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => url,
         _ => return vec![look.unknown(None, "no endpoint with a http or https address is named")],

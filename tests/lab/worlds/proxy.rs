@@ -332,7 +332,7 @@ pub const WORLDS: &[World] = &[
         },
         proof: |eyes| {
             eyes.proxy_says("200")?;
-            eyes.fails("198.51.100.200:3128", std::io::ErrorKind::HostUnreachable)
+            eyes.connections("198.51.100.200:3128", 1, 0..=0)
         },
         expect: Expect {
             cause: &["proxy-variables-contradict"],
