@@ -187,6 +187,15 @@ fn open_file(path: &Path, identity: Option<&Path>) -> Result<Bytes> {
     Ok(Box::new(file))
 }
 
+/// The bytes of a packet, as they lie there.
+///
+/// # Errors
+/// Where it cannot be read, or is larger than a packet can be.
+pub fn whole(path: &Path) -> Result<Vec<u8>> {
+    let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    read_capped(&mut file, LARGEST_FILE, path, "the file")
+}
+
 /// The manifest covers every file but the letters, and the letters name the manifest.
 fn compare_manifest(
     archive: &mut ZipArchive<Bytes>,

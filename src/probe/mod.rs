@@ -12,7 +12,7 @@ pub mod attempt;
 pub mod clock;
 pub mod closed;
 pub mod dhcp;
-mod dialogue;
+pub(crate) mod dialogue;
 pub mod disk;
 pub mod dns;
 pub mod echo;
@@ -56,7 +56,7 @@ pub mod tls;
 pub mod trace;
 pub mod udp;
 pub mod vpn;
-mod way;
+pub(crate) mod way;
 pub mod wifi;
 
 use crate::layer::Layer;

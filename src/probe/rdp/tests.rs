@@ -72,6 +72,7 @@ async fn what_a_desktop_says_against_it_is_named() {
         let (seen, _) = looked_at(says).await;
         assert_eq!((seen.code, seen.certainty), (Some(code), Some(Certainty::Confirmed)), "{seen:#?}");
         assert_eq!(seen.facts.get("refusal").and_then(|word| word.as_str()).unwrap_or_default(), refusal);
+        assert_eq!(seen.facts.contains_key("first_bytes"), code == Code::AppWrongProtocol, "{seen:#?}");
     }
 }
 
