@@ -30,6 +30,7 @@ pub mod log;
 pub mod lookup;
 pub mod mail;
 pub mod mtu;
+pub mod nat64;
 pub mod neighbour;
 pub mod online;
 pub mod package;
@@ -50,6 +51,7 @@ pub mod supplicant;
 pub mod tcp;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod throughput;
 pub mod tls;
 pub mod trace;
 pub mod udp;
@@ -267,6 +269,7 @@ pub const PROBES: &[&Probe] = &[
     &dns::PROBE,
     &hosts::PROBE,
     &lookup::PROBE,
+    &nat64::PROBE,
     // this host
     &process::PROBE,
     &socket::PROBE,
@@ -284,6 +287,7 @@ pub const PROBES: &[&Probe] = &[
     &closed::PROBE,
     &udp::PROBE,
     &stun::PROBE,
+    &throughput::PROBE,
     &clock::PROBE,
     // what is spoken
     &proxy::PROBE,
