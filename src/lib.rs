@@ -17,6 +17,7 @@ pub mod report;
 pub mod request;
 pub mod run;
 pub mod seal;
+pub mod send;
 pub mod settings;
 pub mod sys;
 pub mod target;

@@ -1,4 +1,4 @@
-//! The playbooks that commands can name: the door to the playbook module, with its mistakes as errors.
+//! The playbooks and connectors that commands can name, with their mistakes as errors.
 
 use crate::diagnosis::judge;
 use crate::error::{Error, Kind, Result};
@@ -7,6 +7,7 @@ use crate::playbook::builtin::{BUILTIN, ORIGIN};
 use crate::playbook::load::{OwnFile, check_file};
 use crate::playbook::testing::{self, Report};
 use crate::playbook::{LoadError, Mistakes, Playbook, builtin};
+use crate::send::{self, Connector};
 use std::path::Path;
 
 /// The playbook that a reference leads to: an id, a file, or the user's words.
@@ -69,4 +70,9 @@ pub(super) fn test(reference: &str) -> Result<Report> {
 /// What leads to the playbook of a packet again: a file's origin; a built-in one is found by its id.
 pub(super) fn reference(stored: &PlaybookRef) -> &str {
     if stored.origin == ORIGIN { &stored.id } else { &stored.origin }
+}
+
+/// All built-in connectors.
+pub(super) fn connectors() -> Result<Vec<Connector>> {
+    send::builtin::all().map_err(|mistakes| Error::rendered(Kind::Internal, mistakes.render(false)))
 }

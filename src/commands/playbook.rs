@@ -94,8 +94,13 @@ fn new(context: &Context, id: &str, output: Option<&Path>) -> Result<Exit> {
 
 fn show(context: &Context, reference: &str, format: Option<&str>) -> Result<Exit> {
     let (playbook, files) = library::load_with_files(reference)?;
-    if format == Some("mermaid") {
-        context.print(&escape_lines(&draw::mermaid(&playbook)))?;
+    let picture = match format {
+        Some("mermaid") => Some(draw::mermaid(&playbook)),
+        Some("svg") => Some(draw::svg(&playbook)),
+        _ => None,
+    };
+    if let Some(picture) = picture {
+        context.print(&escape_lines(&picture))?;
         return Ok(Exit::Good);
     }
     let mut page = Page::new(&context.terminal.style(context.common.verbose));

@@ -3,9 +3,9 @@
 use super::excerpt::{self, Excerpt, Excerpts};
 use super::manifest::{self, Manifest};
 use super::{Packet, SCHEMA};
-use crate::seal::encryption;
 use crate::error::{Error, Result};
 use crate::packet::write::{Files, hex};
+use crate::seal::encryption;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
@@ -185,6 +185,15 @@ fn open_file(path: &Path, identity: Option<&Path>) -> Result<Bytes> {
         return Ok(Box::new(Cursor::new(encryption::decrypt(path, file, identity, LARGEST_FILE)?)));
     }
     Ok(Box::new(file))
+}
+
+/// The bytes of a packet, as they lie there.
+///
+/// # Errors
+/// Where it cannot be read, or is larger than a packet can be.
+pub fn whole(path: &Path) -> Result<Vec<u8>> {
+    let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    read_capped(&mut file, LARGEST_FILE, path, "the file")
 }
 
 /// The manifest covers every file but the letters, and the letters name the manifest.

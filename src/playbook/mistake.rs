@@ -341,7 +341,7 @@ fn position(text: &str, offset: usize) -> (usize, usize) {
 }
 
 /// A name from a file as messages show it: bounded, and without anything that could move a terminal's cursor.
-pub(super) fn shown(name: &str) -> String {
+pub(crate) fn shown(name: &str) -> String {
     let mut text: String = name.chars().take(LONGEST_NAME).flat_map(char::escape_debug).collect();
     if name.chars().nth(LONGEST_NAME).is_some() {
         text.push_str("...");

@@ -2,6 +2,7 @@
 
 use super::Look;
 use crate::observation::Observation;
+use crate::sys::Link;
 use futures_util::future::join_all;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de::Error};
@@ -26,6 +27,26 @@ impl Addresses {
             }
         }
         found
+    }
+}
+
+/// No arguments.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+/// Arguments of the probes that look at interfaces.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Interfaces {
+    /// Look at this interface only.
+    pub interface: Option<String>,
+}
+
+impl Interfaces {
+    /// Whether this one is to be looked at.
+    pub fn include(&self, link: &Link) -> bool {
+        self.interface.as_ref().is_none_or(|only| *only == link.name)
     }
 }
 

@@ -12,7 +12,6 @@ use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
 use crate::world::{Dial, Failure};
-use futures_util::FutureExt;
 use futures_util::future::join;
 use jiff::Timestamp;
 use message::{Answer, KdcError};
@@ -38,7 +37,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<KerberosFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// An error is some hundred bytes, a ticket a few thousand.
@@ -86,11 +85,7 @@ pub struct KerberosFacts {
     udp: Option<&'static str>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(unknown) => return unknown,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let realm = params.realm.trim().trim_end_matches('.').to_ascii_uppercase();
     if realm.is_empty() || !realm.is_ascii() || realm.len() > LONGEST_REALM {
         return vec![look.unknown(None, "no realm was given that could be asked for")];
@@ -150,11 +145,12 @@ fn conclude(look: &Look<'_>, to: SocketAddr, bytes: &[u8], facts: &mut KerberosF
         Answer::Error(error) => judge(look, &subject, &error, facts),
         Answer::Ticket => {
             facts.serves_realm = Some(true);
-            look.ok(Some(&subject), format!("{subject} serves the realm {} in {:.1} ms", facts.realm, facts.course.took_ms))
+            look.ok(
+                Some(&subject),
+                format!("{subject} serves the realm {} in {:.1} ms", facts.realm, facts.course.took_ms),
+            )
         }
-        Answer::Other => {
-            facts.course.foreign(look, &subject, "Kerberos", bytes)
-        }
+        Answer::Other => facts.course.foreign(look, &subject, "Kerberos", bytes),
     }
 }
 

@@ -12,7 +12,6 @@ use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
 use crate::world::{Failure, Stream};
-use futures_util::FutureExt;
 use jiff::Timestamp;
 use message::{Answer, RootEntry};
 use schemars::JsonSchema;
@@ -39,7 +38,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<LdapFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look, None).boxed_local(),
+    run: |look| look.with(|look, params| run(look, params, None)),
 };
 
 /// A root entry with everything that is asked for has a few kilobytes.
@@ -88,11 +87,7 @@ pub struct LdapFacts {
     message: Option<String>,
 }
 
-async fn run(look: &Look<'_>, trust: Option<Arc<Trust>>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(unknown) => return unknown,
-    };
+async fn run(look: &Look<'_>, params: Params, trust: Option<Arc<Trust>>) -> Vec<Observation> {
     let trust = match (params.scheme.eq_ignore_ascii_case("ldaps"), trust) {
         (false, _) => None,
         (true, Some(trust)) => Some(trust),
@@ -116,10 +111,7 @@ async fn one(look: &Look<'_>, host: &str, to: SocketAddr, trust: Option<&Arc<Tru
     };
     let doubt = |failure: &Failure, _, _| (look.emit)(dialogue::doubted(look, to, failure));
     let dialogue = dialogue::hold(look, to, talk, doubt).await;
-    let mut facts = LdapFacts {
-        course: dialogue.course(to),
-        ..LdapFacts::default()
-    };
+    let mut facts = LdapFacts { course: dialogue.course(to), ..LdapFacts::default() };
     let observation = match dialogue.attempts.answers.first() {
         Some(bytes) => conclude(look, to, bytes, &mut facts),
         None => dialogue.unanswered(look, to, "its root entry"),

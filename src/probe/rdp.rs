@@ -14,7 +14,6 @@ use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::{Code, count, joined};
 use crate::world::{Dial, Failure, Stream};
-use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use message::{Answer, Protection};
 use schemars::JsonSchema;
@@ -46,7 +45,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<RdpFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look, None).boxed_local(),
+    run: |look| look.with(|look, params| run(look, params, None)),
 };
 
 /// An answer is 19 bytes; what is no answer is shown by its beginning.
@@ -91,11 +90,7 @@ pub struct RdpFacts {
     tls: TlsFacts,
 }
 
-async fn run(look: &Look<'_>, trust: Option<Arc<Trust>>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(unknown) => return unknown,
-    };
+async fn run(look: &Look<'_>, params: Params, trust: Option<Arc<Trust>>) -> Vec<Observation> {
     let trust = match trust {
         Some(trust) => trust,
         None => Trust::of_this_machine().await,
@@ -125,10 +120,7 @@ impl Desktop<'_> {
         };
         let doubt = |failure: &Failure, _, _| (look.emit)(dialogue::doubted(look, to, failure));
         let mut dialogue = dialogue::hold(look, to, talk, doubt).await;
-        let mut facts = RdpFacts {
-            course: dialogue.course(to),
-            ..RdpFacts::default()
-        };
+        let mut facts = RdpFacts { course: dialogue.course(to), ..RdpFacts::default() };
         let observation = match dialogue.attempts.answers.pop() {
             Some((bytes, stream)) => self.conclude(&bytes, stream, &mut facts).await,
             None => dialogue.unanswered(look, to, "its protection"),

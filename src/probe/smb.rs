@@ -11,7 +11,6 @@ use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
 use crate::world::Failure;
-use futures_util::FutureExt;
 use message::{Answer, Negotiated};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,7 +35,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<SmbFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// An answer to a negotiation is some 300 bytes; with every context that exists it stays far below this.
@@ -83,11 +82,7 @@ pub struct SmbFacts {
     status: Option<String>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(unknown) => return unknown,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let one = |address: IpAddr| one(look, SocketAddr::new(address, params.port));
     argument::each_address(look, &params.addresses, one).await
 }
@@ -100,10 +95,7 @@ async fn one(look: &Look<'_>, to: SocketAddr) -> Observation {
     };
     let doubt = |failure: &Failure, _, _| (look.emit)(dialogue::doubted(look, to, failure));
     let dialogue = dialogue::hold(look, to, talk, doubt).await;
-    let mut facts = SmbFacts {
-        course: dialogue.course(to),
-        ..SmbFacts::default()
-    };
+    let mut facts = SmbFacts { course: dialogue.course(to), ..SmbFacts::default() };
     let observation = match dialogue.attempts.answers.first() {
         Some(bytes) => conclude(look, to, bytes, &mut facts),
         None => unanswered(look, to, &dialogue, &mut facts).await,
@@ -140,9 +132,7 @@ fn conclude(look: &Look<'_>, to: SocketAddr, bytes: &[u8], facts: &mut SmbFacts)
             look.problem(Some(&subject), Code::AppOutdated, summary)
         }
         Answer::Old => outdated(look, &subject, facts),
-        Answer::Other => {
-            facts.course.foreign(look, &subject, "SMB", bytes)
-        }
+        Answer::Other => facts.course.foreign(look, &subject, "SMB", bytes),
     }
 }
 
@@ -196,7 +186,11 @@ fn works(subject: &str, facts: &SmbFacts) -> String {
         let side = if offset > 0 { "ahead of" } else { "behind" };
         format!("; its clock is {} {side} this machine's", said(Duration::from_secs(offset.unsigned_abs())))
     });
-    format!("{subject} speaks SMB {version}{signing}{sign_in} in {:.1} ms{}", facts.course.took_ms, clock.unwrap_or_default())
+    format!(
+        "{subject} speaks SMB {version}{signing}{sign_in} in {:.1} ms{}",
+        facts.course.took_ms,
+        clock.unwrap_or_default()
+    )
 }
 
 /// A difference of clocks that is worth a word; Kerberos bears five minutes (RFC 4120 section 5.5.1), and half of that

@@ -6,6 +6,7 @@ mod hostile;
 mod packets;
 mod privacy;
 mod run;
+mod send;
 mod trust;
 mod usage;
 mod vouched;

@@ -48,6 +48,7 @@ const ALL: &[&[World]] = &[
     computer::WORLDS,
     calls::WORLDS,
     update::WORLDS,
+    real::addresses::WORLDS,
     real::names::WORLDS,
     real::proxy::WORLDS,
     real::services::WORLDS,
