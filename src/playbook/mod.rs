@@ -28,7 +28,7 @@ mod when;
 
 pub use condition::Condition;
 pub use load::{LoadError, load};
-pub use mistake::{Mistake, Mistakes};
+pub use mistake::{Mistake, Mistakes, Source};
 pub use parse::{Registry, parse};
 
 use crate::layer::Layer;
@@ -36,6 +36,7 @@ use crate::observation::Facts;
 use crate::probe::Cost;
 use crate::problem::Code;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The version of the language that this program reads.
 pub const SCHEMA: u32 = 1;
@@ -61,6 +62,8 @@ pub struct Playbook {
     pub origin: String,
     /// SHA-256 over its text and the text of all that it includes, in hexadecimal.
     pub hash: String,
+    /// These texts, its own first.
+    pub sources: Arc<[Source]>,
 }
 
 impl Playbook {

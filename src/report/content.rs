@@ -100,7 +100,10 @@ impl Content {
             steps: packet.next.workaround.iter().take(STEPS_AT_A_TIME).cloned().collect(),
             then: then(packet),
             warnings: packet.run.warnings.iter().chain(&packet.run.limits).cloned().collect(),
-            packet: packet.run.packet_path.clone(),
+            packet: packet.run.packet_path.as_ref().map(|path| match packet.run.packet_kept_days {
+                Some(days) => format!("{path}, kept for {days} days"),
+                None => path.clone(),
+            }),
         }
     }
 }
