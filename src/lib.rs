@@ -16,6 +16,8 @@ pub mod problem;
 pub mod report;
 pub mod request;
 pub mod run;
+pub mod seal;
+pub mod send;
 pub mod settings;
 pub mod sys;
 pub mod target;

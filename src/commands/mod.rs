@@ -12,11 +12,14 @@ mod probe;
 mod replay;
 mod run;
 mod schema;
+mod trust;
 
-use crate::cli::{Cli, Command, RunFlags};
+use crate::cli::{Cli, Command, KeyFlags, RunFlags};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::packet::redact::mask;
+use crate::seal::signature::Password;
+use crate::ui::person::ask_for_password;
 use crate::ui::{self, Terminal};
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -93,6 +96,13 @@ impl Context {
             .map_err(|error| Error::internal("cannot write the result as JSON").because(&error))?;
         text.push('\n');
         self.print(&ui::escape_json(&text))
+    }
+
+    /// Where the password of a secret key comes from: the file that was named, else whoever sits at the terminal.
+    pub fn password<'a>(&self, flags: &'a KeyFlags) -> Password<'a> {
+        let ask: &dyn Fn(&str) -> Option<String> =
+            if self.terminal.can_ask() { &|question| ask_for_password(question) } else { &|_| None };
+        Password { file: flags.password_file.as_deref(), ask }
     }
 
     /// A line for the person at the terminal; unattended runs have a silent standard error.

@@ -13,14 +13,16 @@ use crate::packet::source::IN_THE_PACKET;
 use crate::packet::{Packet, PlaybookRef};
 use crate::playbook::Playbook;
 use crate::report;
+use crate::settings::Settings;
 
 pub(super) fn replay(context: &Context, stored: &Stored, playbook: Option<&str>) -> Result<Exit> {
     let mut packet = open_with(&stored.packet, stored.identity.as_deref())?.packet;
     let before = packet.clone();
-    let playbook = match playbook {
+    let mut playbook = match playbook {
         Some(other) => library::load(other)?,
         None => own(stored, &before)?,
     };
+    playbook.name_teams(&Settings::load(context.common.settings.as_deref())?.teams);
     let judgement = judge(&playbook, &packet.observations, &packet.case);
     packet.verdict = judgement.verdict;
     packet.next = judgement.next;
@@ -31,6 +33,8 @@ pub(super) fn replay(context: &Context, stored: &Stored, playbook: Option<&str>)
             title: playbook.title,
             origin: playbook.origin,
             hash: playbook.hash,
+            // What allowed one playbook to start programs says nothing of another, which starts none here.
+            vouched: None,
             ..before.playbook
         };
     }

@@ -1,7 +1,7 @@
 //! `firstline run` and the triage without arguments: build the request and the world, run, write the packet, report.
 
 use super::handover::{Desk, Handed};
-use super::{Context, library};
+use super::{Context, library, trust};
 use crate::cli::{DEFAULT_DEADLINE, RunFlags, What};
 use crate::diagnosis::verdict::Status;
 use crate::error::{Error, Result};
@@ -12,6 +12,7 @@ use crate::packet::redact::{self, Key, Known, Level};
 use crate::packet::spool::{Spool, state_folders};
 use crate::packet::write::{Attached, Place};
 use crate::packet::{Consent, program, purge, source};
+use crate::playbook::trust::Trust;
 use crate::playbook::{Check, Input, Playbook};
 use crate::report;
 use crate::request::Request;
@@ -37,9 +38,11 @@ const LEAST_FOR_SECOND: Duration = Duration::from_secs(5);
 /// One playbook.
 pub(super) fn one(context: &Context, what: &What, flags: &RunFlags) -> Result<Exit> {
     let settings = Settings::load(context.common.settings.as_deref())?;
-    let playbook = library::load(&what.playbook)?;
+    let (playbook, files) = library::load_with_files(&what.playbook)?;
+    let attended = is_attended(context, flags);
+    let trust = trust::admit(&playbook, &files, &settings, flags.allow_commands, attended)?;
     let consent = consent(context, &settings, flags)?;
-    let request = Request { consent, ..build(context, playbook, what, flags, settings)? };
+    let request = Request { consent, trust, ..build(context, playbook, what, flags, settings)? };
     let ran = run(context, &request, flags)?;
     deliver(context, ran, flags)
 }
@@ -57,19 +60,25 @@ pub(super) fn triage(context: &Context, flags: &RunFlags) -> Result<Exit> {
     let started = Instant::now();
     let deadline = flags.deadline.unwrap_or(DEFAULT_DEADLINE);
     let request = build(context, first.clone(), &named(FIRST), &flags_for(&first, flags), settings.clone())?;
-    let request = Request { consent: consent.clone(), ..request };
+    let request = Request { consent: consent.clone(), trust: Trust::BuiltIn, ..request };
     let internet = run(context, &request, flags)?;
     if internet.packet.verdict.status != Status::Healthy || internet.packet.run.ended == "interrupted" {
         return deliver(context, internet, flags);
     }
     let left = deadline.saturating_sub(started.elapsed()).max(LEAST_FOR_SECOND).min(deadline);
     let flags_second = RunFlags { deadline: Some(left), ..flags_for(&second, flags) };
-    let request = Request { consent, ..build(context, second, &named(SECOND), &flags_second, settings)? };
+    let trust = Trust::BuiltIn;
+    let request = Request { consent, trust, ..build(context, second, &named(SECOND), &flags_second, settings)? };
     let mut machine = run(context, &request, flags)?;
     let note = format!("the internet works: {}", internet.packet.verdict.summary);
     machine.packet.verdict.notes.insert(0, note);
     internet.spool.remove();
     deliver(context, machine, flags)
+}
+
+/// Whether somebody sits there who may be asked.
+fn is_attended(context: &Context, flags: &RunFlags) -> bool {
+    context.terminal.can_ask() && !flags.no_input
 }
 
 fn named(playbook: &str) -> What {
@@ -92,14 +101,14 @@ pub(super) fn build(
     flags: &RunFlags,
     settings: Settings,
 ) -> Result<Request> {
-    let may_ask = context.terminal.can_ask() && !flags.no_input;
-    let ask = |input: &Input| if may_ask { ask_for_input(&input.ask) } else { None };
+    let may_ask = is_attended(context, flags);
+    let ask = |input: &Input| if may_ask { ask_for_input(input) } else { None };
     Request::build(playbook, what, flags, settings, &ask)
 }
 
 /// By what right this machine is looked at. Where the settings want consent, somebody gives it or a policy does.
 fn consent(context: &Context, settings: &Settings, flags: &RunFlags) -> Result<Consent> {
-    let may_ask = context.terminal.can_ask() && !flags.no_input;
+    let may_ask = is_attended(context, flags);
     match &settings.consent_policy {
         _ if may_ask && settings.ask_consent => match ask_for_consent() {
             true => Ok(Consent::Answer),
@@ -130,9 +139,11 @@ fn run(context: &Context, request: &Request, flags: &RunFlags) -> Result<Ran> {
     let program = std::thread::spawn(move || program::sha256(&state));
     let progress = Progress::new(context.terminal.stderr && !context.common.quiet);
     let interrupt = Rc::new(Notify::new());
-    let at_keyboard = context.terminal.can_ask() && !flags.no_input;
-    let person: Rc<dyn Person> =
-        if at_keyboard { Rc::new(AtTerminal::new(progress.clone(), interrupt.clone())) } else { Rc::new(Nobody) };
+    let person: Rc<dyn Person> = if is_attended(context, flags) {
+        Rc::new(AtTerminal::new(progress.clone(), interrupt.clone()))
+    } else {
+        Rc::new(Nobody)
+    };
     let world = World {
         machine: Rc::new(LocalMachine::default()),
         network: Rc::new(RealNetwork::default()),

@@ -2,9 +2,10 @@
 
 use super::excerpt::{self, Excerpt, Excerpts};
 use super::manifest::{self, Manifest};
-use super::{Packet, SCHEMA, seal};
+use super::{Packet, SCHEMA};
 use crate::error::{Error, Result};
 use crate::packet::write::{Attached, EVIDENCE, Files, PLAYBOOK, hex};
+use crate::seal::encryption;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
@@ -194,10 +195,19 @@ fn open_file(path: &Path, identity: Option<&Path>) -> Result<Bytes> {
         let limit = LARGEST_FILE >> 20;
         return Err(Error::usage(format!("`{}` is larger than a packet can be ({limit} MiB)", path.display())));
     }
-    if seal::is_encrypted(&mut file).map_err(|error| unreadable(path, &error))? {
-        return Ok(Box::new(Cursor::new(seal::decrypt(path, file, identity, LARGEST_FILE)?)));
+    if encryption::is_encrypted(&mut file).map_err(|error| unreadable(path, &error))? {
+        return Ok(Box::new(Cursor::new(encryption::decrypt(path, file, identity, LARGEST_FILE)?)));
     }
     Ok(Box::new(file))
+}
+
+/// The bytes of a packet, as they lie there.
+///
+/// # Errors
+/// Where it cannot be read, or is larger than a packet can be.
+pub fn whole(path: &Path) -> Result<Vec<u8>> {
+    let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    read_capped(&mut file, LARGEST_FILE, path, "the file")
 }
 
 /// The manifest covers every file but the letters, and the letters name the manifest.

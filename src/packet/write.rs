@@ -300,7 +300,8 @@ pub fn hash_of(from: &mut impl io::Read) -> io::Result<String> {
     }
 }
 
-fn in_hex(bytes: &[u8]) -> String {
+/// Bytes in hexadecimal.
+pub fn in_hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

@@ -3,7 +3,7 @@
 use super::given::PlacedTest;
 use super::mistake::{At, Source};
 use super::when::PlacedAtom;
-use super::{Cause, Check, Input, Playbook};
+use super::{Cause, Check, Gravity, Input, Playbook};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
@@ -13,6 +13,7 @@ pub(super) struct Head {
     pub id: String,
     pub title: String,
     pub says: Vec<String>,
+    pub gravity: Gravity,
     pub at: At,
     pub texts: Vec<PlacedText>,
 }
@@ -57,6 +58,9 @@ pub(super) struct DraftCause {
     pub cause: Cause,
     pub at: At,
     pub atoms: Vec<PlacedAtom>,
+    /// Of the rules of `escalate`, and where each rule stands.
+    pub rule_atoms: Vec<PlacedAtom>,
+    pub rules: Vec<At>,
     pub verify: Option<At>,
     pub workaround: Vec<At>,
     pub texts: Vec<PlacedText>,
@@ -87,6 +91,7 @@ impl Draft {
             id: head.id,
             title: head.title,
             says: head.says,
+            gravity: head.gravity,
             inputs: self.inputs.into_iter().map(|input| (input.name, input.input)).collect::<BTreeMap<_, _>>(),
             checks: self.checks.into_iter().map(|check| check.check).collect(),
             causes: self.causes.into_iter().map(|cause| cause.cause).collect(),

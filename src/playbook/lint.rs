@@ -18,7 +18,8 @@ use crate::observation::Facts;
 use crate::probe::Probe;
 use crate::settings::Settings;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 /// Steps that are shown at a time; a person can hold no more in mind.
@@ -50,7 +51,6 @@ pub(super) fn check(draft: &Draft, head: &Head, registry: Registry, mistakes: &m
         registry,
         mistakes,
         checks: draft.checks.iter().map(|check| (check.check.id.as_str(), check)).collect(),
-        schemas: BTreeMap::new(),
         settings: setting_names(),
     };
     lint.head(head);
@@ -82,12 +82,17 @@ struct Shape {
     facts: Value,
 }
 
+thread_local! {
+    /// Shapes that were made, by the address of their probe: making them is most of the work, and whoever looks at one
+    /// playbook often looks at the whole library.
+    static SHAPES: RefCell<HashMap<*const Probe, Rc<Shape>>> = RefCell::default();
+}
+
 struct Lint<'d> {
     draft: &'d Draft,
     registry: Registry,
     mistakes: &'d mut Mistakes,
     checks: BTreeMap<&'d str, &'d DraftCheck>,
-    schemas: BTreeMap<&'static str, Rc<Shape>>,
     settings: Vec<String>,
 }
 
@@ -164,9 +169,9 @@ impl<'d> Lint<'d> {
         known
     }
 
-    fn shape(&mut self, probe: &'static Probe) -> Rc<Shape> {
+    fn shape(&self, probe: &'static Probe) -> Rc<Shape> {
         let read = || Rc::new(Shape { params: (probe.params)().to_value(), facts: (probe.facts)().to_value() });
-        self.schemas.entry(probe.name).or_insert_with(read).clone()
+        SHAPES.with_borrow_mut(|shapes| shapes.entry(std::ptr::from_ref(probe)).or_insert_with(read).clone())
     }
 
     fn arguments(&mut self, draft: &DraftCheck, probe: &'static Probe) {
@@ -228,6 +233,8 @@ impl<'d> Lint<'d> {
 
     fn cause(&mut self, draft: &'d DraftCause) {
         self.atoms(&draft.atoms);
+        self.atoms(&draft.rule_atoms);
+        self.rules(draft);
         self.texts(&draft.texts);
         match (&draft.cause.verify, &draft.verify) {
             (Some(id), Some(at)) => {

@@ -168,40 +168,19 @@ fn differences(test: &Test, verdict: &Verdict) -> Vec<Difference> {
 mod tests {
     use super::*;
     use crate::diagnosis::verdict::Status;
-    use crate::playbook::{Cause, Condition, Expect, Prior};
+    use crate::playbook::{Cause, Expect, Prior};
     use crate::problem::Code;
 
     fn playbook() -> Playbook {
-        let check = |id: &str, probe: &str, layer| Check {
-            id: id.into(),
-            probe: probe.into(),
-            title: None,
-            layer,
-            cost: probe::Cost::Local,
-            goal: false,
-            after: Vec::new(),
-            may_affect: Vec::new(),
-            control_for: Vec::new(),
-            when: None,
-            args: Default::default(),
-        };
+        let check =
+            |id: &str, probe: &str, layer| Check { id: id.into(), probe: probe.into(), layer, ..Check::default() };
         let cause = |id: &str| Cause {
             id: id.into(),
             layer: Layer::Dns,
             prior: Prior::Common,
             title: "t".into(),
-            when: Condition::All(Vec::new()),
-            culprit: None,
             plain: "p".into(),
-            technical: None,
-            workaround: Vec::new(),
-            verify: None,
-            escalate: None,
-            code: None,
-            degrades: false,
-            or_layer: None,
-            suspected: false,
-            security_stop: false,
+            ..Cause::default()
         };
         let given = |code| Given { subject: Some("10.8.0.1".into()), code, ..Given::default() };
         let answer = Given {

@@ -25,6 +25,9 @@ const TESTS: [&str; 5] = ["outcome", "code", "fact", "answer", "via"];
 /// How a fact may be compared.
 const COMPARES: [&str; 7] = ["is", "not", "one_of", "above", "below", "contains", "known"];
 
+/// What holds several conditions.
+const GROUPS: [&str; 3] = ["any", "all", "none"];
+
 const FORM: &str = "write `{ check = \"...\", outcome = \"ok\" }`, or `code = \"...\"`, or `fact = \"...\"` with one \
                     of is, not, one_of, above, below, contains, known, or `answer = \"...\"`, or `via = \"gateway\"`";
 
@@ -48,11 +51,11 @@ pub(super) struct PlacedAtom {
     pub answer: bool,
 }
 
-/// Reads a list of conditions that must all hold, or a single one.
-pub(super) fn read(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> PlacedCondition {
+/// Reads a list of conditions that must all hold, or a single one, which stand under this key.
+pub(super) fn read(reader: &mut Reader<'_>, key: &str, value: &Spanned<DeValue<'_>>) -> PlacedCondition {
     let mut atoms = Vec::new();
     let condition = match value.get_ref() {
-        DeValue::Array(_) => parts(reader, "when", value, &mut atoms).map(flat),
+        DeValue::Array(_) => parts(reader, key, value, &mut atoms).map(flat),
         _ => one(reader, value, &mut atoms),
     };
     PlacedCondition { condition, atoms }
@@ -97,7 +100,7 @@ fn one(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>, atoms: &mut Vec<Pl
             return None;
         }
     };
-    match ["any", "all", "none"].into_iter().find(|key| fields.has(key)) {
+    match GROUPS.into_iter().find(|key| fields.has(key)) {
         Some(key) => group(reader, &mut fields, key, atoms),
         None => atom(reader, &mut fields, atoms),
     }
@@ -161,9 +164,12 @@ fn atom(reader: &mut Reader<'_>, fields: &mut Fields<'_>, atoms: &mut Vec<Placed
     Some(Condition::Atom(atom))
 }
 
+/// Every key that a condition can have.
+pub(super) fn keys() -> impl Iterator<Item = &'static str> {
+    ["check", "over"].into_iter().chain(TESTS).chain(COMPARES).chain(GROUPS)
+}
+
 fn unknown_keys(reader: &mut Reader<'_>, fields: &Fields<'_>) {
-    let all: Vec<&str> =
-        ["check", "over"].into_iter().chain(TESTS).chain(COMPARES).chain(["any", "all", "none"]).collect();
     for (key, _) in fields.rest() {
         let name = key.get_ref().as_ref();
         let at = reader.at(key);
@@ -175,7 +181,7 @@ fn unknown_keys(reader: &mut Reader<'_>, fields: &Fields<'_>) {
             }
         } else if !TESTS.contains(&name) {
             let message = format!("a condition has no key `{}`", shown(name));
-            reader.add(Mistake::new(Kind::UnknownKey, &at, message).suggest(name, all.iter().copied()));
+            reader.add(Mistake::new(Kind::UnknownKey, &at, message).suggest(name, keys()));
         }
     }
 }

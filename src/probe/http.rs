@@ -76,7 +76,7 @@ query strings and credentials are never kept. Needs no rights. Sources: RFC 9110
     params: schema_of::<Params>,
     facts: schema_of::<Facts>,
     accepts: accepts::<Params>,
-    run: |look| Box::pin(run(look)),
+    run: |look| look.with(run),
 };
 
 /// Which family to use.
@@ -255,12 +255,8 @@ struct Facts {
     server_errors: Option<u32>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    match look.params::<Params>() {
-        Ok(params) if params.looks < 2 => look_once(look, params).await,
-        Ok(params) => fetch(look, params, None).await,
-        Err(observations) => observations,
-    }
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
+    if params.looks < 2 { look_once(look, params).await } else { fetch(look, params, None).await }
 }
 
 /// The same, but the first suspicion of silence ends it.

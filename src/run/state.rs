@@ -12,7 +12,6 @@ use crate::diagnosis::{judge, judge_so_far};
 use crate::layer::Layer;
 use crate::observation::{Certainty, Context, Observation, Outcome, Skip};
 use crate::packet::case::field::FIELDS;
-use crate::packet::case::priority::Priority;
 use crate::packet::redact::Level;
 use crate::packet::{Case, Host, Packet, PlaybookRef, Run, SCHEMA, Tool};
 use crate::probe::Cost;
@@ -322,7 +321,7 @@ impl<'a> State<'a> {
         packet.run.decided_ms = self.decision.decided.map(since_start);
         packet.board = self.board;
         packet.changes = changes;
-        packet.close(&self.request.playbook, observations, &self.request.settings.priorities);
+        packet.close(&self.request.playbook, observations, &self.request.settings);
         packet.run.took_ms = self.began.elapsed().as_millis() as u64;
         packet
     }
@@ -357,12 +356,13 @@ fn header(request: &Request, account: &Account, host: Host, case: Observation) -
         },
         run,
         host,
-        case: Case { priority: Priority::propose(&request.case, &request.settings.priorities), ..request.case.clone() },
+        case: Case { priority: request.settings.priority(&request.case, playbook.gravity), ..request.case.clone() },
         playbook: PlaybookRef {
             id: playbook.id.clone(),
             title: playbook.title.clone(),
             origin: playbook.origin.clone(),
             hash: playbook.hash.clone(),
+            vouched: Some(request.trust.clone()),
             inputs: request.inputs.clone(),
         },
         observations,

@@ -8,7 +8,9 @@ use firstline::case_file;
 use firstline::packet::manifest::Manifest;
 use firstline::packet::redact::{self, Key, Known, Level};
 use firstline::packet::write::{Attached, hex, json};
-use firstline::packet::{Packet, diff, read, seal};
+use firstline::packet::{Packet, diff, read};
+use firstline::seal::encryption;
+use firstline::seal::signature::{Password, Signature, Signer, check, signature_path};
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -59,24 +61,25 @@ fn signature() {
     let secret = put("key", &pair.sk.to_box(None).expect("a key is text").into_string());
     let public = put("key.pub", &pair.pk.to_box().expect("a key is text").into_string());
     let packet = put("packet.zip", "PK whatever");
-    let good = seal::sign(&mut &b"PK whatever"[..], &secret, None, "run 1").expect("it can be signed");
+    let nobody = Password { file: None, ask: &|_| None };
+    let signer = Signer::open(&secret, nobody).expect("a key that was made opens");
+    let good = signer.sign(&mut &b"PK whatever"[..], "run 1").expect("it can be signed");
     let signed = |text: &str| -> Vec<String> { text.lines().skip(1).map(|line| line.trim().to_owned()).collect() };
     let key = fs::read(&public).expect("the file can be read");
     let seeds = [good.clone().into_bytes(), key];
     fuzz("signature", &seeds, &["trusted comment: ", "untrusted comment: ", "\n", "RWQ", "ED", "=", "\r\n"], |input| {
-        fs::write(seal::signature_path(&packet), input).expect("the file can be written");
-        if let Ok(seal::Signature::Good { comment, .. }) = seal::check(&packet, Some(&public)) {
+        fs::write(signature_path(&packet), input).expect("the file can be written");
+        if let Ok(Signature::Good { comment, .. }) = check(&packet, Some(&public)) {
             // Only the line above all others is not signed.
             let text = String::from_utf8_lossy(input);
             assert_eq!((signed(&text), comment.as_str()), (signed(&good), "run 1"), "{text}");
         }
-        fs::write(seal::signature_path(&packet), &good).expect("the file can be written");
+        fs::write(signature_path(&packet), &good).expect("the file can be written");
         let other = folder.path().join("other.pub");
         fs::write(&other, input).expect("the file can be written");
-        let _ = seal::check(&packet, Some(&other));
-        let _ = seal::sign(&mut &b"x"[..], &other, None, "");
-        let _ = seal::sign(&mut &b"x"[..], &other, Some(&other), "");
-        let _ = seal::encrypt(b"x", &other);
+        let _ = check(&packet, Some(&other));
+        let _ = Signer::open(&other, nobody);
+        let _ = encryption::encrypt(b"x", &other);
     });
 }
 
@@ -89,20 +92,20 @@ fn age() {
     let secret = age::secrecy::ExposeSecret::expose_secret(&identity.to_string()).to_owned();
     fs::write(&by, &secret).expect("the file can be written");
     let plain = b"PK and more of it, so that there is something to be cut".to_vec();
-    let sealed = seal::encrypt(&plain, &to).expect("it can be encrypted");
+    let sealed = encryption::encrypt(&plain, &to).expect("it can be encrypted");
     let lines: Vec<String> =
         BASE64.encode(&sealed).as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into_owned()).collect();
     let armoured =
         format!("-----BEGIN AGE ENCRYPTED FILE-----\n{}\n-----END AGE ENCRYPTED FILE-----\n", lines.join("\n"));
     let words = ["-> X25519 ", "-> scrypt AAAA 30\n", "--- ", "\n", "age-encryption.org/v1\n", "-> ", "=="];
     fuzz("age", &[sealed, armoured.into_bytes()], &words, |input| {
-        let _ = seal::is_encrypted(&mut std::io::Cursor::new(input));
-        if let Ok(opened) = seal::decrypt(Path::new("packet.zip.age"), input, Some(&by), 1 << 16) {
+        let _ = encryption::is_encrypted(&mut std::io::Cursor::new(input));
+        if let Ok(opened) = encryption::decrypt(Path::new("packet.zip.age"), input, Some(&by), 1 << 16) {
             assert_eq!(opened, plain, "something else came out");
         }
         let other = folder.path().join("other");
         fs::write(&other, input).expect("the file can be written");
-        let _ = seal::decrypt(Path::new("packet.zip.age"), input, Some(&other), 1 << 16);
+        let _ = encryption::decrypt(Path::new("packet.zip.age"), input, Some(&other), 1 << 16);
     });
 }
 
@@ -111,11 +114,11 @@ fn age() {
 fn redaction() {
     const CANARY: &str = "Zq7-canary&Wx9-sings";
     let seeds = texts(&[
-        "Nov 22 08:00:00 desk sshd[7]: Accepted publickey for jdoe from 10.1.2.3 port 22",
+        "Nov 22 08:00:00 desk sshd[7]: Accepted publickey for ann from 10.1.2.3 port 22",
         "GET /x?token=abc&y=1 HTTP/1.1\r\nAuthorization: Basic dXNlcjpwYXNz\r\nCookie: a=b; c=d\r\n",
         "{\"password\":\"a b\",\"url\":\"https://ann:pw@crm.corp.example/?q#f\",\"mac\":\"3c:22:fb:01:02:03\"}",
         "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQ==\n-----END PRIVATE KEY-----\n",
-        "fe80::1%eth0 2001:db8::/32 10.0.0.0/8 S-1-5-21-1-2-3 C:\\Users\\jdoe\\x /home/jdoe/y",
+        "fe80::1%eth0 2001:db8::/32 10.0.0.0/8 S-1-5-21-1-2-3 C:\\Users\\ann\\x /home/ann/y",
     ]);
     let words =
         ["password=", "***", "user-", "token: ", "://", "@", "?", "\"", "\\", "ü", "eyJ", "Bearer ", "10.", "::"];

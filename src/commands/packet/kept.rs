@@ -59,8 +59,9 @@ pub(super) fn finish(context: &Context, spool: Option<&Path>, output: Option<&Pa
 
 fn finish_one(left: Left, settings: &Settings, state: &[PathBuf], places: &[Place]) -> Result<Finished> {
     let stored = left.playbook();
-    let playbook = library::load(library::reference(stored)).ok();
-    let packet = left.packet(playbook.as_ref(), &settings.priorities);
+    let mut playbook = library::load(library::reference(stored)).ok();
+    playbook.iter_mut().for_each(|playbook| playbook.name_teams(&settings.teams));
+    let packet = left.packet(playbook.as_ref(), settings);
     // Another one than that of the run says nothing about it.
     let own = playbook.as_ref().filter(|playbook| playbook.hash == stored.hash);
     let attached = Attached { evidence: left.files.clone(), playbook: own.map(source::files).unwrap_or_default() };

@@ -4,11 +4,11 @@ use super::*;
 use crate::diagnosis::judge;
 use crate::layer::Layer;
 use crate::observation::{Certainty, Outcome};
-use crate::packet::case::priority::STOCK;
 use crate::packet::read::open;
 use crate::packet::write::{Files, json as to_json};
 use crate::playbook::builtin;
 use crate::problem::Code;
+use crate::settings::Settings;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -427,7 +427,7 @@ fn a_strict_packet_is_judged_as_the_whole_one_was() {
     let mut wifi = seen("link", Layer::Link, "wifi", Outcome::Ok);
     wifi.facts.insert("ssid".to_owned(), json!("Corp Guest"));
     let mut whole = example();
-    whole.close(&playbook, vec![fails, wifi], &STOCK);
+    whole.close(&playbook, vec![fails, wifi], &Settings::default());
     assert_eq!(whole.verdict.cause.as_deref(), Some("guest-network"));
     let known = Known::default();
     let strict =

@@ -100,6 +100,18 @@ impl<'d> Lint<'d> {
         );
     }
 
+    /// The first rule that applies counts, so one without a condition is the last.
+    pub(super) fn rules(&mut self, draft: &DraftCause) {
+        let always = draft.cause.escalate.iter().position(|rule| rule.condition.is_none());
+        let after = always.and_then(|first| Some((draft.rules.get(first)?, draft.rules.get(first + 1)?)));
+        if let Some((first, next)) = after {
+            let mistake = Mistake::new(Kind::Unreached, next, "this rule is never reached")
+                .related(first, "this one has no `if`, so it always applies")
+                .help("put the rule without `if` last");
+            self.add(mistake);
+        }
+    }
+
     /// Steps beyond what a person holds in mind, and words that a user need not know.
     pub(super) fn wording(&mut self, draft: &DraftCause) {
         if let Some(fourth) = draft.workaround.get(STEPS_SHOWN) {

@@ -25,13 +25,13 @@ impl Lint<'_> {
         let types = self.case_facts();
         match types.get(name.as_str()) {
             Some(kind) => {
-                let words = match Field::find(name).filter(|field| field.is_fact).map(Field::takes) {
-                    Some(Takes::Word(words)) => Some(words.iter().map(|word| (*word).to_owned()).collect()),
-                    _ => None,
-                };
-                let fact = FactType { types: vec![(*kind).to_owned()], words };
+                let fact = FactType { types: vec![(*kind).to_owned()], words: self.case_words(name) };
                 if let Some(problem) = fact.mismatch(name, compare) {
-                    self.add(Mistake::new(Kind::BadCompare, &atom.value, problem));
+                    let mut mistake = Mistake::new(Kind::BadCompare, &atom.value, problem);
+                    if let (Some(words), Some(wrong)) = (&fact.words, wrong_word(compare, fact.words.as_deref())) {
+                        mistake = mistake.suggest(&wrong, words.iter().map(String::as_str));
+                    }
+                    self.add(mistake);
                 }
             }
             None => {
@@ -41,6 +41,15 @@ impl Lint<'_> {
                 self.add(mistake);
             }
         }
+    }
+
+    /// The only words that a fact of the case can be: those of a field, or the choices of an input.
+    fn case_words(&self, name: &str) -> Option<Vec<String>> {
+        if let Some(Takes::Word(words)) = Field::find(name).filter(|field| field.is_fact).map(Field::takes) {
+            return Some(words.iter().map(|word| (*word).to_owned()).collect());
+        }
+        let input = self.draft.inputs.iter().find(|input| variable(&input.name) == name)?;
+        Some(input.input.one_of.clone()).filter(|choices| !choices.is_empty())
     }
 
     pub(super) fn case_facts(&self) -> BTreeMap<String, &'static str> {

@@ -345,7 +345,8 @@ pub fn connect_request(host: &str, port: u16) -> Result<Request<Sent>, String> {
         .map_err(|error| error.to_string())
 }
 
-const USER_AGENT: &str = concat!("firstline/", env!("CARGO_PKG_VERSION"));
+/// Who asks.
+pub const USER_AGENT: &str = concat!("firstline/", env!("CARGO_PKG_VERSION"));
 
 fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();

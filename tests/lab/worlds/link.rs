@@ -2,7 +2,7 @@
 
 use crate::scene::*;
 use crate::world::*;
-use std::io::ErrorKind::{AddrNotAvailable, HostUnreachable, NetworkUnreachable};
+use std::io::ErrorKind::{AddrNotAvailable, HostUnreachable, NetworkUnreachable, PermissionDenied};
 
 pub const WORLDS: &[World] = &[
     World {
@@ -44,16 +44,18 @@ pub const WORLDS: &[World] = &[
         fault: |scene| {
             scene.client.addresses.clear();
             scene.client.routes.clear();
+            scene.program("dhclient", Does::Waits);
         },
         proof: |eyes| {
             eyes.carrier("eth0", true)?;
             eyes.fails("198.51.100.10:443", NetworkUnreachable)
         },
         expect: Expect {
-            cause: &["no-address"],
-            decides: "address",
+            cause: &["dhcp-silent"],
+            decides: "dhcp",
             innocent: &["link", "path", "dns"],
-            ..fault(&["ip"], &["ip.none"], Culprit::Contains("eth0"))
+            seconds: 14.0,
+            ..fault(&["ip"], &["dhcp.no_server", "ip.none"], Culprit::Contains("eth0"))
         },
         ..WORLD
     },
@@ -64,13 +66,15 @@ pub const WORLDS: &[World] = &[
         fault: |scene| {
             scene.client.addresses = vec![(ip("169.254.23.7"), 16)];
             scene.client.routes.clear();
+            scene.program("dhclient", Does::Waits);
         },
         proof: |eyes| eyes.fails("198.51.100.10:443", NetworkUnreachable),
         expect: Expect {
-            cause: &["self-assigned-address"],
-            decides: "address",
+            cause: &["dhcp-silent"],
+            decides: "dhcp",
             innocent: &["link", "path", "dns"],
-            ..fault(&["ip"], &["ip.link_local_only"], Culprit::OneOf(&["eth0", "169.254.23.7"]))
+            seconds: 14.0,
+            ..fault(&["ip"], &["dhcp.no_server", "ip.link_local_only"], Culprit::Is("eth0"))
         },
         ..WORLD
     },
@@ -398,6 +402,62 @@ pub const WORLDS: &[World] = &[
             decides: "route",
             innocent: &["link", "ip", "path", "dns", "transport"],
             ..fault(&["route"], &["tcp.timeout"], Culprit::Contains(SIBLING))
+        },
+        ..WORLD
+    },
+    World {
+        name: "gateway-entry-fixed-and-wrong",
+        says: "no internet on this machine since the router was replaced",
+        run: ("no-internet", ""),
+        fault: |scene| scene.client.fixed_neighbours.push((ip(GATEWAY), [2, 0, 0, 0, 0, 0x66])),
+        proof: |eyes| {
+            eyes.pings(GATEWAY, false)?;
+            eyes.silent("198.51.100.10:443")?;
+            eyes.sibling_connects("198.51.100.10:443", true)
+        },
+        expect: Expect {
+            cause: &["neighbour-entry-wrong"],
+            decides: "gateway",
+            innocent: &["link", "ip", "path", "dns", "transport", RESOLVER],
+            ..fault(&["route"], &["route.neighbour_wrong"], Culprit::Is("02:00:00:00:00:66"))
+        },
+        rule: (4, "a state of this machine that nobody asked about proves nothing; who answers to ARP does"),
+        ..WORLD
+    },
+    World {
+        name: "policy-rule-forbids-the-target",
+        says: "only this one site fails, at once",
+        fault: |scene| scene.client.rules.push(Rule { to: (WEB, 32), table: None }),
+        proof: |eyes| {
+            eyes.fails("198.51.100.10:443", PermissionDenied)?;
+            eyes.connects("198.51.100.11:443")
+        },
+        expect: Expect {
+            cause: &["route-rejected"],
+            decides: "route",
+            innocent: &["link", "ip", "path", "dns", "transport"],
+            ..fault(&["route"], &["route.rejected"], Culprit::Contains("100: "))
+        },
+        ..WORLD
+    },
+    World {
+        name: "policy-rule-leads-to-a-dead-router",
+        says: "since the VPN program was removed only this one site fails",
+        fault: |scene| {
+            scene.client.rules.push(Rule { to: (WEB, 32), table: Some(100) });
+            let way = route("0.0.0.0", 0, Way::Via(ip("192.0.2.77")));
+            scene.client.routes.push(Route { table: Some(100), ..way });
+        },
+        proof: |eyes| {
+            eyes.pings("192.0.2.77", false)?;
+            eyes.connects("198.51.100.11:443")?;
+            eyes.sibling_connects("198.51.100.10:443", true)
+        },
+        expect: Expect {
+            cause: &["next-hop-dead"],
+            decides: "neighbour",
+            innocent: &["link", "ip", "path", "dns", "transport"],
+            ..fault(&["route"], &["route.gateway_dead"], Culprit::Contains("table 100"))
         },
         ..WORLD
     },

@@ -50,6 +50,7 @@ const ALL: &[&[World]] = &[
     calls::WORLDS,
     update::WORLDS,
     secrets::WORLDS,
+    real::addresses::WORLDS,
     real::names::WORLDS,
     real::proxy::WORLDS,
     real::services::WORLDS,

@@ -318,6 +318,31 @@ pub const WORLDS: &[World] = &[
         },
         ..WORLD
     },
+    World {
+        name: "proxy-variables-contradict",
+        says: "the browser works and the update program does not",
+        run: ("proxy", "https://www.example.test/"),
+        fault: |scene| {
+            scene.behind_proxy(ProxyMood::Works);
+            for (name, value) in &mut scene.client.environment {
+                if name == "HTTPS_PROXY" {
+                    *value = "http://198.51.100.200:3128".to_owned();
+                }
+            }
+        },
+        proof: |eyes| {
+            eyes.proxy_says("200")?;
+            eyes.connections("198.51.100.200:3128", 1, 0..=0)
+        },
+        expect: Expect {
+            cause: &["proxy-variables-contradict"],
+            decides: "proxy",
+            innocent: &["link", "ip", "route", "path", "dns", "tls", "http"],
+            ..degraded(&["proxy"], &["proxy.conflict"], Culprit::Contains("HTTPS_PROXY"))
+        },
+        rule: (1, "a page that comes by one of two settings proves nothing about the other"),
+        ..WORLD
+    },
 ];
 
 /// The run is root's, called by somebody who has a proxy set for the session.
