@@ -115,7 +115,8 @@ pub struct At {
 
 /// One text of a playbook: the file itself, or one that it includes.
 #[derive(Debug, Clone)]
-pub(crate) struct Source {
+pub struct Source {
+    /// As it was asked for: an id, the path of a file, the name after `include`.
     pub name: String,
     pub text: String,
 }

@@ -34,7 +34,7 @@ mod when;
 pub use condition::Condition;
 pub use input::{Input, InputKind};
 pub use load::{LoadError, load};
-pub use mistake::{Mistake, Mistakes};
+pub use mistake::{Mistake, Mistakes, Source};
 pub use parse::{Registry, parse};
 
 use crate::layer::Layer;
@@ -43,6 +43,7 @@ use crate::packet::case::{Scope, Urgency};
 use crate::probe::{Cost, exec};
 use crate::problem::Code;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The version of the language that this program reads.
 pub const SCHEMA: u32 = 1;
@@ -70,6 +71,8 @@ pub struct Playbook {
     pub origin: String,
     /// SHA-256 over its text and the text of all that it includes, in hexadecimal.
     pub hash: String,
+    /// These texts, its own first.
+    pub sources: Arc<[Source]>,
 }
 
 impl Playbook {

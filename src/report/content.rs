@@ -108,7 +108,10 @@ impl Content {
             then: then(packet),
             read: packet.next.kb.iter().chain(&packet.next.links).cloned().collect(),
             warnings: packet.run.warnings.iter().chain(&packet.run.limits).cloned().collect(),
-            packet: packet.run.packet_path.clone(),
+            packet: packet.run.packet_path.as_ref().map(|path| match packet.run.packet_kept_days {
+                Some(days) => format!("{path}, kept for {days} days"),
+                None => path.clone(),
+            }),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! reference pages all read it.
 
 use super::{Case, Effect, Elsewhere, Frequency, Scope, Tried, Urgency, step};
+use crate::packet::redact::mask;
 
 /// Characters of one text. A page of error text fits; a log belongs into the ticket as a file.
 const LONGEST: usize = 4_000;
@@ -138,7 +139,7 @@ answers_in_words! { Scope Frequency Effect Urgency Elsewhere }
 
 /// A wrong word as messages repeat it.
 fn bounded_name(text: &str) -> String {
-    crate::ui::shorten(text, 60).into_owned()
+    crate::ui::shorten(&mask(text), 60).into_owned()
 }
 
 fn push<T>(list: &mut Vec<T>, item: T) -> Result<(), String> {
