@@ -7,19 +7,15 @@ use super::{Parcel, answer::Answer};
 use crate::probe::way::choice::{Used, first_choice};
 use crate::probe::way::connect::{self, Proxy};
 use crate::probe::way::dial::{self, dial};
-use crate::probe::way::exchange::USER_AGENT;
+use crate::probe::way::exchange::{Broken, Sent, Session, USER_AGENT};
 use crate::probe::way::handshake::{Open, Wish, shake};
 use crate::probe::way::trust::Trust;
-use crate::probe::way::{host_of, name, said, script};
+use crate::probe::way::{host_of, name, script};
 use crate::world::{Failure, Stream, World};
 use futures_util::future::LocalBoxFuture;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use url::Url;
 
 /// A connection stands within this or not at all: name, proxy, TCP and TLS, each with its own second look.
@@ -32,7 +28,7 @@ const ANSWER_WAIT: Duration = Duration::from_secs(60);
 const SLOWEST: u64 = 16 * 1024;
 
 /// An answer is a page of JSON; what is longer is not read.
-const LONGEST_ANSWER: usize = 1 << 20;
+const LONGEST_ANSWER: u64 = 1 << 20;
 
 /// A connection, and what is known of it.
 pub struct Line {
@@ -135,26 +131,23 @@ async fn open(world: &World, url: &Url, until: Instant) -> Result<(Line, bool), 
 /// Where there is none, in words.
 pub async fn exchange(world: &World, request: &Request, parcel: &Parcel) -> Result<Answer, String> {
     let (content_type, body) = request.body(parcel);
-    let (line, absolute) = open(world, &request.url, Instant::now() + CONNECT_WAIT).await?;
-    let host = host_of(&request.url);
     let wait = ANSWER_WAIT + Duration::from_secs(body.len() as u64 / SLOWEST);
+    let (line, absolute) = open(world, &request.url, Instant::now() + CONNECT_WAIT).await?;
     let message = message(request, content_type, body, absolute)?;
-    let talked = timeout(wait, talk(line.stream, message)).await;
-    talked.map_err(|_| format!("{host} did not take the request and answer it in {}", said(wait)))?.map_err(|error| {
-        format!("{host} ended the connection before it answered ({error}); some do where a file is too large")
+    let talked = talk(line.stream, message, Instant::now() + wait).await;
+    talked.map_err(|broken| {
+        let cut = matches!(broken, Broken::Cut(_));
+        let words = broken.trouble(&host_of(&request.url)).summary;
+        if cut { format!("{words}; some do so where a file is too large") } else { words }
     })
 }
 
-async fn talk(stream: Box<dyn Stream>, message: hyper::Request<Full<Bytes>>) -> Result<Answer, hyper::Error> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    // Its error reaches the request too.
-    let driver = tokio::task::spawn_local(connection);
-    let response = sender.send_request(message).await?;
-    let (head, body) = response.into_parts();
+async fn talk(stream: Box<dyn Stream>, message: hyper::Request<Sent>, until: Instant) -> Result<Answer, Broken> {
+    let mut session = Session::open(stream).await?;
+    let (head, body) = session.submit(message, until).await?.into_parts();
     let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     // The status has come: what is wrong with the rest of the answer does not change what it says.
-    let body = Limited::new(body, LONGEST_ANSWER).collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    driver.abort();
+    let (body, _) = session.text(body, LONGEST_ANSWER, until).await;
     Ok(Answer {
         status: head.status.as_u16(),
         retry_after: text("retry-after"),
@@ -168,7 +161,7 @@ fn message(
     content_type: Option<String>,
     body: Vec<u8>,
     absolute: bool,
-) -> Result<hyper::Request<Full<Bytes>>, String> {
+) -> Result<hyper::Request<Sent>, String> {
     let url = &request.url;
     let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
     let target = if absolute { format!("{}://{}{path}", url.scheme(), authority(url)) } else { path.to_owned() };
@@ -191,5 +184,5 @@ fn message(
         value.set_sensitive(true);
         builder = builder.header(name.as_str(), value);
     }
-    builder.body(Full::from(body)).map_err(|error| error.to_string())
+    builder.body(Sent::from(body)).map_err(|error| error.to_string())
 }

@@ -13,7 +13,7 @@ use crate::world::{Failure as Lost, Stream, World};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use futures_util::future::LocalBoxFuture;
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use std::fmt::Write;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -94,7 +94,8 @@ impl Message {
     fn bytes(&self, parcel: &Parcel, now: Timestamp) -> Vec<u8> {
         let boundary = format!("firstline-{}", &parcel.sha256[..32]);
         let domain = self.from.rsplit('@').next().unwrap_or_default();
-        let date = jiff::fmt::rfc2822::to_string(&now.to_zoned(TimeZone::UTC)).unwrap_or_default();
+        // RFC 5322 section 3.3.
+        let date = now.strftime("%a, %d %b %Y %H:%M:%S +0000");
         let mut out = String::with_capacity(parcel.bytes.len() * 4 / 3 + 8192);
         let _ = write!(
             out,
@@ -141,10 +142,11 @@ fn mailbox(text: &str) -> Result<String, String> {
     }
 }
 
-/// A text in a header: as it is, or in words of RFC 2047 that hold 45 bytes each.
+/// A text in a header: as it is, or in words of RFC 2047 that hold 45 bytes each where it has other letters or looks like
+/// such words. Subjects are far below the longest line (RFC 5322 section 2.1.1: 998).
 fn header_text(text: &str) -> String {
     const WORD: usize = 45;
-    if text.chars().all(|letter| letter.is_ascii() && !letter.is_ascii_control()) && text.len() < COLUMNS {
+    if text.is_ascii() && !text.contains("=?") {
         return text.to_owned();
     }
     let mut words: Vec<String> = vec![String::new()];
@@ -327,6 +329,7 @@ mod tests {
     #[test]
     fn subjects_with_other_letters_are_coded_in_short_words() {
         assert_eq!(header_text("FAULT in dns"), "FAULT in dns");
+        assert!(header_text("=?x?= y").starts_with("=?UTF-8?B?"), "what looks coded is coded");
         let coded = header_text(&"Größe ".repeat(20));
         assert!(coded.split("\r\n ").all(|word| word.len() <= 75 && word.starts_with("=?UTF-8?B?")), "{coded}");
         let back: String = coded

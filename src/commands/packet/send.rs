@@ -69,7 +69,7 @@ pub(super) fn send(context: &Context, sending: &Sending) -> Result<Exit> {
     let ticket = ticket(sending, &connector, &parcel);
     let given = Given::check(&connector, &sending.set, ticket.as_deref())?;
     may_leave(&parcel, sending)?;
-    let secret = token(&connector, sending)?;
+    let secret = token(context, &connector, sending)?;
     let order =
         Order { connector: &connector, parcel: &parcel, given: &given, secret, unencrypted: sending.insecure_http };
     let rehearsed = order.rehearse()?;
@@ -97,7 +97,7 @@ pub(super) fn send(context: &Context, sending: &Sending) -> Result<Exit> {
     if order.secret.is_none()
         && let Some(auth) = connector.auth.as_ref().filter(|auth| !auth.optional)
     {
-        return Err(Error::usage(format!("`{}` wants a token: {}", connector.id, auth.ask))
+        return Err(Error::usage(format!("`{}` wants a token ({})", connector.id, auth.ask))
             .hint("--token-file FILE, or --token-stdin"));
     }
     let Some(consent) = consent(context, sending, &plan)? else {
@@ -150,9 +150,13 @@ fn may_leave(parcel: &Parcel, sending: &Sending) -> Result<()> {
     ))
 }
 
-fn token(connector: &Connector, sending: &Sending) -> Result<Option<Secret>> {
+fn token(context: &Context, connector: &Connector, sending: &Sending) -> Result<Option<Secret>> {
     let secret = match &sending.token_file {
         Some(path) => Secret::from_file(path)?,
+        None if sending.token_stdin && context.terminal.stdin => {
+            return Err(Error::usage("a token that is typed at a terminal can be read by whoever looks on")
+                .hint("pipe it in, or --token-file FILE"));
+        }
         None if sending.token_stdin => Secret::from_stdin()?,
         None => return Ok(None),
     };

@@ -280,7 +280,7 @@ fn a_token_comes_from_a_private_file_or_a_pipe_and_from_nowhere_else() {
     let url = format!("url={}", fake.url);
     let words = ["--to", "zammad", "--ticket", "7", "--set", &url, "--yes"];
     let without = desk.send(&words).end();
-    assert!(without.exit == 3 && without.stderr.contains("wants a token: an access token"), "{}", without.stderr);
+    assert!(without.exit == 3 && without.stderr.contains("wants a token (an access token"), "{}", without.stderr);
 
     fs::set_permissions(desk.path("token"), fs::Permissions::from_mode(0o640)).unwrap();
     let open = desk.send(&[&words[..], &["--token-file", "token"]].concat()).end();
