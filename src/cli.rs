@@ -29,6 +29,14 @@ Examples:
   firstline run dns crm.example --full --output /tmp
   firstline run one-site-fails crm.example --answer other-machine=yes --no-input";
 
+const SEND_EXAMPLES: &str = "\
+Examples:
+  firstline packet send packet.zip --to zammad --ticket 1042 --set url=https://support.example --token-file token
+  firstline packet send packet.zip --to zammad --ticket 1042 --set url=https://support.example --dry-run
+  firstline explain connector:zammad                                         what it wants and does
+
+Exit codes: 0 sent, 2 refused there or found wrong here, 3 bad usage or own failure.";
+
 /// Finds out why this machine cannot do what its user needs, and hands the evidence on. Without a command: triage.
 #[derive(Debug, Parser)]
 #[command(name = "firstline", version, after_help = EXAMPLES, max_term_width = 100)]
@@ -107,7 +115,7 @@ pub struct RunFlags {
     #[arg(long, value_name = "TEXT", help_heading = "Case")]
     pub since: Option<String>,
     /// A step that was taken before, and what came of it; several in their order
-    #[arg(long, value_name = "WHAT=RESULT", help_heading = "Case")]
+    #[arg(long, value_name = "WHAT = RESULT", help_heading = "Case")]
     pub tried: Vec<String>,
     /// Any other field of the case: user, contact, scope, effect, changed ... (`unknown` where nobody knows)
     #[arg(long, value_name = "FIELD=VALUE", value_parser = pair, help_heading = "Case")]
@@ -167,17 +175,17 @@ pub enum Command {
         #[command(flatten)]
         flags: ProbeFlags,
     },
-    /// List probes, codes, causes, playbooks, or whose playbooks are trusted
+    /// List probes, codes, causes, playbooks, connectors, or whose playbooks are trusted
     List {
         /// Only these
         #[arg(value_enum)]
         what: Option<Listing>,
     },
-    /// Explain a probe, layer, problem code, cause or playbook
+    /// Explain a probe, layer, problem code, cause, playbook or connector
     #[command(after_help = "Examples:\n  firstline explain dns.timeout\n  firstline explain probe:dns\n  \
                             firstline explain layer:dns")]
     Explain {
-        /// Its id; `probe:`, `layer:`, `code:`, `cause:` or `playbook:` in front where it is ambiguous
+        /// Its id; `probe:`, `layer:`, `code:`, `cause:`, `playbook:` or `connector:` in front where it is ambiguous
         id: String,
     },
     /// Check, test and show playbooks
@@ -228,6 +236,7 @@ pub enum Listing {
     Codes,
     Causes,
     Playbooks,
+    Connectors,
     /// Whose playbooks may start programs, by the settings
     Trust,
 }
@@ -284,6 +293,46 @@ pub struct Stored {
     /// age identity that opens it where it is encrypted
     #[arg(long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
+}
+
+/// What goes where, and by whose leave.
+#[derive(Debug, Clone, Args)]
+pub struct Sending {
+    #[command(flatten)]
+    pub stored: Stored,
+    /// Connector: an id of `firstline list connectors`, or a file
+    #[arg(long, value_name = "CONNECTOR")]
+    pub to: String,
+    /// Ticket that it goes to [default: that of the packet]
+    #[arg(long, value_name = "ID")]
+    pub ticket: Option<String>,
+    /// An input of the connector, such as url=https://support.example; a secret one is read from a file: NAME=@FILE
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    pub set: Vec<(String, String)>,
+    /// File with the token or password, which only its owner can read
+    #[arg(long, value_name = "FILE", conflicts_with = "token_stdin")]
+    pub token_file: Option<PathBuf>,
+    /// Read the token or password from standard input
+    #[arg(long)]
+    pub token_stdin: bool,
+    /// Show every request without the token, and send nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Send without asking
+    #[arg(long)]
+    pub yes: bool,
+    /// Send without asking by leave of this policy, whose name the record carries
+    #[arg(long, value_name = "NAME")]
+    pub policy: Option<String>,
+    /// Send also what hides no names and secrets
+    #[arg(long)]
+    pub unredacted: bool,
+    /// It goes to people outside: warn of what they can read
+    #[arg(long)]
+    pub outside: bool,
+    /// Allow http, and mail without encryption
+    #[arg(long)]
+    pub insecure_http: bool,
 }
 
 /// With what something is signed.
@@ -347,6 +396,8 @@ pub enum PacketCommand {
         output: Option<PathBuf>,
     },
     /// Remove old packets and what killed runs left behind from the state folder
+    ///
+    /// Each run does the same at its end and says so. Packets in folders that somebody chose are never touched.
     Purge {
         /// Older than this [default: the setting `keep_days`, 30 days]
         #[arg(long, value_name = "DAYS")]
@@ -375,6 +426,9 @@ pub enum PacketCommand {
         #[arg(long, short, value_name = "DIR")]
         output: Option<PathBuf>,
     },
+    /// Send a packet to a ticket, a mailbox or a store: shows what goes where, and asks
+    #[command(after_help = SEND_EXAMPLES)]
+    Send(Sending),
     /// Show a packet, or an answer about it, with the names behind the pseudonyms
     Unmask {
         /// Packet, zip or JSON, or a text; `-` for standard input
@@ -397,9 +451,10 @@ pub enum GenerateCommand {
     Man,
     /// An empty case file to fill, on standard output
     Case,
-    /// JSON Schema of the packet, of playbooks (for editors), or of one probe's parameters, on standard output
+    /// JSON Schema of the packet, of its manifest, of playbooks (for editors), or of one probe's parameters, on standard
+    /// output
     Schema {
-        /// A probe, or `playbook`
+        /// A probe, `manifest` or `playbook`
         of: Option<String>,
     },
     /// The reference pages, into a folder

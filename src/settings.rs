@@ -48,6 +48,11 @@ pub struct Settings {
     pub vpn_device: Option<String>,
     /// The server through which calls are set up, as `stun://host` or `stun://host:port`.
     pub stun_server: Option<String>,
+    /// A large file by which the rate of the line is measured, on a server that may be loaded; nothing is measured unless
+    /// one is named.
+    pub throughput_url: Option<String>,
+    /// The least rate downwards that is right here, in Mbit/s.
+    pub expected_mbit_s: Option<u32>,
     /// Priority by impact (rows, high to low) and urgency (columns, high to low), as the site's ticket system counts.
     pub priorities: Matrix,
     /// How soon somebody takes a case of each priority, and how soon the person works again.
@@ -84,6 +89,8 @@ impl Default for Settings {
             internal_name: None,
             vpn_device: None,
             stun_server: None,
+            throughput_url: None,
+            expected_mbit_s: None,
             priorities: STOCK,
             service_levels: ServiceLevels::new(),
             teams: BTreeMap::new(),

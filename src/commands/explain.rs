@@ -1,4 +1,4 @@
-//! `firstline explain`: one probe, layer, problem code, cause or playbook in words.
+//! `firstline explain`: one probe, layer, problem code, cause, playbook or connector in words.
 
 use super::schema::{Field, fields};
 use super::{Context, library, trust};
@@ -13,6 +13,7 @@ use crate::playbook::{Cause, Check, Condition, Escalation, Playbook};
 use crate::probe::{Contacts, Cost, PROBES, Probe};
 use crate::problem::{Basis, Class, Code, PROBLEMS};
 use crate::report::{Page, Paint};
+use crate::send::{Connector, Input, InputKind, Way};
 use serde_json::Value;
 
 /// Something that can be explained.
@@ -22,6 +23,7 @@ enum Thing<'a> {
     Code(Code),
     Cause(&'a Playbook, &'a Cause),
     Playbook(&'a Playbook),
+    Connector(&'a Connector),
 }
 
 impl Thing<'_> {
@@ -32,6 +34,7 @@ impl Thing<'_> {
             Thing::Code(code) => code.word(),
             Thing::Cause(_, cause) => &cause.id,
             Thing::Playbook(playbook) => &playbook.id,
+            Thing::Connector(connector) => &connector.id,
         }
     }
 
@@ -42,13 +45,16 @@ impl Thing<'_> {
             Thing::Code(_) => "code",
             Thing::Cause(..) => "cause",
             Thing::Playbook(_) => "playbook",
+            Thing::Connector(_) => "connector",
         }
     }
 }
 
 pub(super) fn explain(context: &Context, id: &str) -> Result<Exit> {
     let playbooks = library::builtin()?;
-    let things = everything(&playbooks);
+    let connectors = library::connectors()?;
+    let mut things = everything(&playbooks);
+    things.extend(connectors.iter().map(Thing::Connector));
     let (sort, word) = match id.split_once(':') {
         Some((sort, word)) => (Some(sort), word),
         None => (None, id),
@@ -71,6 +77,7 @@ pub(super) fn explain(context: &Context, id: &str) -> Result<Exit> {
         Thing::Code(code) => code_page(&mut page, *code, &playbooks),
         Thing::Cause(playbook, cause) => cause_page(&mut page, playbook, cause),
         Thing::Playbook(playbook) => playbook_page(&mut page, playbook, &Trust::BuiltIn),
+        Thing::Connector(connector) => connector_page(&mut page, connector),
     }
     context.print(&page.finish())?;
     Ok(Exit::Good)
@@ -321,6 +328,42 @@ pub(super) fn playbook_page(page: &mut Page, playbook: &Playbook, trust: &Trust)
         .map(|(cause, title)| ([cause.id.as_str(), cause.layer.name(), title.as_str()], Paint::Plain))
         .collect();
     page.table(&rows);
+}
+
+/// What a connector wants and does.
+fn connector_page(page: &mut Page, connector: &Connector) {
+    page.headline(&format!("connector {}", connector.id), Paint::Strong, &connector.title);
+    page.gap();
+    page.paragraph(&connector.about, Paint::Plain);
+    page.gap();
+    page.labelled("Described at", [connector.docs.as_str()]);
+    page.labelled("Letter", [connector.letter.as_str()]);
+    let wants: Vec<String> = connector.inputs.iter().map(in_words).collect();
+    page.labelled("Wants", wants.iter().map(String::as_str));
+    page.labelled("Token", connector.auth.as_ref().map(|auth| auth.ask.as_str()));
+    let limit = connector.limit.as_ref().map(|limit| format!("{} bytes ({})", limit.bytes, limit.source));
+    page.labelled("Takes at most", limit.as_deref());
+    page.labelled("Read by", connector.outside.then_some("people outside: strict redaction is for them"));
+    let does = match &connector.way {
+        Way::Http(steps) => steps.iter().map(|step| step.does.as_str()).collect(),
+        Way::Mail(_) => vec!["send a mail"],
+    };
+    page.labelled("Will", does);
+}
+
+/// An input as the command line gives it, and what it is.
+pub(super) fn in_words(input: &Input) -> String {
+    let how = match (input.name.as_str(), input.kind) {
+        ("ticket", _) => "--ticket ID".to_owned(),
+        (name, InputKind::Secret) => format!("--set {name}=@FILE"),
+        (name, _) => format!("--set {name}=..."),
+    };
+    let more = match &input.default {
+        Some(default) => format!(" [default: {default}]"),
+        None if input.optional => " [may be left out]".to_owned(),
+        None => String::new(),
+    };
+    format!("{how}: {}{more}", input.ask)
 }
 
 /// When the checks of a round are made.

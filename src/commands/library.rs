@@ -1,12 +1,14 @@
-//! The playbooks that commands can name: the door to the playbook module, with its mistakes as errors.
+//! The playbooks and connectors that commands can name, with their mistakes as errors.
 
 use crate::diagnosis::judge;
 use crate::error::{Error, Kind, Result};
-use crate::packet::PlaybookRef;
+use crate::packet::write::Files;
+use crate::packet::{PlaybookRef, source};
 use crate::playbook::builtin::{BUILTIN, ORIGIN};
 use crate::playbook::load::{OwnFile, check_file};
 use crate::playbook::testing::{self, Report};
 use crate::playbook::{LoadError, Mistakes, Playbook, builtin};
+use crate::send::{self, Connector};
 use std::path::Path;
 
 /// The playbook that a reference leads to: an id, a file, or the user's words.
@@ -66,7 +68,19 @@ pub(super) fn test(reference: &str) -> Result<Report> {
     Ok(testing::run(&playbook, &|playbook, observations, case| judge(playbook, observations, case).verdict))
 }
 
+/// The playbook that a packet was made with: this machine's where it is the same, else the one in the packet, which may
+/// have been redacted. None where neither is to be had.
+pub(super) fn of_packet(stored: &PlaybookRef, texts: &Files) -> Option<Playbook> {
+    let here = load(reference(stored)).ok().filter(|playbook| playbook.hash == stored.hash);
+    here.or_else(|| source::read(&stored.id, texts)?.ok())
+}
+
 /// What leads to the playbook of a packet again: a file's origin; a built-in one is found by its id.
 pub(super) fn reference(stored: &PlaybookRef) -> &str {
     if stored.origin == ORIGIN { &stored.id } else { &stored.origin }
+}
+
+/// All built-in connectors.
+pub(super) fn connectors() -> Result<Vec<Connector>> {
+    send::builtin::all().map_err(|mistakes| Error::rendered(Kind::Internal, mistakes.render(false)))
 }

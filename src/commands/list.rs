@@ -8,6 +8,7 @@ use crate::playbook::draw::readable;
 use crate::probe::PROBES;
 use crate::problem::PROBLEMS;
 use crate::report::{Page, Paint};
+use crate::send::Connector;
 use crate::settings::Settings;
 use serde_json::{Value, json};
 
@@ -27,8 +28,9 @@ pub(super) fn list(context: &Context, what: Option<Listing>) -> Result<Exit> {
         Some(Listing::Codes) => vec![codes()],
         Some(Listing::Causes) => vec![causes()?],
         Some(Listing::Playbooks) => vec![playbooks()?],
+        Some(Listing::Connectors) => vec![connectors()?],
         Some(Listing::Trust) => vec![trust(context)?],
-        None => vec![playbooks()?, probes(), causes()?, codes()],
+        None => vec![playbooks()?, probes(), connectors()?, causes()?, codes()],
     };
     if context.wants_json() {
         let document: serde_json::Map<String, Value> =
@@ -83,6 +85,12 @@ fn causes() -> Result<List> {
         }
     }
     Ok(List { title: "Causes", second: "layer", rows })
+}
+
+fn connectors() -> Result<List> {
+    let row = |connector: Connector| [connector.id, connector.title, connector.about];
+    let rows = library::connectors()?.into_iter().map(row).collect();
+    Ok(List { title: "Connectors", second: "system", rows })
 }
 
 fn playbooks() -> Result<List> {

@@ -3,6 +3,7 @@
 mod compare;
 mod kept;
 mod privacy;
+mod send;
 pub(super) mod trust;
 
 use super::Context;
@@ -26,6 +27,7 @@ pub(super) fn packet(context: &Context, command: &PacketCommand) -> Result<Exit>
         PacketCommand::Unmask { file, identity, map } => {
             privacy::show_unmasked(context, file, identity.as_deref(), map.as_deref())
         }
+        PacketCommand::Send(sending) => send::send(context, sending),
         PacketCommand::Finish { spool, output } => kept::finish(context, spool.as_deref(), output.as_deref()),
         PacketCommand::Purge { older_than, dry_run } => kept::purge(context, *older_than, *dry_run),
     }

@@ -1,7 +1,7 @@
 //! What people say of other machines and other networks. It is a report and no measurement, so it only chooses among what
 //! the observations leave open: it may leave out a rival that nothing else tells apart from what is blamed, and then the
 //! verdict stays suspected. It convicts nobody, and clears nothing that was seen
-//! (docs/design/0012-what-people-say-of-elsewhere.md).
+//! (docs/design/0013-what-people-say-of-elsewhere.md).
 
 use super::causes::{Holding, stated_codes};
 use super::evidence::Evidence;

@@ -41,6 +41,7 @@ pub const FRAGMENTS: &[(&str, &str)] = built_in!("playbooks/common":
     "path"
     "service"
     "questions"
+    "lease"
 );
 
 /// The text of a built-in playbook.

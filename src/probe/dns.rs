@@ -8,7 +8,7 @@ mod ask;
 mod asked;
 mod facts;
 mod judge;
-mod message;
+pub(super) mod message;
 mod pace;
 mod place;
 mod whom;

@@ -1,7 +1,7 @@
 //! Mail servers, spoken to as a mail program does before it signs in: the greeting, what the server can do, the
 //! encryption that begins in the middle (STARTTLS) with its certificate, and which kinds of sign-in are on offer.
 
-mod speech;
+pub(crate) mod speech;
 
 use super::argument::{self, Addresses};
 use super::dialogue::{is_mute, silence};

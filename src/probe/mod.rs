@@ -12,7 +12,7 @@ pub mod attempt;
 pub mod clock;
 pub mod closed;
 pub mod dhcp;
-mod dialogue;
+pub(crate) mod dialogue;
 pub mod disk;
 pub mod dns;
 pub mod echo;
@@ -30,6 +30,7 @@ pub mod log;
 pub mod lookup;
 pub mod mail;
 pub mod mtu;
+pub mod nat64;
 pub mod neighbour;
 pub mod online;
 pub mod package;
@@ -50,11 +51,12 @@ pub mod supplicant;
 pub mod tcp;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod throughput;
 pub mod tls;
 pub mod trace;
 pub mod udp;
 pub mod vpn;
-mod way;
+pub(crate) mod way;
 pub mod wifi;
 
 use crate::layer::Layer;
@@ -267,6 +269,7 @@ pub const PROBES: &[&Probe] = &[
     &dns::PROBE,
     &hosts::PROBE,
     &lookup::PROBE,
+    &nat64::PROBE,
     // this host
     &process::PROBE,
     &socket::PROBE,
@@ -284,6 +287,7 @@ pub const PROBES: &[&Probe] = &[
     &closed::PROBE,
     &udp::PROBE,
     &stun::PROBE,
+    &throughput::PROBE,
     &clock::PROBE,
     // what is spoken
     &proxy::PROBE,

@@ -150,8 +150,12 @@ pub fn ask_for_password(question: &str) -> Option<String> {
 
 /// Asks whether this machine may be looked at. No answer is no consent.
 pub fn ask_for_consent() -> bool {
-    const QUESTION: &str = "May Firstline look at this computer and write what it sees into a packet for support?";
-    inquire::Confirm::new(QUESTION).prompt().unwrap_or(false)
+    confirm("May Firstline look at this computer and write what it sees into a packet for support?")
+}
+
+/// Asks for a yes. No answer is a no.
+pub fn confirm(question: &str) -> bool {
+    inquire::Confirm::new(question).prompt().unwrap_or(false)
 }
 
 #[cfg(test)]

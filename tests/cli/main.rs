@@ -6,6 +6,8 @@ mod hostile;
 mod packets;
 mod privacy;
 mod run;
+mod schema;
+mod send;
 mod trust;
 mod usage;
 mod vouched;

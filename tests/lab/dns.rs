@@ -91,6 +91,7 @@ impl Zone {
         match &self.mood {
             ResolverMood::Silent => return None,
             ResolverMood::UdpOnly if over == Over::Tcp => return None,
+            ResolverMood::DropsExtended if query.edns.is_some() => return None,
             ResolverMood::SilentEvery(n) if (self.count.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(*n) => {
                 return None;
             }
