@@ -115,7 +115,7 @@ pub struct RunFlags {
     #[arg(long, value_name = "TEXT", help_heading = "Case")]
     pub since: Option<String>,
     /// A step that was taken before, and what came of it; several in their order
-    #[arg(long, value_name = "WHAT=RESULT", help_heading = "Case")]
+    #[arg(long, value_name = "WHAT = RESULT", help_heading = "Case")]
     pub tried: Vec<String>,
     /// Any other field of the case: user, contact, scope, effect, changed ... (`unknown` where nobody knows)
     #[arg(long, value_name = "FIELD=VALUE", value_parser = pair, help_heading = "Case")]
@@ -396,6 +396,8 @@ pub enum PacketCommand {
         output: Option<PathBuf>,
     },
     /// Remove old packets and what killed runs left behind from the state folder
+    ///
+    /// Each run does the same at its end and says so. Packets in folders that somebody chose are never touched.
     Purge {
         /// Older than this [default: the setting `keep_days`, 30 days]
         #[arg(long, value_name = "DAYS")]
@@ -449,9 +451,10 @@ pub enum GenerateCommand {
     Man,
     /// An empty case file to fill, on standard output
     Case,
-    /// JSON Schema of the packet, of playbooks (for editors), or of one probe's parameters, on standard output
+    /// JSON Schema of the packet, of its manifest, of playbooks (for editors), or of one probe's parameters, on standard
+    /// output
     Schema {
-        /// A probe, or `playbook`
+        /// A probe, `manifest` or `playbook`
         of: Option<String>,
     },
     /// The reference pages, into a folder

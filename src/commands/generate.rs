@@ -8,6 +8,7 @@ use crate::exit::Exit;
 use crate::layer::Layer;
 use crate::packet::Packet;
 use crate::packet::case::field::{FIELDS, Takes};
+use crate::packet::manifest::Manifest;
 use crate::playbook::draw::{readable, svg};
 use crate::playbook::{self, Playbook};
 use crate::probe::{self, PROBES};
@@ -35,11 +36,12 @@ pub(super) fn generate(context: &Context, command: &GenerateCommand) -> Result<E
             context.print(&String::from_utf8_lossy(&bytes))?;
         }
         GenerateCommand::Case => context.print(&empty_case())?,
-        GenerateCommand::Schema { of: None } => context.print(&packet_schema()?)?,
-        GenerateCommand::Schema { of: Some(name) } if name == "playbook" => {
-            context.print(&playbook_schema()?)?;
-        }
-        GenerateCommand::Schema { of: Some(name) } => context.print_json(&probe_schema(name)?)?,
+        GenerateCommand::Schema { of } => match of.as_deref() {
+            None => context.print(&packet_schema()?)?,
+            Some("manifest") => context.print(&manifest_schema()?)?,
+            Some("playbook") => context.print(&playbook_schema()?)?,
+            Some(probe) => context.print_json(&probe_schema(probe)?)?,
+        },
         GenerateCommand::Reference { folder } => {
             write_reference(folder)?;
             context.print(&format!("{}\n", folder.display()))?;
@@ -49,14 +51,19 @@ pub(super) fn generate(context: &Context, command: &GenerateCommand) -> Result<E
 }
 
 fn packet_schema() -> Result<String> {
-    let mut text = serde_json::to_string_pretty(&schemars::schema_for!(Packet))
-        .map_err(|error| Error::internal("cannot write the schema").because(&error))?;
-    text.push('\n');
-    Ok(text)
+    written(&schemars::schema_for!(Packet))
+}
+
+fn manifest_schema() -> Result<String> {
+    written(&schemars::schema_for!(Manifest))
 }
 
 fn playbook_schema() -> Result<String> {
-    let mut text = serde_json::to_string_pretty(&playbook::schema::playbook())
+    written(&playbook::schema::playbook())
+}
+
+fn written(schema: &impl serde::Serialize) -> Result<String> {
+    let mut text = serde_json::to_string_pretty(schema)
         .map_err(|error| Error::internal("cannot write the schema").because(&error))?;
     text.push('\n');
     Ok(text)
@@ -83,6 +90,7 @@ fn write_reference(folder: &Path) -> Result<()> {
         ("case.md", case_page()),
         ("connectors.md", connectors_page(&library::connectors()?)),
         ("packet.schema.json", packet_schema()?),
+        ("manifest.schema.json", manifest_schema()?),
         ("playbook.schema.json", playbook_schema()?),
     ];
     let pages = pages.into_iter().map(|(name, text)| (name.to_owned(), text));

@@ -2,7 +2,8 @@
 
 use crate::diagnosis::judge;
 use crate::error::{Error, Kind, Result};
-use crate::packet::PlaybookRef;
+use crate::packet::write::Files;
+use crate::packet::{PlaybookRef, source};
 use crate::playbook::builtin::{BUILTIN, ORIGIN};
 use crate::playbook::load::{OwnFile, check_file};
 use crate::playbook::testing::{self, Report};
@@ -65,6 +66,13 @@ pub(super) fn lint(reference: &str) -> Result<Linted> {
 pub(super) fn test(reference: &str) -> Result<Report> {
     let playbook = load(reference)?;
     Ok(testing::run(&playbook, &|playbook, observations, case| judge(playbook, observations, case).verdict))
+}
+
+/// The playbook that a packet was made with: this machine's where it is the same, else the one in the packet, which may
+/// have been redacted. None where neither is to be had.
+pub(super) fn of_packet(stored: &PlaybookRef, texts: &Files) -> Option<Playbook> {
+    let here = load(reference(stored)).ok().filter(|playbook| playbook.hash == stored.hash);
+    here.or_else(|| source::read(&stored.id, texts)?.ok())
 }
 
 /// What leads to the playbook of a packet again: a file's origin; a built-in one is found by its id.

@@ -10,7 +10,8 @@ use crate::observation::Observation;
 use crate::packet::Packet;
 use crate::packet::redact::{self, Key, Known, Level};
 use crate::packet::spool::{Spool, state_folders};
-use crate::packet::{Consent, program, purge};
+use crate::packet::write::{Attached, Place};
+use crate::packet::{Consent, program, purge, source};
 use crate::playbook::trust::Trust;
 use crate::playbook::{Check, Input, Playbook};
 use crate::report;
@@ -232,30 +233,44 @@ fn deliver(context: &Context, ran: Ran, flags: &RunFlags) -> Result<Exit> {
     packet.run.warnings.extend(spool.warnings());
     packet.run.limits.extend(spool.limits());
     let wanted = packet.verdict.status != Status::Healthy || flags.output.is_some() || packet.case.ticket.is_some();
-    let folders = packet_folders(context, flags, &state_folders);
+    let places = places(context, flags, &state_folders, settings.keep_days);
     let level = packet.run.redact_to.unwrap_or_default();
-    let desk = Desk { level, state: &state_folders, folders: &folders, limit: settings.packet_bytes };
-    let handed = if wanted { Some(desk.hand_over(&packet, files, Some(&playbook))?) } else { None };
+    let desk = Desk { level, state: &state_folders, places: &places, limit: settings.packet_bytes };
+    let attached = Attached { evidence: files, playbook: source::files(&playbook) };
+    let handed = if wanted { Some(desk.hand_over(&packet, attached, Some(&playbook))?) } else { None };
     let path = handed.as_ref().and_then(|handed| handed.path.clone());
+    let kept_days = handed.as_ref().and_then(|handed| handed.packet.run.packet_kept_days);
     let left = if wanted && path.is_none() {
         spool.leave()
     } else {
         spool.remove();
         None
     };
-    for state in state_folders.iter().filter(|_| settings.keep_days > 0) {
-        // What cannot be removed now goes with the next run.
-        let _ = purge::purge(state, settings.keep_days, purge::Act::Remove);
-    }
+    let removed = expire(&state_folders, settings.keep_days);
     let mut shown = shown(context, packet, handed, level, &playbook)?;
     // Where things lie is for whoever called, who must find them.
     shown.run.packet_path = path.map(|path| path.to_string_lossy().into_owned());
+    shown.run.packet_kept_days = kept_days;
+    shown.run.warnings.extend(removed);
     shown.run.warnings.extend(left.map(|folder| {
         let folder = folder.display();
         format!("the observations stay in {folder}; `firstline packet finish` makes a packet of them")
     }));
     report(context, &shown)?;
     Ok(shown.verdict.status.into())
+}
+
+/// Removes what has lain in the state folders for too long, and says so.
+fn expire(state_folders: &[PathBuf], days: u32) -> Option<String> {
+    // What cannot be removed now goes with the next run.
+    let old = state_folders
+        .iter()
+        .filter(|_| days > 0)
+        .flat_map(|state| purge::purge(state, days, purge::Act::Remove).unwrap_or_default());
+    let removed = old.filter(|one| one.kept.is_none()).count();
+    (removed > 0).then(|| {
+        format!("{removed} files older than {days} days were removed from the state folder (the setting `keep_days`)")
+    })
 }
 
 /// The packet as it may be shown: on the technician's own terminal only secrets are hidden; what is piped goes on to
@@ -274,7 +289,8 @@ fn shown(
         None => {}
     }
     // No packet stands beside it that it could be compared with, so the key need not be kept.
-    Ok(redact::packet(&packet, Vec::new(), shown, &Key::random(), &Known::of_environment(), Some(playbook))?.packet)
+    Ok(redact::packet(&packet, Attached::default(), shown, &Key::random(), &Known::of_environment(), Some(playbook))?
+        .packet)
 }
 
 fn report(context: &Context, packet: &Packet) -> Result<()> {
@@ -292,13 +308,11 @@ fn report(context: &Context, packet: &Packet) -> Result<()> {
 }
 
 /// Where the packet may go, best first.
-fn packet_folders(context: &Context, flags: &RunFlags, state_folders: &[PathBuf]) -> Vec<PathBuf> {
+fn places(context: &Context, flags: &RunFlags, state_folders: &[PathBuf], keep_days: u32) -> Vec<Place> {
     let chosen = match &flags.output {
         Some(folder) => Some(folder.clone()),
         None if context.terminal.stdout || context.terminal.stderr => std::env::current_dir().ok(),
         None => None,
     };
-    let absolute = |folder: PathBuf| std::path::absolute(&folder).unwrap_or(folder);
-    let state = state_folders.iter().map(|folder| folder.join(purge::PACKETS));
-    chosen.into_iter().map(absolute).chain(state).collect()
+    chosen.as_deref().map(Place::chosen).into_iter().chain(Place::of_state(state_folders, keep_days)).collect()
 }

@@ -1,7 +1,8 @@
 //! The handoff packet: the one value that every report renders from, live or stored. `spool` keeps what a run sees as
 //! it comes, `finish` makes a packet of one that was left behind, `fit` keeps it under its limit, `excerpt` holds how the
-//! evidence begins, `manifest` says what is in it, `program` which build made it, `purge` removes what is old, `redact` hides
-//! what nobody else may read, `write` makes the archive, `read` opens one that somebody sent, `diff` compares two.
+//! evidence begins, `manifest` says what is in it, `program` which build made it, `source` keeps the playbook's own text,
+//! `purge` removes what is old, `redact` hides what nobody else may read, `write` makes the archive, `read` opens one that
+//! somebody sent, `diff` compares two.
 
 pub mod case;
 pub mod diff;
@@ -13,6 +14,7 @@ pub mod program;
 pub mod purge;
 pub mod read;
 pub mod redact;
+pub mod source;
 pub mod spool;
 pub mod write;
 
@@ -172,6 +174,9 @@ pub struct Run {
     /// Where the packet was written; none where none was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub packet_path: Option<String>,
+    /// Days after which the packet is removed by itself; none where it lies in a folder that somebody chose, and stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packet_kept_days: Option<u32>,
 }
 
 /// The machine.

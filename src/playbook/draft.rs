@@ -1,7 +1,7 @@
 //! A playbook of which each part can be read, with the place of everything that a mistake may be about.
 
 use super::given::PlacedTest;
-use super::mistake::At;
+use super::mistake::{At, Source};
 use super::when::PlacedAtom;
 use super::{Cause, Check, Gravity, Input, Playbook};
 use sha2::{Digest, Sha256};
@@ -85,7 +85,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    pub(super) fn finish(self, head: Head, name: &str, hasher: Sha256) -> Playbook {
+    pub(super) fn finish(self, head: Head, sources: &[Source], hasher: Sha256) -> Playbook {
         let hash = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         Playbook {
             id: head.id,
@@ -96,8 +96,9 @@ impl Draft {
             checks: self.checks.into_iter().map(|check| check.check).collect(),
             causes: self.causes.into_iter().map(|cause| cause.cause).collect(),
             tests: self.tests.into_iter().map(|test| test.test).collect(),
-            origin: name.to_owned(),
+            origin: sources.first().map(|source| source.name.clone()).unwrap_or_default(),
             hash,
+            sources: sources.into(),
         }
     }
 }

@@ -79,6 +79,7 @@ kinds! {
     Jargon "P109" Warning "the words for the user hold one that needs training";
     OtherBraces "P110" Warning "a text looks like a template and is none";
     Unreached "P111" Warning "a rule of escalation is never reached";
+    ChangeAlone "P112" Warning "a cause rests on what changed alone";
 }
 
 impl Kind {
@@ -114,7 +115,8 @@ pub struct At {
 
 /// One text of a playbook: the file itself, or one that it includes.
 #[derive(Debug, Clone)]
-pub(crate) struct Source {
+pub struct Source {
+    /// As it was asked for: an id, the path of a file, the name after `include`.
     pub name: String,
     pub text: String,
 }

@@ -5,6 +5,7 @@
 //! vouches for one.
 
 pub mod builtin;
+pub mod change;
 pub mod condition;
 mod draft;
 pub mod draw;
@@ -33,7 +34,7 @@ mod when;
 pub use condition::Condition;
 pub use input::{Input, InputKind};
 pub use load::{LoadError, load};
-pub use mistake::{Mistake, Mistakes};
+pub use mistake::{Mistake, Mistakes, Source};
 pub use parse::{Registry, parse};
 
 use crate::layer::Layer;
@@ -42,6 +43,7 @@ use crate::packet::case::{Scope, Urgency};
 use crate::probe::{Cost, exec};
 use crate::problem::Code;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The version of the language that this program reads.
 pub const SCHEMA: u32 = 1;
@@ -69,6 +71,8 @@ pub struct Playbook {
     pub origin: String,
     /// SHA-256 over its text and the text of all that it includes, in hexadecimal.
     pub hash: String,
+    /// These texts, its own first.
+    pub sources: Arc<[Source]>,
 }
 
 impl Playbook {
@@ -192,6 +196,9 @@ pub struct Cause {
     pub workaround: Vec<String>,
     /// The check that proves that it works again.
     pub verify: Option<String>,
+    /// What was changed where it is this, as a rule: such a change shortly before makes it likelier. Its layer where the
+    /// playbook does not say.
+    pub changes: Vec<&'static str>,
     /// Whom to hand it to: the first rule that applies counts.
     pub escalate: Vec<Escalation>,
     /// How grave it is, where nobody said so.
@@ -225,6 +232,7 @@ impl Default for Cause {
             technical: None,
             workaround: Vec::new(),
             verify: None,
+            changes: Vec::new(),
             escalate: Vec::new(),
             gravity: Gravity::default(),
             kb: None,

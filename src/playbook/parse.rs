@@ -99,7 +99,7 @@ fn read(
         mistakes.drop_foreign_warnings();
     }
     mistakes.sort();
-    let playbook = (mistakes.errors() == 0).then(|| draft.finish(head, name, hasher));
+    let playbook = (mistakes.errors() == 0).then(|| draft.finish(head, &mistakes.sources, hasher));
     (playbook, mistakes)
 }
 

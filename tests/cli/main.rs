@@ -6,6 +6,7 @@ mod hostile;
 mod packets;
 mod privacy;
 mod run;
+mod schema;
 mod send;
 mod trust;
 mod usage;

@@ -24,7 +24,8 @@ pub fn files(folder: &str, ending: &str) -> Vec<Vec<u8>> {
     wanted.map(|path| fs::read(path).expect("the file can be read")).collect()
 }
 
-fn texts(all: &[&str]) -> Vec<Vec<u8>> {
+/// These texts as seeds.
+pub fn texts(all: &[&str]) -> Vec<Vec<u8>> {
     all.iter().map(|text| text.as_bytes().to_vec()).collect()
 }
 

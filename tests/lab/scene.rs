@@ -134,6 +134,10 @@ pub struct Client {
     pub settings: Vec<String>,
     /// Kernel settings beneath `net/`.
     pub kernel: Vec<(String, String)>,
+    /// Steps that the person says were tried.
+    pub said: Vec<String>,
+    /// What was planted here or out there and must not leave the machine.
+    pub secrets: Vec<String>,
 }
 
 /// A DHCP server on the LAN.
@@ -686,6 +690,8 @@ impl Client {
             log: Vec::new(),
             settings: Vec::new(),
             kernel: Vec::new(),
+            said: Vec::new(),
+            secrets: Vec::new(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Which texts of a packet are words of ours and which come from outside. The program's own words (codes, layers, ids of
 //! checks) are what replay and reports work on, and are never touched; everything else is.
 
-use super::learn::{field_class, hidden_from};
+use super::learn::{field_class, hidden_from, is_address};
 use super::pseudonym::Class;
 use super::redactor::Redactor;
 use super::rules::is_secret_field;
@@ -117,8 +117,9 @@ impl Redactor {
                 Class::User if !super::account::is_personal(text) || text.contains(' ') => {
                     self.text(text, typed).into_owned()
                 }
-                Class::Name if text.parse::<std::net::IpAddr>().is_err() && is_host(text) => self.host(text),
+                Class::Name if !is_address(text) && is_host(text) => self.host(text),
                 Class::Name => self.text(text, typed).into_owned(),
+                _ if is_address(text) => self.text(text, typed).into_owned(),
                 _ => self.name(class, text),
             },
             _ => self.text(text, typed && self.level < Level::Strict).into_owned(),

@@ -44,7 +44,7 @@ impl Redactor {
     }
 
     /// Hides what was found in every form that a text may hold it, and returns the net for the finished files.
-    pub(super) fn again(&mut self, document: &mut Value, files: &mut Files) -> Net {
+    pub(super) fn again(&mut self, document: &mut Value, files: &mut [&mut Files]) -> Net {
         let sought = Sought::new(&self.secrets);
         let known = &self.finder;
         let new: Vec<(String, Class)> =
@@ -59,7 +59,7 @@ impl Redactor {
             let stays = !names_were_found || (typed && self.level < Level::Strict);
             if stays { text.into_owned() } else { self.text(&text, false).into_owned() }
         });
-        for (_, bytes) in files {
+        for (_, bytes) in files.iter_mut().flat_map(|files| files.iter_mut()) {
             *bytes = rewritten(std::mem::take(bytes), |text| match self.without(&sought, text) {
                 text if !names_were_found => text,
                 Cow::Borrowed(text) => self.text(text, false),
@@ -77,24 +77,8 @@ impl Redactor {
 
     /// The text without what is sought.
     fn without<'t>(&mut self, sought: &Sought, text: &'t str) -> Cow<'t, str> {
-        let mut counted = 0;
-        let mut written = String::new();
-        let (mut end, mut from) = (0, 0);
-        while let Some(found) = sought.find(text.as_bytes(), from) {
-            from = found.at.end;
-            // A form may begin within a letter of several bytes only where the text holds no such secret.
-            if let Some(before) = text.get(end..found.at.start).filter(|_| text.is_char_boundary(found.at.end)) {
-                written.push_str(before);
-                written.push_str(HIDDEN);
-                end = found.at.end;
-                counted += 1;
-            }
-        }
-        if counted == 0 {
-            return Cow::Borrowed(text);
-        }
+        let Some((written, counted)) = sought.without(text) else { return Cow::Borrowed(text) };
         *self.counts.entry("secret-elsewhere").or_default() += counted;
-        written.push_str(&text[end..]);
         Cow::Owned(written)
     }
 }

@@ -4,7 +4,7 @@ use super::leak::Net;
 use super::redactor::Redactor;
 use super::store::Map;
 use crate::packet::Packet;
-use crate::packet::write::Files;
+use crate::packet::write::{Attached, EVIDENCE, Files, PLAYBOOK};
 use std::cell::RefCell;
 
 /// Stands between a redacted packet and the disk: what is said of it later is redacted in the same way, and its finished
@@ -50,18 +50,29 @@ impl Gate {
 }
 
 /// Takes out the files that still hold a known secret, and names them.
-pub(super) fn withhold(packet: &mut Packet, files: Files, net: &Net) -> Files {
-    let mut kept = Vec::with_capacity(files.len());
+pub(super) fn withhold(packet: &mut Packet, attached: Attached, net: &Net) -> Attached {
+    let (evidence, gone) = pass(packet, EVIDENCE, attached.evidence, net);
+    for seen in &mut packet.observations {
+        seen.evidence.retain(|name| !gone.contains(name));
+    }
+    let (playbook, gone) = pass(packet, PLAYBOOK, attached.playbook, net);
+    // A part of a playbook is none.
+    Attached { evidence, playbook: if gone.is_empty() { playbook } else { Files::new() } }
+}
+
+/// The files that may pass, and the names of those that may not.
+fn pass(packet: &mut Packet, folder: &str, files: Files, net: &Net) -> (Files, Vec<String>) {
+    let (mut passed, mut gone) = (Files::new(), Vec::new());
     for (name, bytes) in files {
         match net.leaks(&bytes) {
-            None => kept.push((name, bytes)),
+            None => passed.push((name, bytes)),
             Some(class) => {
-                let why = format!("evidence/{name} is withheld: it still holds a secret ({class})");
+                let why = format!("{folder}{name} is withheld: it still holds a secret ({class})");
                 packet.run.warnings.push(why);
-                packet.run.withheld.push(format!("evidence/{name}"));
-                packet.observations.iter_mut().for_each(|seen| seen.evidence.retain(|evidence| *evidence != name));
+                packet.run.withheld.push(format!("{folder}{name}"));
+                gone.push(name);
             }
         }
     }
-    kept
+    (passed, gone)
 }

@@ -29,11 +29,13 @@ pub use store::unmask;
 
 use crate::error::{Error, Result};
 use crate::observation::Observation;
-use crate::packet::Packet;
-use crate::packet::write::Files;
+use crate::packet::write::Attached;
+use crate::packet::{Packet, source};
 use crate::playbook::Playbook;
 use find::{Finder, HIDDEN, Hit, What};
 use redactor::Redactor;
+use sought::Sought;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Names and secrets that are to be hidden wherever they stand.
@@ -43,10 +45,26 @@ pub struct Known {
     secrets: learn::Secrets,
 }
 
+/// Hides what only this process knows to be a secret, the values of its environment, from what is kept for another that
+/// does not know them.
+pub struct Veil(Sought);
+
+impl Veil {
+    /// For the secrets of this process.
+    pub fn of_environment() -> Veil {
+        Veil(Sought::new(&Known::of_environment().secrets))
+    }
+
+    /// The text without them.
+    pub fn over<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.0.without(text).map_or(Cow::Borrowed(text), |(text, _)| Cow::Owned(text))
+    }
+}
+
 /// A packet as it may leave.
 pub struct Redacted {
     pub packet: Packet,
-    pub files: Files,
+    pub attached: Attached,
     pub gate: Gate,
 }
 
@@ -108,14 +126,14 @@ pub fn is_secret_pair(name: &str, value: &str) -> bool {
     Finder::of_secrets().hits(&text, true).iter().any(|hit| matches!(hit.what, What::Secret(_)) && touches(hit))
 }
 
-/// Redacts a packet and its evidence. With the playbook of the run the verdict is worded anew from what is left, so that
+/// Redacts a packet and what is attached to it. With the playbook of the run the verdict is worded anew from what is left, so that
 /// a replay of the redacted packet gives the same bytes.
 ///
 /// # Errors
 /// Where the packet does not read back, which is a bug.
 pub fn packet(
     packet: &Packet,
-    files: Files,
+    attached: Attached,
     level: Level,
     key: &Key,
     known: &Known,
@@ -125,18 +143,25 @@ pub fn packet(
         let mut packet = packet.clone();
         packet.run.redaction = level.word().to_owned();
         packet.run.redact_to = None;
-        return Ok(Redacted { packet, files, gate: Gate::open() });
+        return Ok(Redacted { packet, attached, gate: Gate::open() });
     }
     let mut known = known.clone();
     known.learn(packet);
     let mut redactor = Redactor::new(level, key, &known);
     let mut value = serde_json::to_value(packet).map_err(|error| broken(&error))?;
     redactor.document(&mut value);
-    let mut files = redactor.files(files);
-    redactor.rename(&mut value, &mut files);
-    let net = redactor.again(&mut value, &mut files);
+    let is_public = source::is_public(&packet.playbook);
+    let Attached { evidence, playbook: mut texts } = attached;
+    let mut evidence = redactor.files(evidence);
+    redactor.rename(&mut value, &mut evidence);
+    let net = if is_public {
+        redactor.again(&mut value, &mut [&mut evidence])
+    } else {
+        texts = redactor.files(texts);
+        redactor.again(&mut value, &mut [&mut evidence, &mut texts])
+    };
     // By the names that were found since.
-    redactor.rename(&mut value, &mut files);
+    redactor.rename(&mut value, &mut evidence);
     let mut redacted: Packet = serde_json::from_value(value).map_err(|error| broken(&error))?;
     if let Some(playbook) = playbook {
         wording::record_truths(&mut redacted, packet, playbook);
@@ -147,8 +172,8 @@ pub fn packet(
     for (class, count) in std::mem::take(&mut redactor.counts) {
         *redacted.run.hidden.entry(class.to_owned()).or_default() += count;
     }
-    let files = gate::withhold(&mut redacted, files, &net);
-    Ok(Redacted { packet: redacted, files, gate: Gate::of(redactor, net) })
+    let attached = gate::withhold(&mut redacted, Attached { evidence, playbook: texts }, &net);
+    Ok(Redacted { packet: redacted, attached, gate: Gate::of(redactor, net) })
 }
 
 /// Redacts observations that belong to no packet.
@@ -164,7 +189,7 @@ pub fn observations(seen: &[Observation], level: Level, known: &Known) -> Result
     let mut redactor = Redactor::new(level, &key, &known);
     let mut value = serde_json::json!({ "observations": seen });
     redactor.document(&mut value);
-    redactor.again(&mut value, &mut Vec::new());
+    redactor.again(&mut value, &mut []);
     serde_json::from_value(value["observations"].take()).map_err(|error| broken(&error))
 }
 

@@ -5,7 +5,7 @@ use super::find::{Finder, HIDDEN, Hit, What};
 use super::learn::Secrets;
 use super::pseudonym::{self, Class, Key};
 use super::store::Map;
-use super::{Known, Level, topology};
+use super::{Known, Level, mask, topology};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -140,8 +140,8 @@ impl Redactor {
         let mut found = Known::default();
         found.name(class, text);
         self.found.extend(found.names.into_iter().filter(|_| class != Class::Path && class != Class::Sid));
-        // As it was written first: accounts are the same in capitals.
-        self.map.entry(pseudonym.clone()).or_insert_with(|| text.to_owned());
+        // As it was written first: accounts are the same in capitals. People put passwords into names of networks.
+        self.map.entry(pseudonym.clone()).or_insert_with(|| mask(text));
         pseudonym
     }
 
@@ -158,7 +158,7 @@ impl Redactor {
                     return (*label).to_owned();
                 }
                 let pseudonym = pseudonym::pseudonym(&self.key, Class::Name, label);
-                self.map.insert(pseudonym.clone(), (*label).to_owned());
+                self.map.insert(pseudonym.clone(), mask(label));
                 pseudonym
             })
             .collect();

@@ -3,6 +3,7 @@
 //! where these are part of a word are the words compared.
 
 use super::encoding::forms;
+use super::find::HIDDEN;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -93,6 +94,24 @@ impl Sought {
             at += self.step;
         }
         None
+    }
+
+    /// The text with marks in the places of what is sought, and how many; none where nothing of it is there.
+    pub(super) fn without(&self, text: &str) -> Option<(String, usize)> {
+        let (mut written, mut counted) = (String::new(), 0);
+        let (mut end, mut from) = (0, 0);
+        while let Some(found) = self.find(text.as_bytes(), from) {
+            from = found.at.end;
+            // A form may begin within a letter of several bytes only where the text holds no such secret.
+            if let Some(before) = text.get(end..found.at.start).filter(|_| text.is_char_boundary(found.at.end)) {
+                written.push_str(before);
+                written.push_str(HIDDEN);
+                end = found.at.end;
+                counted += 1;
+            }
+        }
+        written.push_str(&text[end..]);
+        (counted > 0).then_some((written, counted))
     }
 
     /// The longest word that begins here.

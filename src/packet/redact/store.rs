@@ -18,7 +18,8 @@ pub const MAP_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 const LARGEST: u64 = 64 << 20;
 
 const KEY: &str = "redaction.key";
-const MAPS: &str = "redaction";
+/// The folder of the maps in a state folder.
+pub(in crate::packet) const MAPS: &str = "redaction";
 const SCHEMA: &str = "firstline.pseudonyms/1";
 
 /// From pseudonym to name.
