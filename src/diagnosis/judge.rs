@@ -338,7 +338,7 @@ fn blamed(status: Status, blame: &Blame<'_>, evidence: &Evidence<'_>) -> Verdict
                 layer: holding.cause.layer,
                 title: fill(&holding.cause.title, evidence, &holding.matched)
                     .unwrap_or_else(|| holding.cause.id.clone()),
-                weight: holding.cause.prior.weight(),
+                weight: holding.weight,
             })
             .collect(),
         also: Vec::new(),

@@ -13,7 +13,6 @@ use super::draft::{Draft, DraftCause, DraftCheck, Head};
 use super::mistake::{At, Kind, Mistake, Mistakes, shown};
 use super::parse::Registry;
 use super::template::{self, variable};
-use crate::diagnosis::evidence::CASE_CHECK;
 use crate::observation::Facts;
 use crate::probe::Probe;
 use crate::settings::Settings;
@@ -161,7 +160,7 @@ impl<'d> Lint<'d> {
 
     fn known_check(&mut self, id: &str, at: &At) -> Option<&'d DraftCheck> {
         let known = self.checks.get(id).copied();
-        if known.is_none() && id != CASE_CHECK {
+        if known.is_none() && self.told_facts(id).is_none() {
             let message = format!("there is no check `{}`", shown(id));
             let mistake = Mistake::new(Kind::UnknownCheck, at, message).suggest(id, self.checks.keys().copied());
             self.add(mistake);
@@ -269,11 +268,10 @@ impl<'d> Lint<'d> {
                 );
             }
             for ((id, _), place) in test.test.given.iter().zip(&test.given) {
-                if id == CASE_CHECK {
-                    let known = self.case_facts();
+                if let Some(known) = self.told_facts(id) {
                     for (fact, at) in place.entries.iter().flat_map(|entry| &entry.facts) {
                         if !known.contains_key(fact) {
-                            let message = format!("`{CASE_CHECK}` has no fact `{}`", shown(fact));
+                            let message = format!("`{id}` has no fact `{}`", shown(fact));
                             self.mistakes.add(
                                 Mistake::new(Kind::UnknownFact, at, message)
                                     .suggest(fact, known.keys().map(String::as_str)),

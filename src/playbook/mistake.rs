@@ -79,6 +79,7 @@ kinds! {
     Jargon "P109" Warning "the words for the user hold one that needs training";
     OtherBraces "P110" Warning "a text looks like a template and is none";
     Unreached "P111" Warning "a rule of escalation is never reached";
+    ChangeAlone "P112" Warning "a cause rests on what changed alone";
 }
 
 impl Kind {

@@ -5,6 +5,7 @@
 //! vouches for one.
 
 pub mod builtin;
+pub mod change;
 pub mod condition;
 mod draft;
 pub mod draw;
@@ -195,6 +196,9 @@ pub struct Cause {
     pub workaround: Vec<String>,
     /// The check that proves that it works again.
     pub verify: Option<String>,
+    /// What was changed where it is this, as a rule: such a change shortly before makes it likelier. Its layer where the
+    /// playbook does not say.
+    pub changes: Vec<&'static str>,
     /// Whom to hand it to: the first rule that applies counts.
     pub escalate: Vec<Escalation>,
     /// How grave it is, where nobody said so.
@@ -228,6 +232,7 @@ impl Default for Cause {
             technical: None,
             workaround: Vec::new(),
             verify: None,
+            changes: Vec::new(),
             escalate: Vec::new(),
             gravity: Gravity::default(),
             kb: None,

@@ -1,6 +1,7 @@
 //! The JSON Schema of playbooks for editors: completion, hints and the plainest mistakes while somebody writes. Draft 7,
 //! which taplo and Even Better TOML read. What only the whole can tell stays with the linter.
 
+use super::change;
 use super::given::{CERTAINTIES, STATUSES};
 use super::parse::{COSTS, KINDS, PRIORS};
 use super::when::{ELEMENTS, OUTCOMES, OVERS};
@@ -175,6 +176,11 @@ fn cause() -> Value {
             },
             "impact": impact(),
             "urgency": urgency(),
+            "changes": {
+                "type": "array",
+                "items": topics("A layer, or one of the kinds."),
+                "description": "What was changed where it is this, as a rule; its layer if not given.",
+            },
             "kb": text("The article of your own knowledge base, as people find it."),
             "links": texts("Web addresses to read on at. Nothing opens them."),
             "code": reference("code"),
@@ -195,6 +201,10 @@ fn escalate() -> Value {
             "if": reference("when"),
         }),
     )
+}
+
+fn topics(about: &str) -> Value {
+    words(about, change::topics())
 }
 
 fn impact() -> Value {
@@ -241,6 +251,11 @@ fn condition() -> Value {
             "below": number,
             "contains": value,
             "known": flag("The fact is there and not empty."),
+            "changed": topics("What changed of late: a layer, or one of the kinds."),
+            "within": {
+                "type": ["string", "number"],
+                "description": "How long before, with a unit: `2 d`, `3 h`; all that is known if not given.",
+            },
             "any": list("condition"),
             "all": list("condition"),
             "none": list("condition"),

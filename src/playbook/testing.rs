@@ -1,6 +1,7 @@
 //! Runs the tests that a playbook carries: builds observations from what they give, lets a judge decide, and compares.
 //! The judge is an argument, so that this file knows nothing of the diagnosis.
 
+use super::change::CHANGES_CHECK;
 use super::{Check, Given, Playbook, Test};
 use crate::diagnosis::evidence::CASE_CHECK;
 use crate::diagnosis::verdict::Verdict;
@@ -108,9 +109,9 @@ pub fn observations(playbook: &Playbook, test: &Test) -> Vec<Observation> {
 }
 
 fn one(playbook: &Playbook, id: &str, given: &Given) -> Option<Observation> {
-    if id == CASE_CHECK {
-        let summary = "what people said".to_owned();
-        let mut made = Observation::new(CASE_CHECK, Layer::Host, CASE_CHECK, None, Outcome::Ok, summary);
+    if [CASE_CHECK, CHANGES_CHECK].contains(&id) {
+        let summary = "given by the test".to_owned();
+        let mut made = Observation::new(id, Layer::Host, id, None, Outcome::Ok, summary);
         made.facts = given.facts.clone();
         return Some(made);
     }

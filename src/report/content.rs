@@ -5,7 +5,9 @@ use crate::diagnosis::verdict::{Finding, FindingStatus, NotTested, RuledOut, Sta
 use crate::layer::Layer;
 use crate::observation::{COULD_NOT_BE_CHECKED, Observation, Outcome};
 use crate::packet::{Packet, Run};
+use crate::playbook::change::ago;
 use crate::ui::shorten;
+use jiff::Timestamp;
 
 /// Instructions are taken in three at a time.
 pub const STEPS_AT_A_TIME: usize = 3;
@@ -340,8 +342,23 @@ fn changes(packet: &Packet) -> Vec<String> {
     changes
         .into_iter()
         .take(CHANGES_AT_A_TIME)
-        .map(|change| format!("{} {}", moment(&change.time), change.what))
+        .map(|change| {
+            format!("{} {}{}", moment(&change.time), change.what, suspicion(&change.time, change.layer, packet))
+        })
         .collect()
+}
+
+/// How long before the run a change was that touches what is blamed: it is suspected first, and proves nothing.
+fn suspicion(time: &str, layer: Option<Layer>, packet: &Packet) -> String {
+    let blamed = packet.verdict.layer.filter(|_| packet.verdict.status != Status::Healthy);
+    let age = || {
+        let (run, time): (Timestamp, Timestamp) = (packet.run.started.parse().ok()?, time.parse().ok()?);
+        Some(run.duration_since(time).as_secs_f64() / 3_600.0).filter(|hours| *hours >= 0.0)
+    };
+    match (blamed.filter(|_| layer == blamed), age()) {
+        (Some(layer), Some(hours)) => format!(", {} before, touches {layer}: look at it first", ago(hours)),
+        _ => String::new(),
+    }
 }
 
 /// `2026-11-22T03:24:56Z` as people read it: to the minute, which is all that a comparison with a complaint needs.

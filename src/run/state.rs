@@ -2,7 +2,7 @@
 
 use super::decision::Decision;
 use super::plan::{self, Progress, Step};
-use super::{Board, Ending, Watcher};
+use super::{Board, Ending, Watcher, changes};
 use crate::diagnosis::evidence::{CASE_CHECK, Evidence};
 use crate::diagnosis::graph::Graph;
 use crate::diagnosis::open::Open;
@@ -14,6 +14,7 @@ use crate::observation::{Certainty, Context, Observation, Outcome, Skip};
 use crate::packet::case::field::FIELDS;
 use crate::packet::redact::Level;
 use crate::packet::{Case, Host, Packet, PlaybookRef, Run, SCHEMA, Tool};
+use crate::playbook::change::CHANGES_CHECK;
 use crate::probe::Cost;
 use crate::request::Request;
 use crate::sys::{Account, Change, local_zone};
@@ -22,15 +23,8 @@ use serde_json::json;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
-use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-
-/// How far back changes are collected, in days: what second line asks for (ecosystem.md F.3).
-const CHANGE_DAYS: u32 = 14;
-
-/// How long collecting the changes may take.
-const CHANGES_WAIT: Duration = Duration::from_millis(400);
 
 pub(super) struct State<'a> {
     header: Packet,
@@ -189,6 +183,18 @@ impl<'a> State<'a> {
         observation.took_ms = started.elapsed().as_millis() as u64;
         self.say_whose_view(&mut observation);
         self.record(observation);
+        self.unjudged = true;
+    }
+
+    /// Takes what changed of late, which conditions may speak of.
+    pub(super) fn changed(&mut self, changes: &[Change]) {
+        self.finished.insert(CHANGES_CHECK.to_owned());
+        if let Some(mut observation) = changes::observation(changes, &self.header.case) {
+            observation.started_ms = 0;
+            observation.took_ms = self.elapsed_ms();
+            self.say_whose_view(&mut observation);
+            self.record(observation);
+        }
         self.unjudged = true;
     }
 
@@ -414,12 +420,5 @@ async fn host(world: &World) -> Host {
         uptime_s: identity.uptime_s,
         container: identity.container,
         own_network: identity.own_network,
-    }
-}
-
-pub(super) async fn changes(world: &World) -> Vec<Change> {
-    match tokio::time::timeout(CHANGES_WAIT, world.machine.changes(CHANGE_DAYS)).await {
-        Ok(Ok(changes)) => changes,
-        _ => Vec::new(),
     }
 }

@@ -233,15 +233,15 @@ fields! {
     ticket Where "Ticket" false "Which ticket does it belong to?";
     user Where "User" false "Who is affected?";
     place Where "Place" false "Where: site, building, room, at home?";
-    since When "Since" false "Since when?";
-    last_worked When "Last worked" false "When did it last work?";
+    since When "Since" true "Since when?";
+    last_worked When "Last worked" true "When did it last work?";
     last_seen When "Last seen" false "When did it last happen, with the time zone?";
     frequency When "How often" true "Is it always so, or does it come and go?";
     scope Scope "Affected" true "Who is affected?";
     others Scope "Others" false "Who else, by name or number?";
     other_device Scope "Other device" true "Does it work on another device in the same network?";
     other_network Scope "Other network" true "Does it work from another network, such as a phone's?";
-    changed Changed "They say" false "What changed before: update, password, driver, VPN, move, new hardware?";
+    changed Changed "They say" true "What changed before: update, password, driver, VPN, move, new hardware?";
     tried Tried "Before" false "What was tried, in order, and what came of it?";
     effect Impact "Effect" true "Is the work blocked, slowed, or is it a blemish?";
     impact Impact "Business" false "What does it cost the business?";

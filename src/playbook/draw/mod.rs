@@ -10,7 +10,7 @@ pub use svg::svg;
 
 use super::order::{rounds, waits_for};
 use super::{Cause, Check, Playbook};
-use crate::diagnosis::evidence::CASE_CHECK;
+use crate::diagnosis::evidence::is_told;
 
 /// What joins two checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,7 +71,7 @@ fn lines_to<'a>(check: &'a Check, playbook: &'a Playbook) -> Vec<Line<'a>> {
 fn told_by(cause: &Cause) -> Vec<&str> {
     let mut checks = Vec::new();
     cause.when.wanted_checks(&mut checks);
-    checks.retain(|check| *check != CASE_CHECK);
+    checks.retain(|check| !is_told(check));
     checks.sort_unstable();
     checks.dedup();
     checks

@@ -5,6 +5,7 @@ use super::{CASE_FACTS, Lint, is_open, properties};
 use crate::diagnosis::evidence::CASE_CHECK;
 use crate::packet::case::field::{FIELDS, Field, Takes};
 use crate::playbook::Check;
+use crate::playbook::change::{self, CHANGES_CHECK};
 use crate::playbook::condition::{Compare, Test};
 use crate::playbook::mistake::{At, Kind, Mistake, shown};
 use crate::playbook::template::variable;
@@ -15,14 +16,14 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 impl Lint<'_> {
-    /// A statement about what people said.
-    fn case(&mut self, atom: &PlacedAtom) {
+    /// A statement about what people said, or about what changed.
+    fn told(&mut self, atom: &PlacedAtom, types: &BTreeMap<String, &'static str>) {
+        let check = &atom.atom.check;
         let Test::Fact(name, compare) = &atom.atom.test else {
-            let message = format!("`{CASE_CHECK}` is what people said: it has facts only");
+            let message = format!("`{check}` is no check of the playbook: it has facts only");
             self.add(Mistake::new(Kind::BadCompare, &atom.test, message));
             return;
         };
-        let types = self.case_facts();
         match types.get(name.as_str()) {
             Some(kind) => {
                 let fact = FactType { types: vec![(*kind).to_owned()], words: self.case_words(name) };
@@ -35,7 +36,7 @@ impl Lint<'_> {
                 }
             }
             None => {
-                let message = format!("`{CASE_CHECK}` has no fact `{}`", shown(name));
+                let message = format!("`{check}` has no fact `{}`", shown(name));
                 let mistake = Mistake::new(Kind::UnknownFact, &atom.test, message)
                     .suggest(name, types.keys().map(String::as_str));
                 self.add(mistake);
@@ -52,7 +53,16 @@ impl Lint<'_> {
         Some(input.input.one_of.clone()).filter(|choices| !choices.is_empty())
     }
 
-    pub(super) fn case_facts(&self) -> BTreeMap<String, &'static str> {
+    /// The facts of what is no check and may be spoken of: what people said, and what changed.
+    pub(super) fn told_facts(&self, check: &str) -> Option<BTreeMap<String, &'static str>> {
+        match check {
+            CASE_CHECK => Some(self.case_facts()),
+            CHANGES_CHECK => Some(change::facts().collect()),
+            _ => None,
+        }
+    }
+
+    fn case_facts(&self) -> BTreeMap<String, &'static str> {
         let inputs = self.draft.inputs.iter().map(|input| (variable(&input.name), "string"));
         let fields = FIELDS.iter().filter(|field| field.is_fact).map(|field| (field.name.to_owned(), "string"));
         inputs.chain(fields).chain(CASE_FACTS.map(|(name, kind)| (name.to_owned(), kind))).collect()
@@ -60,8 +70,8 @@ impl Lint<'_> {
 
     pub(super) fn atoms(&mut self, atoms: &[PlacedAtom]) {
         for atom in atoms {
-            if atom.atom.check == CASE_CHECK {
-                self.case(atom);
+            if let Some(types) = self.told_facts(&atom.atom.check) {
+                self.told(atom, &types);
                 continue;
             }
             let Some(check) = self.known_check(&atom.atom.check, &atom.check) else { continue };

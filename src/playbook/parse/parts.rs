@@ -5,6 +5,7 @@ use crate::diagnosis::evidence::CASE_CHECK;
 use crate::layer::Layer;
 use crate::observation::Facts;
 use crate::packet::case::{Scope, Urgency};
+use crate::playbook::change::CHANGES_CHECK;
 use crate::playbook::draft::{DraftCause, DraftCheck, Fill, PlacedText};
 use crate::playbook::mistake::{At, Kind, Mistake, shown};
 use crate::playbook::reader::{Fields, Placed, Reader};
@@ -21,6 +22,7 @@ pub(in crate::playbook) const PRIORS: &[(&str, Prior)] =
 /// Names that templates use for something else.
 pub(super) const RESERVED: &[&str] = &[
     CASE_CHECK,
+    CHANGES_CHECK,
     "inputs",
     "settings",
     "target",
@@ -155,6 +157,7 @@ pub(super) fn read_cause(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Opt
     let security_stop = fields.flag(reader, "security_stop");
     let rules = fields.get("escalate").map(|value| read_rules(reader, value)).unwrap_or_default();
     let gravity = read_gravity(reader, &mut fields);
+    let changes = fields.get("changes").map(|value| read_topics(reader, value)).unwrap_or_default();
     let kb = fields.text(reader, "kb");
     let links = read_links(reader, &mut fields);
     fields.deny_rest(reader);
@@ -176,6 +179,7 @@ pub(super) fn read_cause(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Opt
         technical: technical.map(|text| text.value),
         workaround: values(&workaround),
         verify: verify.as_ref().map(|text| text.value.clone()),
+        changes,
         escalate: rules.rules,
         gravity,
         kb: kb.map(|text| text.value),
@@ -258,6 +262,12 @@ pub(super) fn read_gravity(reader: &mut Reader<'_>, fields: &mut Fields<'_>) -> 
     let urgencies: Vec<(&str, Urgency)> =
         Urgency::WORDS.iter().filter_map(|word| Some((*word, Urgency::read(word)?))).collect();
     Gravity { impact: fields.word(reader, "impact", &scopes), urgency: fields.word(reader, "urgency", &urgencies) }
+}
+
+/// What was changed, as a rule, where it is this cause.
+fn read_topics(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Vec<&'static str> {
+    let texts = reader.texts("changes", value);
+    texts.iter().filter_map(|text| when::topic(reader, "changes", text)).collect()
 }
 
 /// Addresses to read on at: only what a browser opens without harm.

@@ -4,6 +4,13 @@ use crate::scene::*;
 use crate::world::*;
 use std::io::ErrorKind::{AddrNotAvailable, HostUnreachable, NetworkUnreachable, PermissionDenied};
 
+/// The machine's own record of packages that were upgraded three hours ago.
+fn upgraded(scene: &mut Scene, packages: &[&str]) {
+    let then = jiff::Zoned::now() - jiff::SignedDuration::from_hours(3);
+    let line = |name: &&str| format!("{} upgrade {name}:amd64 1.0 1.1\n", then.strftime("%Y-%m-%d %H:%M:%S"));
+    scene.client.files.push(("/var/log/dpkg.log".to_owned(), packages.iter().map(line).collect()));
+}
+
 pub const WORLDS: &[World] = &[
     World {
         name: "carrier-lost",
@@ -204,6 +211,30 @@ pub const WORLDS: &[World] = &[
             innocent: &["ip", "route", "path", "dns"],
             ..fault(&["link"], &["link.none"], Culprit::NotCompared)
         },
+        ..WORLD
+    },
+    World {
+        name: "no-interface-since-the-kernel-was-replaced",
+        says: "since the updates last night there is no network any more",
+        run: ("no-internet", ""),
+        fault: |scene| {
+            scene.client.present = false;
+            upgraded(scene, &["linux-image-6.1.0-26-amd64"]);
+        },
+        proof: |eyes| eyes.fails("198.51.100.10:443", NetworkUnreachable),
+        expect: Expect {
+            cause: &["no-interface-since-kernel"],
+            decides: "link",
+            innocent: &["ip", "route", "path", "dns"],
+            ..fault(&["link"], &["link.none"], Culprit::NotCompared)
+        },
+        ..WORLD
+    },
+    World {
+        name: "updates-and-all-is-well",
+        says: "is everything all right after the updates?",
+        fault: |scene| upgraded(scene, &["linux-image-6.1.0-26-amd64", "openvpn", "libnss3"]),
+        expect: Expect { decides: "reproduce", ..HEALTHY },
         ..WORLD
     },
     World {
