@@ -120,6 +120,7 @@ impl<'a> State<'a> {
             finished: &self.finished,
             running: self.running().count(),
             questions_asked: self.questions_asked,
+            case: &self.header.case,
             settled: self.verdict.as_ref().is_some_and(|verdict| {
                 verdict.status == Status::Healthy
                     || (verdict.cause.is_some() && verdict.certainty == Certainty::Confirmed)
