@@ -88,6 +88,8 @@ pub struct Client {
     pub carrier: bool,
     /// Whether `eth0` is switched on.
     pub up: bool,
+    /// Whether the loopback is switched on.
+    pub loopback: bool,
     /// Whether there is an `eth0` at all.
     pub present: bool,
     /// MTU of `eth0`, where it is another one than Ethernet's.
@@ -180,6 +182,8 @@ pub struct Route {
 #[derive(Clone)]
 pub enum Way {
     Via(IpAddr),
+    /// The same, with this source address.
+    ViaFrom(IpAddr, IpAddr),
     /// Over several next hops side by side, each with its weight: most go where the weight is.
     Shared(Vec<(IpAddr, u8)>),
     /// Over an interface without a next hop.
@@ -205,6 +209,8 @@ pub enum ExtraLink {
     Bridge(&'static str),
     /// A bridge that is switched off.
     BridgeDown(&'static str),
+    /// A bridge that has taken `eth0` for a port.
+    BridgeOver(&'static str),
     /// A tunnel device whose program is gone, with the address that it had.
     Tunnel(&'static str, &'static str, u8),
     /// A tunnel device whose program takes what is sent and never gives anything back, with its address.
@@ -270,6 +276,12 @@ pub enum ResolverMood {
     Truncates,
     /// Answers over UDP only; TCP gets no answer.
     UdpOnly,
+    /// Answers over TCP only; UDP gets no answer.
+    TcpOnly,
+    /// Leaves queries with EDNS without an answer.
+    IgnoresEdns,
+    /// Serves zones of its own only, and points to other servers for all else.
+    NoRecursion,
     /// Answers names that do not exist with this address.
     Rewrites(IpAddr),
     /// Answers every name with this address.
@@ -402,6 +414,8 @@ pub enum Certificate {
     WrongName,
     SelfSigned,
     MissingIntermediate,
+    /// The certificate between it and the root has run out.
+    IssuerExpired,
     UnknownAuthority,
     /// Signed by a security appliance whose authority this machine does not trust.
     Intercepted,
@@ -590,6 +604,7 @@ impl Client {
         Client {
             carrier: true,
             up: true,
+            loopback: true,
             present: true,
             mtu: None,
             carrier_losses: 0,

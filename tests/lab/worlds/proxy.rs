@@ -10,6 +10,23 @@ const THE_PROXY: Culprit = Culprit::OneOf(&["proxy.example.test", PROXY]);
 
 pub const WORLDS: &[World] = &[
     World {
+        name: "target-mute-behind-a-working-proxy",
+        says: "only the partner's site hangs, everything else opens",
+        fault: |scene| {
+            scene.behind_proxy(ProxyMood::Works);
+            scene.handshake(Handshake::Silent);
+        },
+        proof: |eyes| eyes.proxy_says("200"),
+        expect: Expect {
+            decides: "reproduce",
+            innocent: &["link", "ip", "route", "dns", "proxy", PROXY],
+            seconds: 15.0,
+            ..fault(&["tls"], &["tls.timeout"], Culprit::NotCompared)
+        },
+        rule: (4, "another page comes through the same proxy, which says nothing about the one that does not"),
+        ..WORLD
+    },
+    World {
         name: "proxy-refuses-connections",
         says: "no page opens in the office",
         run: ("proxy", "https://www.example.test/"),
