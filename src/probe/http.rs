@@ -219,6 +219,9 @@ struct Facts {
     slow_lookup: Option<bool>,
     /// `direct`, or the proxy's URL without credentials.
     proxy_used: String,
+    /// Proxies of a script's list that were dead, before the one that was used.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failed_proxies: Vec<String>,
     /// The setting that the proxy comes from.
     proxy_source: Option<String>,
     /// Authentication schemes that the proxy offers.

@@ -9,6 +9,27 @@ const BELOW: &[&str] = &["link", "ip", "route", "path"];
 
 pub const WORLDS: &[World] = &[
     World {
+        name: "search-list-answers-first",
+        says: "only this site refuses me, since the new settings",
+        fault: |scene| {
+            scene.client.resolver_lines.push("search corp.test".to_owned());
+            scene.client.resolver_lines.push("options ndots:5".to_owned());
+            scene.name("www.example.test.corp.test", Name::Addresses(vec![ip(TIME)]));
+        },
+        proof: |eyes| {
+            eyes.connects("198.51.100.10:443")?;
+            eyes.resolves(RESOLVER, "www.example.test", WEB)
+        },
+        expect: Expect {
+            cause: &["search-list-answers-first"],
+            decides: "by-plain-name",
+            innocent: &["link", "ip", "route", "path", "transport"],
+            ..fault(&["dns"], &["tcp.refused"], Culprit::Contains("corp.test"))
+        },
+        rule: (4, "the address fails that programs get, and the one that the name has works"),
+        ..WORLD
+    },
+    World {
         name: "resolver-serves-only-its-own-zones",
         says: "no page opens since the new name server was entered",
         fault: |scene| scene.resolvers(ResolverMood::NoRecursion),
@@ -23,10 +44,10 @@ pub const WORLDS: &[World] = &[
     },
     World {
         name: "healthy-resolver-without-edns",
-        says: "",
+        says: "the name server is twenty years old, so it must be that",
         fault: |scene| scene.resolvers(ResolverMood::IgnoresEdns),
         proof: |eyes| eyes.resolves(RESOLVER, "www.example.test", WEB),
-        expect: Expect { innocent: &[RESOLVER, SECOND_RESOLVER], ..HEALTHY },
+        expect: Expect { decides: "reproduce", innocent: &[RESOLVER, SECOND_RESOLVER], ..HEALTHY },
         ..WORLD
     },
     World {
@@ -403,7 +424,7 @@ pub const WORLDS: &[World] = &[
             eyes.pings(RESOLVER, true)
         },
         expect: Expect {
-            cause: &["resolvers-silent"],
+            cause: &["names-only-over-tcp"],
             decides: "resolver-echo",
             innocent: &["link", "ip", "route"],
             ..fault(&["dns"], &["dns.timeout"], Culprit::OneOf(&[RESOLVER, SECOND_RESOLVER]))

@@ -10,6 +10,7 @@ pub const WORLDS: &[World] = &[
         name: "expired-certificate-at-one-of-two-addresses",
         says: "the intranet warns of a certificate, but not always",
         run: ("one-site-fails", "https://both.example.test/"),
+        arguments: &["--symptom", "warns of a certificate, but not always"],
         fault: |scene| {
             let page = Page::Text("welcome to the lab");
             scene.serve("198.51.100.11:443", Speaks::Https(Certificate::Expired, Handshake::Normal, page));
@@ -20,9 +21,10 @@ pub const WORLDS: &[World] = &[
         },
         expect: Expect {
             or_status: "fault",
-            decides: "tls",
+            cause: &["one-address-without-good-certificate"],
+            decides: "each-address",
             innocent: &["link", "ip", "route", "path", "dns", WEB],
-            ..degraded(&["tls"], &["tls.expired"], Culprit::NotCompared)
+            ..degraded(&["tls"], &["tls.expired"], Culprit::Contains("198.51.100.11"))
         },
         rule: (7, "a page that opens at one address says nothing about the certificate of the other"),
         ..WORLD
@@ -41,10 +43,10 @@ pub const WORLDS: &[World] = &[
             eyes.page("198.51.100.11:443", "both.example.test", "503")
         },
         expect: Expect {
-            or_status: "fault",
+            cause: &["one-address-without-the-page"],
+            decides: "each-address",
             innocent: &["link", "ip", "route", "path", "dns", "tls", WEB],
-            decides: "",
-            ..degraded(&["http"], &["http.server_error"], Culprit::NotCompared)
+            ..degraded(&["http"], &["http.server_error"], Culprit::Contains("198.51.100.11"))
         },
         rule: (8, "it works now because chance led to the sound one of two servers"),
         ..WORLD
