@@ -18,7 +18,7 @@ const LARGEST: u64 = 1 << 20;
 ///
 /// # Errors
 /// Where it cannot be read, or has mistakes.
-pub(crate) fn load(path: &Path) -> Result<Case> {
+pub fn load(path: &Path) -> Result<Case> {
     let failed = |error: &dyn std::error::Error| {
         Error::environment(format!("cannot read the case file `{}`", path.display()))
             .because(error)
@@ -34,7 +34,11 @@ pub(crate) fn load(path: &Path) -> Result<Case> {
     parse(&path.to_string_lossy(), &text).map_err(|mistakes| Error::rendered(ErrorKind::Usage, mistakes.render(false)))
 }
 
-pub(crate) fn parse(name: &str, text: &str) -> std::result::Result<Case, Mistakes> {
+/// Reads the text of a case file; `name` is what messages call it.
+///
+/// # Errors
+/// All its mistakes at once.
+pub fn parse(name: &str, text: &str) -> std::result::Result<Case, Mistakes> {
     let mut mistakes = Mistakes::default();
     mistakes.sources.push(Source { name: name.to_owned(), text: text.to_owned() });
     let (table, errors) = DeTable::parse_recoverable(text);

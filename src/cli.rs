@@ -29,6 +29,14 @@ Examples:
   firstline run dns crm.example --full --output /tmp
   firstline run one-site-fails crm.example --answer other-machine=yes --no-input";
 
+const SEND_EXAMPLES: &str = "\
+Examples:
+  firstline packet send packet.zip --to zammad --ticket 1042 --set url=https://support.example --token-file token
+  firstline packet send packet.zip --to zammad --ticket 1042 --set url=https://support.example --dry-run
+  firstline explain connector:zammad                                         what it wants and does
+
+Exit codes: 0 sent, 2 refused there or found wrong here, 3 bad usage or own failure.";
+
 /// Finds out why this machine cannot do what its user needs, and hands the evidence on. Without a command: triage.
 #[derive(Debug, Parser)]
 #[command(name = "firstline", version, after_help = EXAMPLES, max_term_width = 100)]
@@ -85,6 +93,9 @@ pub struct RunFlags {
     /// Ask nothing
     #[arg(long, help_heading = "Run")]
     pub no_input: bool,
+    /// Let a playbook that nobody vouches for start its programs; only at a terminal
+    #[arg(long, help_heading = "Run")]
+    pub allow_commands: bool,
     /// How much is hidden in the packet, and in what is piped [default: standard]
     #[arg(long, value_name = "LEVEL", value_enum, help_heading = "Run")]
     pub redact: Option<Level>,
@@ -104,7 +115,7 @@ pub struct RunFlags {
     #[arg(long, value_name = "TEXT", help_heading = "Case")]
     pub since: Option<String>,
     /// A step that was taken before, and what came of it; several in their order
-    #[arg(long, value_name = "WHAT=RESULT", help_heading = "Case")]
+    #[arg(long, value_name = "WHAT = RESULT", help_heading = "Case")]
     pub tried: Vec<String>,
     /// Any other field of the case: user, contact, scope, effect, changed ... (`unknown` where nobody knows)
     #[arg(long, value_name = "FIELD=VALUE", value_parser = pair, help_heading = "Case")]
@@ -122,6 +133,7 @@ impl RunFlags {
             set: [before.set, self.set].concat(),
             answer: [before.answer, self.answer].concat(),
             no_input: self.no_input || before.no_input,
+            allow_commands: self.allow_commands || before.allow_commands,
             case: self.case.or(before.case),
             ticket: self.ticket.or(before.ticket),
             symptom: self.symptom.or(before.symptom),
@@ -163,17 +175,17 @@ pub enum Command {
         #[command(flatten)]
         flags: ProbeFlags,
     },
-    /// List probes, codes, causes or playbooks
+    /// List probes, codes, causes, playbooks, connectors, or whose playbooks are trusted
     List {
         /// Only these
         #[arg(value_enum)]
         what: Option<Listing>,
     },
-    /// Explain a probe, layer, problem code, cause or playbook
+    /// Explain a probe, layer, problem code, cause, playbook or connector
     #[command(after_help = "Examples:\n  firstline explain dns.timeout\n  firstline explain probe:dns\n  \
                             firstline explain layer:dns")]
     Explain {
-        /// Its id; `probe:`, `layer:`, `code:`, `cause:` or `playbook:` in front where it is ambiguous
+        /// Its id; `probe:`, `layer:`, `code:`, `cause:`, `playbook:` or `connector:` in front where it is ambiguous
         id: String,
     },
     /// Check, test and show playbooks
@@ -224,10 +236,13 @@ pub enum Listing {
     Codes,
     Causes,
     Playbooks,
+    Connectors,
+    /// Whose playbooks may start programs, by the settings
+    Trust,
 }
 
 /// How a playbook can be shown.
-pub const PICTURES: [&str; 2] = ["text", "mermaid"];
+pub const PICTURES: [&str; 3] = ["text", "mermaid", "svg"];
 
 /// Commands for playbooks.
 #[derive(Debug, Subcommand)]
@@ -250,11 +265,21 @@ pub enum PlaybookCommand {
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Vouch for a playbook, so that it may start programs where the key is trusted
+    #[command(after_help = "Examples:\n  firstline playbook sign wiki.toml --key ~/.minisign/minisign.key    writes \
+                            wiki.toml.minisig\n  minisign -V -p minisign.pub -m wiki.toml                             the \
+                            stock tool checks it, too")]
+    Sign {
+        /// Playbook file; what it includes from beside it is signed, too
+        playbook: PathBuf,
+        #[command(flatten)]
+        key: KeyFlags,
+    },
     /// Show what a playbook looks at in which order, and its causes
     Show {
         /// Playbook id, file, or the user's words
         playbook: String,
-        /// `mermaid` draws it for wikis and code hosts [default: text]
+        /// `mermaid` draws it for wikis and code hosts, `svg` for a browser [default: text]
         #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(PICTURES))]
         format: Option<String>,
     },
@@ -268,6 +293,57 @@ pub struct Stored {
     /// age identity that opens it where it is encrypted
     #[arg(long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
+}
+
+/// What goes where, and by whose leave.
+#[derive(Debug, Clone, Args)]
+pub struct Sending {
+    #[command(flatten)]
+    pub stored: Stored,
+    /// Connector: an id of `firstline list connectors`, or a file
+    #[arg(long, value_name = "CONNECTOR")]
+    pub to: String,
+    /// Ticket that it goes to [default: that of the packet]
+    #[arg(long, value_name = "ID")]
+    pub ticket: Option<String>,
+    /// An input of the connector, such as url=https://support.example; a secret one is read from a file: NAME=@FILE
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    pub set: Vec<(String, String)>,
+    /// File with the token or password, which only its owner can read
+    #[arg(long, value_name = "FILE", conflicts_with = "token_stdin")]
+    pub token_file: Option<PathBuf>,
+    /// Read the token or password from standard input
+    #[arg(long)]
+    pub token_stdin: bool,
+    /// Show every request without the token, and send nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Send without asking
+    #[arg(long)]
+    pub yes: bool,
+    /// Send without asking by leave of this policy, whose name the record carries
+    #[arg(long, value_name = "NAME")]
+    pub policy: Option<String>,
+    /// Send also what hides no names and secrets
+    #[arg(long)]
+    pub unredacted: bool,
+    /// It goes to people outside: warn of what they can read
+    #[arg(long)]
+    pub outside: bool,
+    /// Allow http, and mail without encryption
+    #[arg(long)]
+    pub insecure_http: bool,
+}
+
+/// With what something is signed.
+#[derive(Debug, Clone, Args)]
+pub struct KeyFlags {
+    /// minisign secret key
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// File with the password of the key, where it has one and nobody at a terminal can be asked; `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
 }
 
 /// Commands for packets.
@@ -290,12 +366,8 @@ pub enum PacketCommand {
     Sign {
         /// Packet
         packet: PathBuf,
-        /// minisign secret key
-        #[arg(long, value_name = "FILE")]
-        key: PathBuf,
-        /// File with the password of the key, where it has one
-        #[arg(long, value_name = "FILE")]
-        password_file: Option<PathBuf>,
+        #[command(flatten)]
+        key: KeyFlags,
     },
     /// Encrypt a packet to people, who open it with `age -d` or `--identity`
     Seal {
@@ -324,6 +396,8 @@ pub enum PacketCommand {
         output: Option<PathBuf>,
     },
     /// Remove old packets and what killed runs left behind from the state folder
+    ///
+    /// Each run does the same at its end and says so. Packets in folders that somebody chose are never touched.
     Purge {
         /// Older than this [default: the setting `keep_days`, 30 days]
         #[arg(long, value_name = "DAYS")]
@@ -352,6 +426,9 @@ pub enum PacketCommand {
         #[arg(long, short, value_name = "DIR")]
         output: Option<PathBuf>,
     },
+    /// Send a packet to a ticket, a mailbox or a store: shows what goes where, and asks
+    #[command(after_help = SEND_EXAMPLES)]
+    Send(Sending),
     /// Show a packet, or an answer about it, with the names behind the pseudonyms
     Unmask {
         /// Packet, zip or JSON, or a text; `-` for standard input
@@ -374,9 +451,10 @@ pub enum GenerateCommand {
     Man,
     /// An empty case file to fill, on standard output
     Case,
-    /// JSON Schema of the packet, of playbooks (for editors), or of one probe's parameters, on standard output
+    /// JSON Schema of the packet, of its manifest, of playbooks (for editors), or of one probe's parameters, on standard
+    /// output
     Schema {
-        /// A probe, or `playbook`
+        /// A probe, `manifest` or `playbook`
         of: Option<String>,
     },
     /// The reference pages, into a folder

@@ -71,6 +71,17 @@ impl Error {
         self
     }
 
+    /// Adds a reason in words.
+    pub fn because_of(mut self, cause: impl Into<String>) -> Self {
+        self.causes.push(cause.into());
+        self
+    }
+
+    /// What went wrong, without its causes and what to type next.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Adds the next command to type.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

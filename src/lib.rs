@@ -1,7 +1,7 @@
 //! Firstline finds out why a machine cannot do what its user needs, gets the user working again, and hands the evidence
 //! on. See `docs/architecture.md` for the path that a run takes through these modules.
 
-mod case_file;
+pub mod case_file;
 pub mod cli;
 pub mod commands;
 pub mod diagnosis;
@@ -16,6 +16,8 @@ pub mod problem;
 pub mod report;
 pub mod request;
 pub mod run;
+pub mod seal;
+pub mod send;
 pub mod settings;
 pub mod sys;
 pub mod target;

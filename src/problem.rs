@@ -101,6 +101,7 @@ problems! {
     RouteGatewayDead "route.gateway_dead" Route Reachability State false "the gateway does not answer neighbour discovery";
     RouteGatewaySilent "route.gateway_silent" Route Reachability Silence false "the gateway does not answer pings";
     RouteNeighbourDead "route.neighbour_dead" Route Reachability State false "the on-link target does not answer neighbour discovery";
+    RouteNeighbourWrong "route.neighbour_wrong" Route Reachability State false "a fixed neighbour entry names another device than the one that answers";
     RouteReversePath "route.reverse_path" Route Integrity State false "strict reverse-path filtering drops the answers";
 
     PathSilent "path.silent" Path Reachability Silence false "nothing beyond the gateway answers";
@@ -110,6 +111,10 @@ problems! {
     PathLoss "path.loss" Path Quality Silence false "packets are lost on the way";
     PathDelay "path.delay" Path Quality Answer false "the round trip takes long";
     PathJitter "path.jitter" Path Quality Answer false "the round-trip time varies much";
+    PathNat64None "path.nat64_none" Path Integrity Answer false "the network has IPv6 alone and no translation to IPv4 (NAT64)";
+    PathNat64Dead "path.nat64_dead" Path Integrity Silence false "the translation to IPv4 (NAT64) does not answer";
+    PathQueueing "path.queueing" Path Quality Answer false "packets wait long in a queue on the way";
+    PathSlowRate "path.slow_rate" Path Quality Answer false "the line carries less than is expected of it";
     PathMtuBlackHole "path.mtu_black_hole" Path Quality Silence false "large packets vanish on the way and nobody says so (path MTU black hole)";
     PathMtuReduced "path.mtu_reduced" Path Quality Answer false "the path MTU is smaller than the link's";
     PathCaptivePortal "path.captive_portal" Path Integrity Answer false "a captive portal answers instead of the target";

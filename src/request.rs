@@ -8,6 +8,7 @@ use crate::packet::case::field::Field;
 use crate::packet::case::heard::Heard;
 use crate::packet::redact::Level;
 use crate::packet::{Case, Consent};
+use crate::playbook::trust::Trust;
 use crate::playbook::{Input, InputKind, Playbook};
 use crate::settings::Settings;
 use crate::target::Target;
@@ -33,6 +34,8 @@ pub struct Request {
     pub id: String,
     /// By what right it looks at this machine.
     pub consent: Consent,
+    /// By whose word the playbook may start programs; one that does is only loaded where somebody vouches for it.
+    pub trust: Trust,
     pub playbook: Playbook,
     /// Inputs by name, as text; the target's own text under the name of its input.
     pub inputs: BTreeMap<String, String>,
@@ -56,32 +59,31 @@ impl Request {
     /// # Errors
     /// Where an input is missing or cannot be read, or an input, question or target does not exist in the playbook.
     pub fn build(
-        playbook: Playbook,
+        mut playbook: Playbook,
         what: &What,
         flags: &RunFlags,
         settings: Settings,
         ask: Asker<'_>,
     ) -> Result<Request> {
-        let said = Said::sort(&playbook, what);
-        let mut given = named_inputs(&playbook, &flags.set)?;
-        if let Some(text) = said.target {
-            given.insert(input_for_target(&playbook, text)?, text.to_owned());
+        playbook.name_teams(&settings.teams);
+        let words = Words::sort(&playbook, what);
+        let mut given: BTreeMap<String, Said> = named_inputs(&playbook, &flags.set)?;
+        if let Some(text) = words.target {
+            given.insert(input_for_target(&playbook, text)?, Said::word(text));
         }
         let mut inputs = BTreeMap::new();
         let mut target = None;
         let mut pointed_at = None;
         for (name, input) in &playbook.inputs {
-            let value = given.remove(name);
-            // A default is what the playbook looks at, not what somebody complained about.
-            let is_said = value.is_some() || input.default.is_none();
-            let value = match value {
-                Some(value) => value,
+            let said = match given.remove(name) {
+                Some(said) => said,
                 None => missing(&playbook, name, input, &settings, ask)?,
             };
-            let value = match read_input(name, input, value, is_said)? {
+            let value = match said.read(&playbook, name, input)? {
                 Value::Target(read) => {
                     let text = read.text.clone();
-                    if is_said {
+                    // A default is what the playbook looks at, not what somebody complained about.
+                    if said.by != By::Default {
                         pointed_at.get_or_insert(text.clone());
                     }
                     target.get_or_insert(read);
@@ -91,7 +93,7 @@ impl Request {
             };
             inputs.insert(name.clone(), value);
         }
-        let mut case = case(flags, said.symptom)?;
+        let mut case = case(flags, words.symptom)?;
         case.target = pointed_at;
         case.answers = answers(&playbook, &flags.answer)?;
         answered_by_the_case(&playbook, &mut case);
@@ -103,8 +105,9 @@ impl Request {
         };
         let id = run_id();
         let consent = Consent::NotAsked;
+        let trust = Trust::Unsigned { why: Vec::new() };
         let redaction = flags.redact.unwrap_or(settings.redaction);
-        Ok(Request { id, consent, playbook, inputs, target, settings, case, deadline, mode, redaction })
+        Ok(Request { id, consent, trust, playbook, inputs, target, settings, case, deadline, mode, redaction })
     }
 }
 
@@ -114,12 +117,12 @@ pub fn run_id() -> String {
 }
 
 /// The words of the command line by what they are.
-struct Said<'a> {
+struct Words<'a> {
     target: Option<&'a str>,
     symptom: Option<String>,
 }
 
-impl<'a> Said<'a> {
+impl<'a> Words<'a> {
     /// The first word is a symptom where it is neither the playbook's id nor its file; what comes second is a target
     /// unless it is plainly a sentence.
     fn sort(playbook: &Playbook, what: &'a What) -> Self {
@@ -132,11 +135,72 @@ impl<'a> Said<'a> {
             words.extend(what.target.as_deref());
         }
         words.extend(what.words.iter().map(String::as_str));
-        Said { target, symptom: (!words.is_empty()).then(|| words.join(" ")) }
+        Words { target, symptom: (!words.is_empty()).then(|| words.join(" ")) }
     }
 }
 
-fn named_inputs(playbook: &Playbook, set: &[(String, String)]) -> Result<BTreeMap<String, String>> {
+/// A value of an input, and who gave it: whoever reads that it is no good must find it.
+struct Said {
+    value: String,
+    by: By,
+}
+
+/// Who gave a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// `--set NAME=VALUE`.
+    Flag,
+    /// The word after the playbook.
+    Word,
+    /// A person who was asked.
+    Person,
+    /// The playbook itself.
+    Default,
+}
+
+enum Value {
+    Target(Target),
+    Text(String),
+}
+
+impl Said {
+    fn word(text: &str) -> Said {
+        Said { value: text.to_owned(), by: By::Word }
+    }
+
+    /// Reads the value as the input wants it.
+    fn read(&self, playbook: &Playbook, name: &str, input: &Input) -> Result<Value> {
+        let value = if input.kind == InputKind::Number { self.value.trim() } else { &self.value };
+        // A default that is empty means "none"; who says nothing means nothing.
+        if value.is_empty() && self.by == By::Default {
+            return Ok(Value::Text(String::new()));
+        }
+        let hint = || match input.kind {
+            InputKind::Target => {
+                "a target is a URL (https://crm.example), a host (crm.example) or host:port (10.0.0.7:3389)".to_owned()
+            }
+            _ => format!("firstline run {} --set {name}=...   ({})", playbook.id, input.ask),
+        };
+        if input.kind == InputKind::Target {
+            return input.target(value).map(Value::Target).map_err(|why| Error::usage(why).hint(hint()));
+        }
+        match input.accepts(value) {
+            Ok(()) => Ok(Value::Text(value.to_owned())),
+            Err(why) => Err(Error::usage(format!("{}: `{name}` {why}", self.place(playbook, name))).hint(hint())),
+        }
+    }
+
+    fn place(&self, playbook: &Playbook, name: &str) -> String {
+        match self.by {
+            By::Flag => format!("--set {name}={}", self.value),
+            By::Word => format!("the second word, {}", self.value),
+            By::Person => "the answer".to_owned(),
+            By::Default => format!("the default in `{}`", playbook.id),
+        }
+    }
+}
+
+fn named_inputs(playbook: &Playbook, set: &[(String, String)]) -> Result<BTreeMap<String, Said>> {
     for (name, _) in set {
         if !playbook.inputs.contains_key(name) {
             let names = playbook.inputs.keys().map(String::as_str);
@@ -144,7 +208,8 @@ fn named_inputs(playbook: &Playbook, set: &[(String, String)]) -> Result<BTreeMa
                 .maybe_hint(suggestion(name, names)));
         }
     }
-    Ok(set.iter().cloned().collect())
+    let by_flag = |(name, value): &(String, String)| (name.clone(), Said { value: value.clone(), by: By::Flag });
+    Ok(set.iter().map(by_flag).collect())
 }
 
 fn suggestion<'a>(typed: &str, names: impl Iterator<Item = &'a str> + Clone) -> Option<String> {
@@ -173,44 +238,21 @@ fn input_for_target(playbook: &Playbook, text: &str) -> Result<String> {
 }
 
 /// An input that was not given: its default, or what the person answers.
-fn missing(playbook: &Playbook, name: &str, input: &Input, settings: &Settings, ask: Asker<'_>) -> Result<String> {
+fn missing(playbook: &Playbook, name: &str, input: &Input, settings: &Settings, ask: Asker<'_>) -> Result<Said> {
     if let Some(default) = &input.default {
-        return fill(default, settings).map_err(|error| {
+        let filled = fill(default, settings).map_err(|error| {
             Error::playbook(format!("the default of `{name}` in `{}` cannot be used", playbook.id)).because(&error)
-        });
+        })?;
+        return Ok(Said { value: filled, by: By::Default });
     }
-    ask(input).ok_or_else(|| {
+    let answer = ask(input).map(|value| Said { value, by: By::Person });
+    answer.ok_or_else(|| {
         let hint = match input.kind {
             InputKind::Target => format!("firstline run {} https://the.page.that.fails", playbook.id),
             _ => format!("firstline run {} --set {name}=...", playbook.id),
         };
         Error::usage(format!("the playbook `{}` needs `{name}`: {}", playbook.id, input.ask)).hint(hint)
     })
-}
-
-enum Value {
-    Target(Target),
-    Text(String),
-}
-
-fn read_input(name: &str, input: &Input, value: String, is_said: bool) -> Result<Value> {
-    match input.kind {
-        // A default that is empty means "none"; who says nothing means nothing.
-        InputKind::Target if value.is_empty() && !is_said => Ok(Value::Text(value)),
-        InputKind::Target => input
-            .scheme
-            .map_or_else(|| Target::parse(&value), |scheme| Target::parse_as(&value, scheme))
-            .map(Value::Target)
-            .map_err(|error| {
-                Error::usage(error.to_string())
-                    .hint("a target is a URL (https://crm.example), a host (crm.example) or host:port (10.0.0.7:3389)")
-            }),
-        InputKind::Number => match value.trim().parse::<i64>() {
-            Ok(number) => Ok(Value::Text(number.to_string())),
-            Err(_) => Err(Error::usage(format!("`{name}` is a whole number, not `{value}`"))),
-        },
-        InputKind::Text | InputKind::Path => Ok(Value::Text(value)),
-    }
 }
 
 fn answers(playbook: &Playbook, answers: &[(String, String)]) -> Result<BTreeMap<String, String>> {
@@ -270,7 +312,7 @@ mod tests {
 
     fn playbook() -> Playbook {
         let ask = "Which address fails?".into();
-        let target = Input { kind: InputKind::Target, scheme: None, ask, default: None };
+        let target = Input { kind: InputKind::Target, ask, ..Input::default() };
         Playbook { id: "one-site-fails".into(), inputs: [("target".into(), target)].into(), ..Playbook::default() }
     }
 
@@ -323,15 +365,8 @@ mod tests {
         let mut question = crate::playbook::Check {
             id: "other-machine".into(),
             probe: "ask".into(),
-            title: None,
-            layer: crate::layer::Layer::Host,
             cost: crate::probe::Cost::Person,
-            goal: false,
-            after: vec![],
-            may_affect: vec![],
-            control_for: vec![],
-            when: None,
-            args: Default::default(),
+            ..crate::playbook::Check::default()
         };
         question.args.insert("answers".into(), serde_json::json!({ "yes": "it works there", "no": "there too" }));
         let heard = serde_json::json!({ "field": "other_device", "yes": "works", "no": "fails" });
@@ -376,6 +411,30 @@ mod tests {
             let error = build(playbook, &what, &flags).unwrap_err().to_string();
             assert!(error.contains(expected), "{expected} is not in {error}");
         }
+    }
+
+    #[test]
+    fn a_value_that_is_no_good_is_refused_where_it_was_given() {
+        let lines = Input {
+            kind: InputKind::Number,
+            ask: "How many lines?".into(),
+            default: Some("{{ settings.packet_bytes }}".into()),
+            max: Some(50),
+            ..Input::default()
+        };
+        let mut playbook = playbook();
+        playbook.inputs.insert("lines".into(), lines);
+        let given = what("one-site-fails", Some("crm.test"), &[]);
+        let set = |value: &str| RunFlags { set: vec![("lines".into(), value.into())], ..RunFlags::default() };
+        for (flags, expected) in [
+            (set("many"), "--set lines=many: `lines` must be a whole number of at most 50, not `many`"),
+            (set("51"), "hint: firstline run one-site-fails --set lines=...   (How many lines?)"),
+            (RunFlags::default(), "the default in `one-site-fails`: `lines` must be"),
+        ] {
+            let error = build(playbook.clone(), &given, &flags).unwrap_err().to_string();
+            assert!(error.contains(expected), "{expected} is not in {error}");
+        }
+        assert_eq!(build(playbook, &given, &set(" 7 ")).unwrap().inputs["lines"], "7");
     }
 
     #[test]

@@ -2,10 +2,15 @@
 //! Every field has a default, so later code never asks whether a setting was given.
 
 use crate::error::{Error, Kind, Result, closest, point};
-use crate::packet::case::priority::{Matrix, STOCK};
+use crate::packet::Case;
+use crate::packet::case::priority::{Matrix, Priority, STOCK, ServiceLevels};
 use crate::packet::redact::Level;
+use crate::playbook::Gravity;
+use crate::playbook::trust::{FileHash, TrustList};
+use crate::seal::signature::PublicKey;
 use etcetera::{BaseStrategy, choose_base_strategy};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -43,8 +48,17 @@ pub struct Settings {
     pub vpn_device: Option<String>,
     /// The server through which calls are set up, as `stun://host` or `stun://host:port`.
     pub stun_server: Option<String>,
+    /// A large file by which the rate of the line is measured, on a server that may be loaded; nothing is measured unless
+    /// one is named.
+    pub throughput_url: Option<String>,
+    /// The least rate downwards that is right here, in Mbit/s.
+    pub expected_mbit_s: Option<u32>,
     /// Priority by impact (rows, high to low) and urgency (columns, high to low), as the site's ticket system counts.
     pub priorities: Matrix,
+    /// How soon somebody takes a case of each priority, and how soon the person works again.
+    pub service_levels: ServiceLevels,
+    /// What the site calls the teams that playbooks name, by the playbooks' names.
+    pub teams: BTreeMap<String, String>,
     /// Whether the person at the terminal is asked for consent before anything is looked at.
     pub ask_consent: bool,
     /// The name of the policy that allows runs where nobody can be asked; packets carry it.
@@ -55,6 +69,11 @@ pub struct Settings {
     pub packet_bytes: u64,
     /// Days after which packets and what killed runs left behind are removed from the state folder; 0 keeps them.
     pub keep_days: u32,
+    /// Keys whose playbooks may start programs, also where nobody is asked: a name of the site's own for each, and the
+    /// one line of the minisign public key.
+    pub trusted_keys: BTreeMap<String, PublicKey>,
+    /// SHA-256 of files of playbooks that may start programs without a signature.
+    pub allowed_playbooks: Vec<FileHash>,
 }
 
 impl Default for Settings {
@@ -70,12 +89,18 @@ impl Default for Settings {
             internal_name: None,
             vpn_device: None,
             stun_server: None,
+            throughput_url: None,
+            expected_mbit_s: None,
             priorities: STOCK,
+            service_levels: ServiceLevels::new(),
+            teams: BTreeMap::new(),
             ask_consent: false,
             consent_policy: None,
             redaction: Level::Standard,
             packet_bytes: crate::packet::fit::LARGEST,
             keep_days: crate::packet::purge::KEEP_DAYS,
+            trusted_keys: BTreeMap::new(),
+            allowed_playbooks: Vec::new(),
         }
     }
 }
@@ -100,6 +125,16 @@ impl Settings {
             }
         }
         Ok(Settings::default())
+    }
+
+    /// The priority that follows from what people said, and from what the playbook expects where they did not.
+    pub fn priority(&self, case: &Case, gravity: Gravity) -> Option<Priority> {
+        Priority::propose(case, gravity, &self.priorities, &self.service_levels)
+    }
+
+    /// Whose playbooks may start programs.
+    pub fn trust_list(&self) -> TrustList<'_> {
+        TrustList { keys: &self.trusted_keys, files: &self.allowed_playbooks }
     }
 
     fn parse(path: &Path, text: &str) -> Result<Settings> {
@@ -171,7 +206,12 @@ mod tests {
 
     #[test]
     fn broken_toml_and_wrong_types_are_shown_where_they_are() {
-        for (text, place) in [("control_url = ", ":1:"), ("\nconnectivity_check = \"yes\"", ":2:22")] {
+        for (text, place) in [
+            ("control_url = ", ":1:"),
+            ("\nconnectivity_check = \"yes\"", ":2:22"),
+            ("\n[trusted_keys]\ndesk = \"RWQ\"", ":3:8"),
+            ("allowed_playbooks = [\"abc\"]", ":1:21"),
+        ] {
             let error = Settings::parse(Path::new("f.toml"), text).unwrap_err().to_string();
             assert!(error.contains(&format!("f.toml{place}")), "{error}");
         }

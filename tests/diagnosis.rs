@@ -8,12 +8,12 @@ use firstline::diagnosis::suspects::{Reach, standing};
 use firstline::diagnosis::verdict::Status;
 use firstline::layer::Layer;
 use firstline::observation::{Certainty, Observation, Outcome, Via};
-use firstline::packet::case::priority::STOCK;
 use firstline::packet::{Case, Packet};
 use firstline::playbook::condition::{Atom, Over, Test};
 use firstline::playbook::{self, Cause, Check, Condition, Playbook, Prior, builtin};
 use firstline::probe::Cost;
 use firstline::problem::{Class, Code};
+use firstline::settings::Settings;
 use proptest::prelude::*;
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -25,15 +25,10 @@ fn check(id: &str, after: &[String]) -> Check {
     Check {
         id: id.to_owned(),
         probe: "tcp".to_owned(),
-        title: None,
         layer: Layer::Transport,
         cost: Cost::Network,
-        goal: false,
         after: after.to_vec(),
-        may_affect: Vec::new(),
-        control_for: Vec::new(),
-        when: None,
-        args: Default::default(),
+        ..Check::default()
     }
 }
 
@@ -48,17 +43,46 @@ fn cause(id: &str, of: &str) -> Cause {
             over: Over::Any,
             test: Test::Code(BROKEN),
         })]),
-        culprit: None,
         plain: id.to_owned(),
-        technical: None,
-        workaround: Vec::new(),
-        verify: None,
-        escalate: None,
-        code: None,
-        degrades: false,
-        or_layer: None,
-        suspected: false,
-        security_stop: false,
+        ..Cause::default()
+    }
+}
+
+#[test]
+fn the_first_rule_that_applies_says_who_takes_it() {
+    let playbook = |rules: &str, stop: bool| {
+        let text = format!(
+            "schema = 1\nid = 'x'\ntitle = 'x'\n[[check]]\nid = 'a'\nprobe = 'tcp'\ngoal = true\nhost = 'h.test'\n\
+             port = 1\n[[cause]]\nid = 'c'\nlayer = 'transport'\ntitle = 't'\nplain = 'p'\nsecurity_stop = {stop}\n\
+             when = [{{ check = 'a', code = 'tcp.refused' }}]\n{rules}"
+        );
+        playbook::parse("x", &text, &|_| None).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    };
+    let refused = |port: u16| {
+        let mut seen = Observation::new("tcp", Layer::Transport, "a", None, Outcome::Problem, "refused".to_owned());
+        (seen.code, seen.certainty) = (Some(Code::TcpRefused), Some(Certainty::Confirmed));
+        seen.facts.insert("port".to_owned(), port.into());
+        seen
+    };
+    let rules = "escalate = [\n{ to = 'web', when = 'w', if = [{ check = 'a', fact = 'port', is = 443 }] },\n\
+                 { to = 'desk', when = 'it lasts' }]\n";
+    for (rules, stop, port, expected) in [
+        (rules, false, 443, Some(("web", true))),
+        (rules, false, 25, Some(("desk", false))),
+        (rules, true, 25, Some(("desk", true))),
+        ("", true, 25, Some(("security team", true))),
+        ("", false, 25, None),
+    ] {
+        let mut playbook = playbook(rules, stop);
+        let next = judge(&playbook, &[refused(port)], &Case::default()).next;
+        let escalate = next.escalate.as_ref().map(|escalate| (escalate.to.as_str(), escalate.now));
+        assert_eq!((escalate, next.security_stop), (expected, stop), "{rules} {port}");
+        playbook.name_teams(&[("web".to_owned(), "Web desk (WEB-2)".to_owned())].into());
+        let named = judge(&playbook, &[refused(443)], &Case::default()).next.escalate;
+        assert_eq!(
+            named.map(|it| it.to == "Web desk (WEB-2)"),
+            (!rules.is_empty()).then_some(true).or(stop.then_some(false))
+        );
     }
 }
 
@@ -485,7 +509,7 @@ fn a_complaint_that_is_an_answer_is_judged_as_one() {
     answered.facts.insert("meaning".to_owned(), "it takes too long".into());
     let json = include_str!("packets/v1/healthy.json");
     let mut packet = Packet { case: Case::default(), ..serde_json::from_str(json).unwrap() };
-    packet.close(&playbook, vec![works, answered], &STOCK);
+    packet.close(&playbook, vec![works, answered], &Settings::default());
     assert_eq!(packet.case.error.as_deref(), Some("it takes too long"));
     assert_eq!((packet.verdict.status, packet.verdict.code), (Status::Undecided, Some(Code::CaseNotReproduced)));
     assert_eq!(judge(&playbook, &packet.observations, &packet.case).verdict, packet.verdict);

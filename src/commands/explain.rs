@@ -1,16 +1,19 @@
-//! `firstline explain`: one probe, layer, problem code, cause or playbook in words.
+//! `firstline explain`: one probe, layer, problem code, cause, playbook or connector in words.
 
 use super::schema::{Field, fields};
-use super::{Context, library};
+use super::{Context, library, trust};
 use crate::error::{Error, Result, closest};
 use crate::exit::Exit;
 use crate::layer::Layer;
+use crate::packet::case::{Scope, Urgency};
 use crate::playbook::condition::Test;
-use crate::playbook::order::{rounds, waits_for};
-use crate::playbook::{Cause, Check, Condition, Playbook};
+use crate::playbook::draw::{Graph, Join, readable};
+use crate::playbook::trust::Trust;
+use crate::playbook::{Cause, Check, Condition, Escalation, Playbook};
 use crate::probe::{Contacts, Cost, PROBES, Probe};
 use crate::problem::{Basis, Class, Code, PROBLEMS};
 use crate::report::{Page, Paint};
+use crate::send::{Connector, Input, InputKind, Way};
 use serde_json::Value;
 
 /// Something that can be explained.
@@ -20,6 +23,7 @@ enum Thing<'a> {
     Code(Code),
     Cause(&'a Playbook, &'a Cause),
     Playbook(&'a Playbook),
+    Connector(&'a Connector),
 }
 
 impl Thing<'_> {
@@ -30,6 +34,7 @@ impl Thing<'_> {
             Thing::Code(code) => code.word(),
             Thing::Cause(_, cause) => &cause.id,
             Thing::Playbook(playbook) => &playbook.id,
+            Thing::Connector(connector) => &connector.id,
         }
     }
 
@@ -40,13 +45,16 @@ impl Thing<'_> {
             Thing::Code(_) => "code",
             Thing::Cause(..) => "cause",
             Thing::Playbook(_) => "playbook",
+            Thing::Connector(_) => "connector",
         }
     }
 }
 
 pub(super) fn explain(context: &Context, id: &str) -> Result<Exit> {
     let playbooks = library::builtin()?;
-    let things = everything(&playbooks);
+    let connectors = library::connectors()?;
+    let mut things = everything(&playbooks);
+    things.extend(connectors.iter().map(Thing::Connector));
     let (sort, word) = match id.split_once(':') {
         Some((sort, word)) => (Some(sort), word),
         None => (None, id),
@@ -68,7 +76,8 @@ pub(super) fn explain(context: &Context, id: &str) -> Result<Exit> {
         Thing::Layer(layer) => layer_page(&mut page, *layer, &playbooks),
         Thing::Code(code) => code_page(&mut page, *code, &playbooks),
         Thing::Cause(playbook, cause) => cause_page(&mut page, playbook, cause),
-        Thing::Playbook(playbook) => playbook_page(&mut page, playbook),
+        Thing::Playbook(playbook) => playbook_page(&mut page, playbook, &Trust::BuiltIn),
+        Thing::Connector(connector) => connector_page(&mut page, connector),
     }
     context.print(&page.finish())?;
     Ok(Exit::Good)
@@ -134,22 +143,6 @@ pub(super) fn contacts(contacts: Contacts) -> String {
         (false, None) => format!("what it is given as {named}"),
         (false, Some(others)) => format!("what it is given as {named}, and {others}"),
     }
-}
-
-/// A text with templates, for people: `{{ link.interface }}` reads `<interface>`.
-pub(super) fn readable(template: &str) -> String {
-    let mut out = String::new();
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once("{{") {
-        let Some((inside, after)) = after.split_once("}}") else { break };
-        // Of `a.b or c.d` and `a.b | filter` the first name tells enough.
-        let name = inside.split_whitespace().next().unwrap_or_default();
-        let name = name.rsplit('.').next().unwrap_or_default();
-        out.push_str(&format!("{before}<{name}>"));
-        rest = after;
-    }
-    out.push_str(rest);
-    out
 }
 
 /// What a check costs, in words.
@@ -275,9 +268,11 @@ fn cause_page(page: &mut Page, playbook: &Playbook, cause: &Cause) {
     page.labelled("For the user", [readable(&cause.plain).as_str()]);
     page.labelled("For a ticket", cause.technical.as_deref().map(readable).as_deref());
     page.labelled("Verify", cause.verify.as_deref());
-    if let Some(escalate) = &cause.escalate {
-        page.labelled("Escalate", [format!("{} {}", escalate.to, escalate.when).trim()]);
-    }
+    let rules: Vec<String> = cause.escalate.iter().map(rule).collect();
+    page.labelled("Escalate", rules.iter().map(String::as_str));
+    page.labelled("Impact", cause.gravity.impact.map(Scope::meaning));
+    page.labelled("Urgency", cause.gravity.urgency.map(Urgency::meaning));
+    page.labelled("Read", cause.kb.iter().chain(&cause.links).map(String::as_str));
     if cause.security_stop {
         page.labelled("Security", ["stop, preserve, and hand it to security"]);
     }
@@ -287,26 +282,38 @@ fn cause_page(page: &mut Page, playbook: &Playbook, cause: &Cause) {
     }
 }
 
-/// A playbook's inputs, checks and causes.
-pub(super) fn playbook_page(page: &mut Page, playbook: &Playbook) {
+/// Whom it is handed to, and when.
+fn rule(rule: &Escalation) -> String {
+    let at_once = rule.condition.is_some().then_some("at once, where its condition holds");
+    let when: Vec<&str> = at_once.into_iter().chain(Some(rule.when.as_str()).filter(|when| !when.is_empty())).collect();
+    if when.is_empty() { rule.to.clone() } else { format!("{} ({})", rule.to, when.join(": ")) }
+}
+
+/// A playbook's inputs, checks and causes, and by whose word it may start programs.
+pub(super) fn playbook_page(page: &mut Page, playbook: &Playbook, trust: &Trust) {
     page.headline(&format!("playbook {}", playbook.id), Paint::Strong, &playbook.title);
     page.gap();
     page.labelled("Origin", [playbook.origin.as_str()]);
+    if *trust != Trust::BuiltIn {
+        page.labelled("Trust", [trust.to_string().as_str()]);
+    }
+    let commands: Vec<String> = playbook.commands().map(trust::command_line).collect();
+    page.labelled("Starts", commands.iter().map(String::as_str));
     page.labelled("Users say", playbook.says.iter().map(String::as_str));
     let inputs: Vec<String> = playbook
         .inputs
         .iter()
-        .map(|(name, input)| match &input.default {
-            Some(default) => format!("{name}: {} [default: {default}]", input.ask),
-            None => format!("{name}: {}", input.ask),
+        .map(|(name, input)| {
+            let default = input.default.as_ref().map(|default| format!(" [default: {default}]"));
+            format!("{name}: {} (must {}){}", input.ask, input.must(), default.unwrap_or_default())
         })
         .collect();
     page.labelled("Inputs", inputs.iter().map(String::as_str));
     page.gap();
-    let rounds = rounds(playbook);
-    for (index, round) in rounds.iter().enumerate() {
+    let graph = Graph::of(playbook);
+    for (index, round) in graph.rounds.iter().enumerate() {
         page.paragraph(&round_title(index, round), Paint::Strong);
-        let checks: Vec<[String; 4]> = round.iter().map(|check| check_row(check, playbook)).collect();
+        let checks: Vec<[String; 4]> = round.iter().map(|check| check_row(check, &graph)).collect();
         let rows: Vec<([&str; 4], Paint)> =
             checks.iter().map(|row| (row.each_ref().map(String::as_str), Paint::Plain)).collect();
         page.table(&rows);
@@ -323,6 +330,42 @@ pub(super) fn playbook_page(page: &mut Page, playbook: &Playbook) {
     page.table(&rows);
 }
 
+/// What a connector wants and does.
+fn connector_page(page: &mut Page, connector: &Connector) {
+    page.headline(&format!("connector {}", connector.id), Paint::Strong, &connector.title);
+    page.gap();
+    page.paragraph(&connector.about, Paint::Plain);
+    page.gap();
+    page.labelled("Described at", [connector.docs.as_str()]);
+    page.labelled("Letter", [connector.letter.as_str()]);
+    let wants: Vec<String> = connector.inputs.iter().map(in_words).collect();
+    page.labelled("Wants", wants.iter().map(String::as_str));
+    page.labelled("Token", connector.auth.as_ref().map(|auth| auth.ask.as_str()));
+    let limit = connector.limit.as_ref().map(|limit| format!("{} bytes ({})", limit.bytes, limit.source));
+    page.labelled("Takes at most", limit.as_deref());
+    page.labelled("Read by", connector.outside.then_some("people outside: strict redaction is for them"));
+    let does = match &connector.way {
+        Way::Http(steps) => steps.iter().map(|step| step.does.as_str()).collect(),
+        Way::Mail(_) => vec!["send a mail"],
+    };
+    page.labelled("Will", does);
+}
+
+/// An input as the command line gives it, and what it is.
+pub(super) fn in_words(input: &Input) -> String {
+    let how = match (input.name.as_str(), input.kind) {
+        ("ticket", _) => "--ticket ID".to_owned(),
+        (name, InputKind::Secret) => format!("--set {name}=@FILE"),
+        (name, _) => format!("--set {name}=..."),
+    };
+    let more = match &input.default {
+        Some(default) => format!(" [default: {default}]"),
+        None if input.optional => " [may be left out]".to_owned(),
+        None => String::new(),
+    };
+    format!("{how}: {}{more}", input.ask)
+}
+
 /// When the checks of a round are made.
 fn round_title(index: usize, round: &[&Check]) -> String {
     match index {
@@ -334,7 +377,7 @@ fn round_title(index: usize, round: &[&Check]) -> String {
     }
 }
 
-fn check_row(check: &Check, playbook: &Playbook) -> [String; 4] {
+fn check_row(check: &Check, graph: &Graph<'_>) -> [String; 4] {
     let mut notes = Vec::new();
     if let Some(title) = &check.title {
         notes.push(title.clone());
@@ -342,33 +385,11 @@ fn check_row(check: &Check, playbook: &Playbook) -> [String; 4] {
     if check.goal {
         notes.push("the complaint itself".to_owned());
     }
-    if !check.control_for.is_empty() {
-        notes.push(format!("control for {}", check.control_for.join(", ")));
-    }
-    if !check.after.is_empty() {
-        notes.push(format!("after {}", check.after.join(", ")));
-    }
-    let mut waits = waits_for(check, playbook);
-    waits.retain(|other| !check.after.contains(other));
-    if !waits.is_empty() {
-        notes.push(format!("waits for {}", waits.join(", ")));
-    }
-    [check.id.clone(), check.probe.clone(), check.layer.to_string(), notes.join("; ")]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn templates_read_as_placeholders() {
-        let cases = [
-            ("No carrier on {{ link.interface }}", "No carrier on <interface>"),
-            ("{{ a.b or none }} and {{ target }}", "<b> and <target>"),
-            ("plain {{ unclosed", "plain {{ unclosed"),
-        ];
-        for (template, expected) in cases {
-            assert_eq!(readable(template), expected);
+    for (word, join) in [("control for", Join::Repeats), ("after", Join::Stands), ("waits for", Join::Waits)] {
+        let others = graph.before(&check.id, join);
+        if !others.is_empty() {
+            notes.push(format!("{word} {}", others.join(", ")));
         }
     }
+    [check.id.clone(), check.probe.clone(), check.layer.to_string(), notes.join("; ")]
 }

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::packet::Packet;
 use crate::packet::redact::{self, Gate, Key, Known, Level, store};
-use crate::packet::write::{Files, write};
+use crate::packet::write::{Attached, Place, write};
 use crate::playbook::Playbook;
 use std::path::PathBuf;
 
@@ -30,20 +30,20 @@ pub(super) struct Desk<'a> {
     /// State folders, best first.
     pub state: &'a [PathBuf],
     /// Where the packet may go, best first.
-    pub folders: &'a [PathBuf],
+    pub places: &'a [Place],
     /// Its greatest size in bytes.
     pub limit: u64,
 }
 
 impl Desk<'_> {
     /// Redacts a packet and writes it. With the playbook of the run its verdict is worded anew.
-    pub fn hand_over(&self, packet: &Packet, files: Files, playbook: Option<&Playbook>) -> Result<Handed> {
+    pub fn hand_over(&self, packet: &Packet, attached: Attached, playbook: Option<&Playbook>) -> Result<Handed> {
         let key = if self.level == Level::None { Key::random() } else { store::key(self.state) };
         let before = store::of_run(self.state, &packet.run.id).unwrap_or_default();
         let known = Known::of_environment().with_names_of(&before);
-        let redacted = redact::packet(packet, files, self.level, &key, &known, playbook)?;
+        let redacted = redact::packet(packet, attached, self.level, &key, &known, playbook)?;
         let (mut packet, gate) = (redacted.packet, redacted.gate);
-        let path = write(&mut packet, redacted.files, &gate, self.limit, self.folders).map(|written| written.path);
+        let path = write(&mut packet, redacted.attached, &gate, self.limit, self.places).map(|written| written.path);
         store::save(self.state, &packet.run.id, &gate.map());
         Ok(Handed { packet, path, gate })
     }

@@ -1,13 +1,15 @@
-//! `firstline list`: what the binary knows, from the lists that the program itself uses.
+//! `firstline list`: what the binary knows, from the lists that the program itself uses; and whom its settings trust.
 
-use super::explain::readable;
 use super::{Context, library};
 use crate::cli::Listing;
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::playbook::draw::readable;
 use crate::probe::PROBES;
 use crate::problem::PROBLEMS;
 use crate::report::{Page, Paint};
+use crate::send::Connector;
+use crate::settings::Settings;
 use serde_json::{Value, json};
 
 /// In a pipe every entry stays on one line, so that `grep` finds it whole.
@@ -26,7 +28,9 @@ pub(super) fn list(context: &Context, what: Option<Listing>) -> Result<Exit> {
         Some(Listing::Codes) => vec![codes()],
         Some(Listing::Causes) => vec![causes()?],
         Some(Listing::Playbooks) => vec![playbooks()?],
-        None => vec![playbooks()?, probes(), causes()?, codes()],
+        Some(Listing::Connectors) => vec![connectors()?],
+        Some(Listing::Trust) => vec![trust(context)?],
+        None => vec![playbooks()?, probes(), connectors()?, causes()?, codes()],
     };
     if context.wants_json() {
         let document: serde_json::Map<String, Value> =
@@ -83,6 +87,12 @@ fn causes() -> Result<List> {
     Ok(List { title: "Causes", second: "layer", rows })
 }
 
+fn connectors() -> Result<List> {
+    let row = |connector: Connector| [connector.id, connector.title, connector.about];
+    let rows = library::connectors()?.into_iter().map(row).collect();
+    Ok(List { title: "Connectors", second: "system", rows })
+}
+
 fn playbooks() -> Result<List> {
     let rows = library::builtin()?
         .into_iter()
@@ -92,4 +102,18 @@ fn playbooks() -> Result<List> {
         })
         .collect();
     Ok(List { title: "Playbooks", second: "inputs", rows })
+}
+
+/// Whose playbooks may start programs.
+fn trust(context: &Context) -> Result<List> {
+    let settings = Settings::load(context.common.settings.as_deref())?;
+    let keys = settings
+        .trusted_keys
+        .iter()
+        .map(|(name, key)| [name.clone(), key.id(), "playbooks signed with this key may start programs".to_owned()]);
+    let files = settings
+        .allowed_playbooks
+        .iter()
+        .map(|hash| [hash.to_string(), String::new(), "the file with this SHA-256 may start programs".to_owned()]);
+    Ok(List { title: "Trust", second: "key", rows: keys.chain(files).collect() })
 }

@@ -12,10 +12,14 @@ mod probe;
 mod replay;
 mod run;
 mod schema;
+mod trust;
 
-use crate::cli::{Cli, Command, RunFlags};
+use crate::cli::{Cli, Command, KeyFlags, RunFlags};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::packet::redact::mask;
+use crate::seal::signature::Password;
+use crate::ui::person::ask_for_password;
 use crate::ui::{self, Terminal};
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -31,7 +35,8 @@ pub fn main() -> ExitCode {
     match dispatch(cli) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            ui::tell(&error.to_string());
+            // It may repeat what somebody typed.
+            ui::tell(&mask(&error.to_string()));
             Exit::Undecided.into()
         }
     }
@@ -93,21 +98,33 @@ impl Context {
         self.print(&ui::escape_json(&text))
     }
 
+    /// Where the password of a secret key comes from: the file that was named, else whoever sits at the terminal.
+    pub fn password<'a>(&self, flags: &'a KeyFlags) -> Password<'a> {
+        let ask: &dyn Fn(&str) -> Option<String> =
+            if self.terminal.can_ask() { &|question| ask_for_password(question) } else { &|_| None };
+        Password { file: flags.password_file.as_deref(), ask }
+    }
+
     /// A line for the person at the terminal; unattended runs have a silent standard error.
     pub fn warn(&self, text: &str) {
         if self.terminal.stderr && !self.common.quiet {
-            ui::tell(&format!("warning: {}", ui::escape(text)));
+            ui::tell(&format!("warning: {}", ui::escape(&mask(text))));
         }
     }
 }
 
 /// Help and version are results; anything else is bad usage, which must not look like a diagnosed fault (2).
 fn not_parsed(error: &clap::Error) -> ExitCode {
-    let _ = error.print();
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Good.into(),
-        _ => Exit::Undecided.into(),
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let _ = error.print();
+        return Exit::Good.into();
     }
+    let text = error.to_string();
+    match mask(&text) {
+        masked if masked == text => drop(error.print()),
+        masked => ui::tell(masked.trim_end()),
+    }
+    Exit::Undecided.into()
 }
 
 fn refuse_run_flags(flags: &RunFlags) -> Result<()> {
@@ -128,7 +145,7 @@ fn sorry_on_panic() {
             .map(|text| (*text).to_owned())
             .or_else(|| panic.payload().downcast_ref::<String>().cloned())
             .unwrap_or_else(|| "no message".to_owned());
-        let mut text = format!("error in firstline itself: sorry, this is a bug{place}: {}", ui::escape(&what));
+        let mut text = format!("error in firstline itself: sorry, this is a bug{place}: {}", ui::escape(&mask(&what)));
         if let Some(folder) = crate::packet::spool::current() {
             text.push_str(&format!(
                 "\n\nhint: what was seen until now is in {}",

@@ -3,7 +3,8 @@
 mod compare;
 mod kept;
 mod privacy;
-mod trust;
+mod send;
+pub(super) mod trust;
 
 use super::Context;
 use crate::cli::{PacketCommand, Stored};
@@ -16,9 +17,7 @@ pub(super) fn packet(context: &Context, command: &PacketCommand) -> Result<Exit>
     match command {
         PacketCommand::Show { stored } => show(context, stored),
         PacketCommand::Verify { stored, key } => trust::check(context, stored, key.as_deref()),
-        PacketCommand::Sign { packet, key, password_file } => {
-            trust::sign(context, packet, key, password_file.as_deref())
-        }
+        PacketCommand::Sign { packet, key } => trust::sign(context, packet, key),
         PacketCommand::Seal { packet, to } => trust::encrypt(context, packet, to),
         PacketCommand::Diff { before, after, identity } => {
             compare::compare(context, before, after, identity.as_deref())
@@ -28,6 +27,7 @@ pub(super) fn packet(context: &Context, command: &PacketCommand) -> Result<Exit>
         PacketCommand::Unmask { file, identity, map } => {
             privacy::show_unmasked(context, file, identity.as_deref(), map.as_deref())
         }
+        PacketCommand::Send(sending) => send::send(context, sending),
         PacketCommand::Finish { spool, output } => kept::finish(context, spool.as_deref(), output.as_deref()),
         PacketCommand::Purge { older_than, dry_run } => kept::purge(context, *older_than, *dry_run),
     }

@@ -4,6 +4,7 @@ use super::{Context, explain, library, run};
 use crate::cli::{RunFlags, What};
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::packet::redact::mask;
 use crate::playbook::order::{references, waits_for};
 use crate::playbook::template::{Scope, text, variable};
 use crate::playbook::{Check, Playbook};
@@ -92,7 +93,7 @@ fn connects(check: &Check, playbook: &Playbook, scope: &Scope) -> Vec<String> {
                 _ => text(argument, scope),
             };
             if let Some(shown) = shown.filter(|shown| !shown.is_empty()) {
-                connects.push(format!("{name} {shown}"));
+                connects.push(format!("{name} {}", mask(&shown)));
             }
         });
     }

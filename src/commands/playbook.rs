@@ -1,11 +1,14 @@
-//! `firstline playbook`: lint, test, new and show.
+//! `firstline playbook`: lint, test, new, sign and show.
 
-use super::{Context, explain, library};
+use super::library::Linted;
+use super::{Context, explain, library, trust};
 use crate::cli::PlaybookCommand;
 use crate::error::{Error, Kind, Result};
 use crate::exit::Exit;
+use crate::playbook::trust::Trust;
 use crate::playbook::{draw, start};
 use crate::report::Page;
+use crate::settings::Settings;
 use crate::ui::escape_lines;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -15,6 +18,7 @@ pub(super) fn playbook(context: &Context, command: &PlaybookCommand) -> Result<E
     match command {
         PlaybookCommand::Lint { playbooks } => lint(context, &library::or_all(playbooks)),
         PlaybookCommand::Test { playbooks } => test(context, &library::or_all(playbooks)),
+        PlaybookCommand::Sign { playbook, key } => trust::sign(context, playbook, key),
         PlaybookCommand::New { id, output } => new(context, id, output.as_deref()),
         PlaybookCommand::Show { playbook, format } => show(context, playbook, format.as_deref()),
     }
@@ -25,14 +29,23 @@ fn lint(context: &Context, references: &[String]) -> Result<Exit> {
     let mut good = true;
     let mut text = String::new();
     let mut rows = Vec::new();
+    let mut trusts = serde_json::Map::new();
+    let settings = Settings::load(context.common.settings.as_deref())?;
     for reference in references {
-        let mistakes = library::lint(reference)?;
+        let Linted { mistakes, own } = library::lint(reference)?;
         good &= mistakes.errors() == 0;
         rows.extend(mistakes.rows());
         text.push_str(&escape_lines(&mistakes.render(false)));
+        // Who vouches for it matters for what starts programs only.
+        let Some((playbook, files)) = own.filter(|(playbook, _)| playbook.commands().next().is_some()) else {
+            continue;
+        };
+        let trust = Trust::of(&files, settings.trust_list());
+        text.push_str(&escape_lines(&format!("{}: starts programs; {trust}\n", playbook.origin)));
+        trusts.insert(playbook.origin, serde_json::json!(trust));
     }
     if context.wants_json() {
-        context.print_json(&serde_json::json!({ "mistakes": rows }))?;
+        context.print_json(&serde_json::json!({ "mistakes": rows, "trust": trusts }))?;
     } else {
         context.print(&text)?;
     }
@@ -80,13 +93,19 @@ fn new(context: &Context, id: &str, output: Option<&Path>) -> Result<Exit> {
 }
 
 fn show(context: &Context, reference: &str, format: Option<&str>) -> Result<Exit> {
-    let playbook = library::load(reference)?;
-    if format == Some("mermaid") {
-        context.print(&escape_lines(&draw::mermaid(&playbook)))?;
+    let (playbook, files) = library::load_with_files(reference)?;
+    let picture = match format {
+        Some("mermaid") => Some(draw::mermaid(&playbook)),
+        Some("svg") => Some(draw::svg(&playbook)),
+        _ => None,
+    };
+    if let Some(picture) = picture {
+        context.print(&escape_lines(&picture))?;
         return Ok(Exit::Good);
     }
     let mut page = Page::new(&context.terminal.style(context.common.verbose));
-    explain::playbook_page(&mut page, &playbook);
+    let settings = Settings::load(context.common.settings.as_deref())?;
+    explain::playbook_page(&mut page, &playbook, &Trust::of(&files, settings.trust_list()));
     context.print(&page.finish())?;
     Ok(Exit::Good)
 }

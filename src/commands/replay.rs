@@ -8,39 +8,65 @@ use crate::diagnosis::why::why;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::packet::diff::{self, Change};
-use crate::packet::read::open_with;
+use crate::packet::read::{self, open_with};
+use crate::packet::source::IN_THE_PACKET;
 use crate::packet::{Packet, PlaybookRef};
 use crate::playbook::Playbook;
 use crate::report;
+use crate::settings::Settings;
 
 pub(super) fn replay(context: &Context, stored: &Stored, playbook: Option<&str>) -> Result<Exit> {
     let mut packet = open_with(&stored.packet, stored.identity.as_deref())?.packet;
     let before = packet.clone();
-    let playbook = library::load(playbook.unwrap_or_else(|| library::reference(&before.playbook)))?;
+    let mut playbook = match playbook {
+        Some(other) => library::load(other)?,
+        None => own(stored, &before)?,
+    };
+    playbook.name_teams(&Settings::load(context.common.settings.as_deref())?.teams);
     let judgement = judge(&playbook, &packet.observations, &packet.case);
     packet.verdict = judgement.verdict;
     packet.next = judgement.next;
     packet.run.warnings.extend(reasons(&before, &packet, &playbook));
-    packet.playbook = PlaybookRef {
-        id: playbook.id,
-        title: playbook.title,
-        origin: playbook.origin,
-        hash: playbook.hash,
-        ..before.playbook
-    };
+    if playbook.hash != before.playbook.hash {
+        packet.playbook = PlaybookRef {
+            id: playbook.id,
+            title: playbook.title,
+            origin: playbook.origin,
+            hash: playbook.hash,
+            // What allowed one playbook to start programs says nothing of another, which starts none here.
+            vouched: None,
+            ..before.playbook
+        };
+    }
     let style = context.terminal.style(context.common.verbose);
     context.print(&report::render(context.format(), &packet, &style))?;
     Ok(packet.verdict.status.into())
+}
+
+/// The playbook that the packet was made with; where it is not to be had any more, what has its name today.
+fn own(stored: &Stored, before: &Packet) -> Result<Playbook> {
+    let texts = read::playbook(&stored.packet, stored.identity.as_deref())?;
+    match library::of_packet(&before.playbook, &texts) {
+        Some(playbook) => Ok(playbook),
+        None => library::load(library::reference(&before.playbook)),
+    }
 }
 
 /// What is another judgement now, and why: the judge, the playbook, the conditions of the causes that came or went.
 fn reasons(before: &Packet, after: &Packet, playbook: &Playbook) -> Vec<String> {
     let mut reasons = Vec::new();
     let other_playbook = playbook.hash != before.playbook.hash;
-    if other_playbook {
-        reasons
-            .push(format!("judged again with {} ({}), not with the playbook of the run", playbook.id, playbook.origin));
-    }
+    let id = &playbook.id;
+    reasons.extend(match (other_playbook, playbook.origin == IN_THE_PACKET) {
+        (false, false) => None,
+        (false, true) => {
+            Some(format!("judged again with {id} as it is in the packet: here it is another one, or none"))
+        }
+        (true, true) => Some(format!("judged again with {id} as redaction left it in the packet")),
+        (true, false) => {
+            Some(format!("judged again with {id} ({}), not with the playbook of the run", playbook.origin))
+        }
+    });
     if before.verdict == after.verdict {
         return reasons;
     }

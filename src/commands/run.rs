@@ -1,7 +1,7 @@
 //! `firstline run` and the triage without arguments: build the request and the world, run, write the packet, report.
 
 use super::handover::{Desk, Handed};
-use super::{Context, library};
+use super::{Context, library, trust};
 use crate::cli::{DEFAULT_DEADLINE, RunFlags, What};
 use crate::diagnosis::verdict::Status;
 use crate::error::{Error, Result};
@@ -10,7 +10,9 @@ use crate::observation::Observation;
 use crate::packet::Packet;
 use crate::packet::redact::{self, Key, Known, Level};
 use crate::packet::spool::{Spool, state_folders};
-use crate::packet::{Consent, program, purge};
+use crate::packet::write::{Attached, Place};
+use crate::packet::{Consent, program, purge, source};
+use crate::playbook::trust::Trust;
 use crate::playbook::{Check, Input, Playbook};
 use crate::report;
 use crate::request::Request;
@@ -36,9 +38,11 @@ const LEAST_FOR_SECOND: Duration = Duration::from_secs(5);
 /// One playbook.
 pub(super) fn one(context: &Context, what: &What, flags: &RunFlags) -> Result<Exit> {
     let settings = Settings::load(context.common.settings.as_deref())?;
-    let playbook = library::load(&what.playbook)?;
+    let (playbook, files) = library::load_with_files(&what.playbook)?;
+    let attended = is_attended(context, flags);
+    let trust = trust::admit(&playbook, &files, &settings, flags.allow_commands, attended)?;
     let consent = consent(context, &settings, flags)?;
-    let request = Request { consent, ..build(context, playbook, what, flags, settings)? };
+    let request = Request { consent, trust, ..build(context, playbook, what, flags, settings)? };
     let ran = run(context, &request, flags)?;
     deliver(context, ran, flags)
 }
@@ -56,19 +60,25 @@ pub(super) fn triage(context: &Context, flags: &RunFlags) -> Result<Exit> {
     let started = Instant::now();
     let deadline = flags.deadline.unwrap_or(DEFAULT_DEADLINE);
     let request = build(context, first.clone(), &named(FIRST), &flags_for(&first, flags), settings.clone())?;
-    let request = Request { consent: consent.clone(), ..request };
+    let request = Request { consent: consent.clone(), trust: Trust::BuiltIn, ..request };
     let internet = run(context, &request, flags)?;
     if internet.packet.verdict.status != Status::Healthy || internet.packet.run.ended == "interrupted" {
         return deliver(context, internet, flags);
     }
     let left = deadline.saturating_sub(started.elapsed()).max(LEAST_FOR_SECOND).min(deadline);
     let flags_second = RunFlags { deadline: Some(left), ..flags_for(&second, flags) };
-    let request = Request { consent, ..build(context, second, &named(SECOND), &flags_second, settings)? };
+    let trust = Trust::BuiltIn;
+    let request = Request { consent, trust, ..build(context, second, &named(SECOND), &flags_second, settings)? };
     let mut machine = run(context, &request, flags)?;
     let note = format!("the internet works: {}", internet.packet.verdict.summary);
     machine.packet.verdict.notes.insert(0, note);
     internet.spool.remove();
     deliver(context, machine, flags)
+}
+
+/// Whether somebody sits there who may be asked.
+fn is_attended(context: &Context, flags: &RunFlags) -> bool {
+    context.terminal.can_ask() && !flags.no_input
 }
 
 fn named(playbook: &str) -> What {
@@ -91,14 +101,14 @@ pub(super) fn build(
     flags: &RunFlags,
     settings: Settings,
 ) -> Result<Request> {
-    let may_ask = context.terminal.can_ask() && !flags.no_input;
-    let ask = |input: &Input| if may_ask { ask_for_input(&input.ask) } else { None };
+    let may_ask = is_attended(context, flags);
+    let ask = |input: &Input| if may_ask { ask_for_input(input) } else { None };
     Request::build(playbook, what, flags, settings, &ask)
 }
 
 /// By what right this machine is looked at. Where the settings want consent, somebody gives it or a policy does.
 fn consent(context: &Context, settings: &Settings, flags: &RunFlags) -> Result<Consent> {
-    let may_ask = context.terminal.can_ask() && !flags.no_input;
+    let may_ask = is_attended(context, flags);
     match &settings.consent_policy {
         _ if may_ask && settings.ask_consent => match ask_for_consent() {
             true => Ok(Consent::Answer),
@@ -129,9 +139,11 @@ fn run(context: &Context, request: &Request, flags: &RunFlags) -> Result<Ran> {
     let program = std::thread::spawn(move || program::sha256(&state));
     let progress = Progress::new(context.terminal.stderr && !context.common.quiet);
     let interrupt = Rc::new(Notify::new());
-    let at_keyboard = context.terminal.can_ask() && !flags.no_input;
-    let person: Rc<dyn Person> =
-        if at_keyboard { Rc::new(AtTerminal::new(progress.clone(), interrupt.clone())) } else { Rc::new(Nobody) };
+    let person: Rc<dyn Person> = if is_attended(context, flags) {
+        Rc::new(AtTerminal::new(progress.clone(), interrupt.clone()))
+    } else {
+        Rc::new(Nobody)
+    };
     let world = World {
         machine: Rc::new(LocalMachine::default()),
         network: Rc::new(RealNetwork::default()),
@@ -221,30 +233,44 @@ fn deliver(context: &Context, ran: Ran, flags: &RunFlags) -> Result<Exit> {
     packet.run.warnings.extend(spool.warnings());
     packet.run.limits.extend(spool.limits());
     let wanted = packet.verdict.status != Status::Healthy || flags.output.is_some() || packet.case.ticket.is_some();
-    let folders = packet_folders(context, flags, &state_folders);
+    let places = places(context, flags, &state_folders, settings.keep_days);
     let level = packet.run.redact_to.unwrap_or_default();
-    let desk = Desk { level, state: &state_folders, folders: &folders, limit: settings.packet_bytes };
-    let handed = if wanted { Some(desk.hand_over(&packet, files, Some(&playbook))?) } else { None };
+    let desk = Desk { level, state: &state_folders, places: &places, limit: settings.packet_bytes };
+    let attached = Attached { evidence: files, playbook: source::files(&playbook) };
+    let handed = if wanted { Some(desk.hand_over(&packet, attached, Some(&playbook))?) } else { None };
     let path = handed.as_ref().and_then(|handed| handed.path.clone());
+    let kept_days = handed.as_ref().and_then(|handed| handed.packet.run.packet_kept_days);
     let left = if wanted && path.is_none() {
         spool.leave()
     } else {
         spool.remove();
         None
     };
-    for state in state_folders.iter().filter(|_| settings.keep_days > 0) {
-        // What cannot be removed now goes with the next run.
-        let _ = purge::purge(state, settings.keep_days, purge::Act::Remove);
-    }
+    let removed = expire(&state_folders, settings.keep_days);
     let mut shown = shown(context, packet, handed, level, &playbook)?;
     // Where things lie is for whoever called, who must find them.
     shown.run.packet_path = path.map(|path| path.to_string_lossy().into_owned());
+    shown.run.packet_kept_days = kept_days;
+    shown.run.warnings.extend(removed);
     shown.run.warnings.extend(left.map(|folder| {
         let folder = folder.display();
         format!("the observations stay in {folder}; `firstline packet finish` makes a packet of them")
     }));
     report(context, &shown)?;
     Ok(shown.verdict.status.into())
+}
+
+/// Removes what has lain in the state folders for too long, and says so.
+fn expire(state_folders: &[PathBuf], days: u32) -> Option<String> {
+    // What cannot be removed now goes with the next run.
+    let old = state_folders
+        .iter()
+        .filter(|_| days > 0)
+        .flat_map(|state| purge::purge(state, days, purge::Act::Remove).unwrap_or_default());
+    let removed = old.filter(|one| one.kept.is_none()).count();
+    (removed > 0).then(|| {
+        format!("{removed} files older than {days} days were removed from the state folder (the setting `keep_days`)")
+    })
 }
 
 /// The packet as it may be shown: on the technician's own terminal only secrets are hidden; what is piped goes on to
@@ -263,7 +289,8 @@ fn shown(
         None => {}
     }
     // No packet stands beside it that it could be compared with, so the key need not be kept.
-    Ok(redact::packet(&packet, Vec::new(), shown, &Key::random(), &Known::of_environment(), Some(playbook))?.packet)
+    Ok(redact::packet(&packet, Attached::default(), shown, &Key::random(), &Known::of_environment(), Some(playbook))?
+        .packet)
 }
 
 fn report(context: &Context, packet: &Packet) -> Result<()> {
@@ -281,13 +308,11 @@ fn report(context: &Context, packet: &Packet) -> Result<()> {
 }
 
 /// Where the packet may go, best first.
-fn packet_folders(context: &Context, flags: &RunFlags, state_folders: &[PathBuf]) -> Vec<PathBuf> {
+fn places(context: &Context, flags: &RunFlags, state_folders: &[PathBuf], keep_days: u32) -> Vec<Place> {
     let chosen = match &flags.output {
         Some(folder) => Some(folder.clone()),
         None if context.terminal.stdout || context.terminal.stderr => std::env::current_dir().ok(),
         None => None,
     };
-    let absolute = |folder: PathBuf| std::path::absolute(&folder).unwrap_or(folder);
-    let state = state_folders.iter().map(|folder| folder.join(purge::PACKETS));
-    chosen.into_iter().map(absolute).chain(state).collect()
+    chosen.as_deref().map(Place::chosen).into_iter().chain(Place::of_state(state_folders, keep_days)).collect()
 }

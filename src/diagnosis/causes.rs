@@ -1,9 +1,10 @@
 //! Rule 6: which of the playbook's causes explain what was found, and which of them wins.
 
 use super::evaluate::{Truth, evaluate};
-use super::evidence::Evidence;
+use super::evidence::{CASE_CHECK, Evidence};
 use crate::observation::Observation;
 use crate::playbook::Cause;
+use crate::playbook::change::{CHANGES_CHECK, hours};
 use crate::playbook::condition::{Atom, Condition, Test};
 use crate::problem::{Basis, Code};
 use std::collections::{BTreeSet, HashMap};
@@ -12,10 +13,19 @@ use std::collections::{BTreeSet, HashMap};
 /// once in a hundred runs.
 const LOSES_ALL: f64 = 40.0;
 
+/// Hours within which a change counts as shortly before: most faults of a change show on the same working day, those of
+/// a Friday on Monday. Judgement.
+const RECENT_HOURS: f64 = 72.0;
+
+/// How much likelier a cause is whose thing was changed shortly before: as much as one step of the prior. Judgement.
+const CHANGED_WEIGHT: f64 = 2.0;
+
 /// A cause that holds, with the observations that it explains.
 #[derive(Debug, Clone)]
 pub struct Holding<'a> {
     pub cause: &'a Cause,
+    /// How likely it is before anything is looked at: its prior, and more where it follows a change.
+    pub weight: f64,
     /// All observations that its conditions rest on, by index.
     pub matched: BTreeSet<usize>,
 }
@@ -73,14 +83,33 @@ pub fn holding<'a>(evidence: &Evidence<'a>) -> Vec<Holding<'a>> {
         .causes
         .iter()
         .filter_map(|cause| match evaluate(&cause.when, evidence) {
-            Truth::Yes(matched) => Some(Holding { cause, matched }),
+            // What changed makes a cause likelier and never holds it up alone.
+            Truth::Yes(matched) if rests_on_changes(&matched, evidence) => None,
+            Truth::Yes(matched) => Some(Holding { cause, weight: weight_of(cause, evidence), matched }),
             Truth::No | Truth::Maybe => None,
         })
         .collect()
 }
 
+/// Whether nothing but what changed, and what people said, speaks for a cause.
+fn rests_on_changes(matched: &BTreeSet<usize>, evidence: &Evidence<'_>) -> bool {
+    let check = |index: &usize| evidence.observations[*index].check.as_str();
+    matched.iter().any(|index| check(index) == CHANGES_CHECK)
+        && matched.iter().all(|index| [CHANGES_CHECK, CASE_CHECK].contains(&check(index)))
+}
+
+/// The prior of a cause, and more where what it concerns was changed shortly before: change is the prime suspect.
+fn weight_of(cause: &Cause, evidence: &Evidence<'_>) -> f64 {
+    let own = [cause.layer.name()];
+    let topics = if cause.changes.is_empty() { &own[..] } else { &cause.changes };
+    let changes = evidence.of_check(CHANGES_CHECK).first().map(|&index| &evidence.observations[index].facts);
+    let age = |topic: &&str| changes?.get(&hours(topic))?.as_f64();
+    let is_recent = topics.iter().filter_map(age).any(|hours| hours <= RECENT_HOURS);
+    cause.prior.weight() * if is_recent { CHANGED_WEIGHT } else { 1.0 }
+}
+
 /// The winner first: a cause whose conditions include another's wins over it. What is left is ordered by the number of
-/// statements that it needed, then by how common it is.
+/// statements that it needed, then by how common it is; of equals, one that follows a change goes first.
 pub fn ranked(candidates: Vec<Holding<'_>>) -> Vec<Holding<'_>> {
     let field = Field::new(&candidates);
     let beaten: Vec<bool> = (0..candidates.len()).map(|index| field.is_beaten(index)).collect();
@@ -90,12 +119,14 @@ pub fn ranked(candidates: Vec<Holding<'_>>) -> Vec<Holding<'_>> {
         weight(&right.cause.when)
             .cmp(&weight(&left.cause.when))
             .then(right.cause.prior.cmp(&left.cause.prior))
+            .then(right.weight.total_cmp(&left.weight))
             .then(left.cause.id.cmp(&right.cause.id))
     });
     candidates
 }
 
-/// Whether the best two cannot be told apart by what was seen.
+/// Whether the best two cannot be told apart by what was seen. That one of them follows a change puts it first and
+/// convicts it of nothing.
 pub fn is_tie(ranked: &[Holding<'_>]) -> bool {
     match ranked {
         [first, second, ..] => {

@@ -4,6 +4,7 @@
 use super::graph::Graph;
 use crate::layer::Layer;
 use crate::observation::{Observation, Outcome, Skip, Via};
+use crate::playbook::change::CHANGES_CHECK;
 use crate::playbook::{Check, Playbook, template};
 use crate::probe::Cost;
 use crate::problem::{Basis, Class, Code};
@@ -13,6 +14,12 @@ use std::rc::Rc;
 
 /// The check id under which the run states what people said: target, symptom, inputs.
 pub const CASE_CHECK: &str = "case";
+
+/// Whether this is no check that looked at anything, but what people said or what changed: it belongs to no layer's rung
+/// and clears none.
+pub fn is_told(check: &str) -> bool {
+    [CASE_CHECK, CHANGES_CHECK].contains(&check)
+}
 
 /// Everything that was seen so far, with what follows from it without naming a cause.
 pub struct Evidence<'a> {

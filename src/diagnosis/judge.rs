@@ -2,6 +2,7 @@
 
 use super::beside::{also, asides, by_observation, dedup, is_background, slighter};
 use super::causes::{Holding, holding, is_tie, ranked};
+use super::evaluate::evaluate;
 use super::evidence::{CASE_CHECK, Evidence, class, proves_way};
 use super::frontier::{Goal, frontier, goal, is_felt, with_roots};
 use super::ladder::{findings, not_tested, notes, ruled_out};
@@ -11,9 +12,12 @@ use super::words::fill;
 use crate::layer::Layer;
 use crate::observation::{Certainty, Observation, Outcome, Skip};
 use crate::packet::Case;
-use crate::playbook::{Escalate, Playbook};
+use crate::playbook::{Cause, Escalate, Escalation, Playbook};
 use crate::problem::{Basis, Class, Code};
 use std::collections::BTreeSet;
+
+/// Who gets signs of an attack where the cause does not say.
+const SECURITY: &str = "security team";
 
 /// A verdict with what to do about it.
 #[derive(Debug, Clone)]
@@ -334,7 +338,7 @@ fn blamed(status: Status, blame: &Blame<'_>, evidence: &Evidence<'_>) -> Verdict
                 layer: holding.cause.layer,
                 title: fill(&holding.cause.title, evidence, &holding.matched)
                     .unwrap_or_else(|| holding.cause.id.clone()),
-                weight: holding.cause.prior.weight(),
+                weight: holding.weight,
             })
             .collect(),
         also: Vec::new(),
@@ -461,9 +465,22 @@ fn next(verdict: &Verdict, blame: &Option<Blame<'_>>, evidence: &Evidence<'_>) -
     Next {
         workaround: cause.workaround.iter().filter_map(|step| fill(step, evidence, &holding.matched)).collect(),
         verify: cause.verify.clone().or_else(|| evidence.playbook.goals().next().map(|goal| goal.id.clone())),
-        escalate: cause.escalate.clone(),
+        escalate: escalation(cause, evidence),
         command: None,
+        security_stop: cause.security_stop,
+        kb: cause.kb.clone(),
+        links: cause.links.clone(),
     }
+}
+
+/// The first rule that applies. Signs of an attack are handed over at once, to security where the cause names nobody.
+fn escalation(cause: &Cause, evidence: &Evidence<'_>) -> Option<Escalate> {
+    let applies = |rule: &&Escalation| rule.condition.as_ref().is_none_or(|when| evaluate(when, evidence).is_yes());
+    let rule = cause.escalate.iter().find(applies);
+    let security = || Escalation { to: SECURITY.to_owned(), ..Escalation::default() };
+    let rule = rule.cloned().or_else(|| cause.security_stop.then(security))?;
+    let now = cause.security_stop || rule.condition.is_some();
+    Some(Escalate { to: rule.to, when: rule.when, now })
 }
 
 fn unexplained_next(verdict: &Verdict, evidence: &Evidence<'_>) -> Next {
@@ -482,7 +499,7 @@ fn unexplained_next(verdict: &Verdict, evidence: &Evidence<'_>) -> Next {
     if !matches!(verdict.status, Status::Healthy) && verdict.code != Some(Code::CaseNotReproduced) {
         let undecided = verdict.status == Status::Undecided;
         let when = if undecided { "it stays undecided" } else { "no known cause fits what was seen" }.to_owned();
-        next.escalate = Some(Escalate { to: "the next tier".to_owned(), when });
+        next.escalate = Some(Escalate { to: "the next tier".to_owned(), when, now: false });
     }
     next
 }

@@ -1,7 +1,7 @@
 //! The ladder of layers, and what stands beside the blame: ruled out, not tested, quirks.
 
 use super::beside::is_background;
-use super::evidence::{CASE_CHECK, Evidence};
+use super::evidence::{Evidence, is_told};
 use super::verdict::*;
 use crate::layer::Layer;
 use crate::observation::{Observation, Outcome, Skip};
@@ -27,7 +27,7 @@ fn follows(check: &str, verdict: &Verdict, blamed: Option<usize>, evidence: &Evi
 pub(super) fn findings(verdict: &Verdict, evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut rungs: BTreeMap<Layer, Vec<usize>> = BTreeMap::new();
     for (index, observation) in evidence.observations.iter().enumerate() {
-        if observation.check != CASE_CHECK {
+        if !is_told(&observation.check) {
             rungs.entry(observation.layer).or_default().push(index);
         }
     }
@@ -162,7 +162,7 @@ pub(super) fn ruled_out(verdict: &Verdict, evidence: &Evidence<'_>) -> Vec<Ruled
                 .observations
                 .iter()
                 .filter(|observation| observation.layer == finding.layer && observation.outcome == Outcome::Ok)
-                .filter(|observation| observation.check != CASE_CHECK && speaks_for_layer(observation))
+                .filter(|observation| !is_told(&observation.check) && speaks_for_layer(observation))
                 .map(|observation| observation.id.clone())
                 .collect(),
         })

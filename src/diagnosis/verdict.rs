@@ -129,6 +129,15 @@ pub struct Next {
     pub verify: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalate: Option<crate::playbook::Escalate>,
+    /// Signs of an attack: stop, keep everything as it is, hand it to security.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub security_stop: bool,
+    /// The article of the site's knowledge base.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kb: Option<String>,
+    /// Web addresses to read on at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<String>,
     /// A command to type next, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,

@@ -4,6 +4,7 @@
 pub mod field;
 pub mod heard;
 pub mod priority;
+mod step;
 
 use crate::observation::{Observation, Skip};
 use crate::playbook::Playbook;

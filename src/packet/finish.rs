@@ -1,7 +1,6 @@
 //! A packet of what a run left behind that was killed: the header, the observations and the evidence in its spool.
 
 use super::Packet;
-use super::case::priority::Matrix;
 use super::read::{parse, read_capped};
 use super::redact::Level;
 use super::spool::{EVIDENCE, HEADER, Line, MOST_EVIDENCE_BYTES, OBSERVATIONS, SPOOLS, file_name, remove};
@@ -9,6 +8,7 @@ use super::write::Files;
 use crate::error::{Error, Result};
 use crate::observation::{Observation, Outcome};
 use crate::playbook::Playbook;
+use crate::settings::Settings;
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
@@ -164,7 +164,7 @@ impl Left {
 
     /// The packet of what was known when the run was killed, judged with its playbook where that is still at hand. A check
     /// that nothing is known of is `unknown`, never `ok`.
-    pub fn packet(&self, playbook: Option<&Playbook>, priorities: &Matrix) -> Packet {
+    pub fn packet(&self, playbook: Option<&Playbook>, settings: &Settings) -> Packet {
         let mut packet = self.header.clone();
         packet.run.ended = "killed".to_owned();
         let same = playbook.filter(|playbook| playbook.hash == packet.playbook.hash);
@@ -183,7 +183,7 @@ impl Left {
             unknown.reason = Some(KILLED.to_owned());
             unknown
         });
-        packet.close(playbook, self.observations.iter().cloned().chain(open).collect(), priorities);
+        packet.close(playbook, self.observations.iter().cloned().chain(open).collect(), settings);
         packet.run.warnings.push("the run was killed; this is what was known, without what changed of late".to_owned());
         packet
     }

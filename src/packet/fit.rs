@@ -3,7 +3,7 @@
 
 use super::Packet;
 use super::manifest::FileMark;
-use super::write::{Files, packed_sizes};
+use super::write::{Attached, EVIDENCE, packed_sizes};
 use crate::observation::{Observation, Outcome};
 use std::io;
 
@@ -20,19 +20,28 @@ const KEPT: usize = 16 << 10;
 /// Names in the sentence about what was cut; the manifest has them all.
 const NAMED: usize = 5;
 
-/// Trims `files` until the archive will have at most `limit` bytes, says so in the run's limits, and returns what the
-/// trimmed files were.
+/// Trims what is attached until the archive will have at most `limit` bytes, says so in the run's limits, and returns
+/// what the trimmed files were. The playbook goes first: it can be found elsewhere, and evidence cannot.
 ///
 /// # Errors
 /// Where a file cannot be packed.
-pub fn fit(packet: &mut Packet, files: &mut Files, limit: u64) -> io::Result<Vec<FileMark>> {
+pub fn fit(packet: &mut Packet, attached: &mut Attached, limit: u64) -> io::Result<Vec<FileMark>> {
+    let Attached { evidence: files, playbook } = attached;
     let json = super::write::json(packet)?;
-    let raw: u64 = files.iter().map(|(_, bytes)| bytes.len() as u64).sum();
+    let raw: u64 = files.iter().chain(playbook.iter()).map(|(_, bytes)| bytes.len() as u64).sum();
     if raw + json.len() as u64 + ROOM <= limit {
         return Ok(Vec::new());
     }
     let mut sizes = packed_sizes(files)?;
-    let fixed = packed_sizes(&[("packet.json".to_owned(), json)])?.iter().sum::<u64>() + ROOM;
+    let mut fixed = packed_sizes(&[("packet.json".to_owned(), json)])?.iter().sum::<u64>() + ROOM;
+    let with_playbook = fixed + packed_sizes(playbook)?.iter().sum::<u64>();
+    if sizes.iter().sum::<u64>() + with_playbook <= limit {
+        fixed = with_playbook;
+    } else if !playbook.is_empty() {
+        playbook.clear();
+        let megabytes = limit as f64 / 1e6;
+        packet.run.limits.push(format!("the playbook's text left out, because a packet may have {megabytes} MB"));
+    }
     let fits = |sizes: &[u64]| sizes.iter().sum::<u64>() + fixed <= limit;
     let mut order: Vec<usize> = (0..files.len()).collect();
     order.sort_by_key(|&index| (importance(packet, &files[index].0), std::cmp::Reverse(sizes[index])));
@@ -73,7 +82,7 @@ pub fn fit(packet: &mut Packet, files: &mut Files, limit: u64) -> io::Result<Vec
 }
 
 fn path(name: &str) -> String {
-    format!("evidence/{name}")
+    format!("{EVIDENCE}{name}")
 }
 
 /// How much a file says about the verdict: what it rests on, then other problems, then what could not be looked at.
@@ -129,30 +138,31 @@ mod tests {
     }
 
     /// One file for each observation of the example, the first of which the verdict rests on.
-    fn example(bytes: usize) -> (Packet, Files) {
+    fn example(bytes: usize) -> (Packet, Attached) {
         let mut packet = read::open(Path::new("tests/packets/v1/stale-vpn-resolver.json")).unwrap().packet;
-        let mut files = Vec::new();
+        let mut evidence = Vec::new();
         for (index, observation) in packet.observations.iter_mut().enumerate() {
             let name = format!("{index}.txt");
             observation.evidence = vec![name.clone()];
-            files.push((name, noise(bytes, index as u64)));
+            evidence.push((name, noise(bytes, index as u64)));
         }
-        (packet, files)
+        (packet, Attached { evidence, playbook: Vec::new() })
     }
 
     #[test]
     fn what_fits_stays_as_it_is() {
-        let (mut packet, mut files) = example(1_000);
-        let before = (packet.clone(), files.clone());
-        assert_eq!(fit(&mut packet, &mut files, LARGEST).unwrap(), []);
-        assert_eq!((packet, files), before);
+        let (mut packet, mut attached) = example(1_000);
+        let before = (packet.clone(), attached.clone());
+        assert_eq!(fit(&mut packet, &mut attached, LARGEST).unwrap(), []);
+        assert_eq!((packet, attached), before);
     }
 
     #[test]
     fn what_the_verdict_rests_on_is_cut_last_and_all_is_said() {
-        let (mut packet, mut files) = example(200_000);
-        let whole = files.len() as u64 * 200_000;
-        let trimmed = fit(&mut packet, &mut files, whole * 8 / 10).unwrap();
+        let (mut packet, mut attached) = example(200_000);
+        let whole = attached.evidence.len() as u64 * 200_000;
+        let trimmed = fit(&mut packet, &mut attached, whole * 8 / 10).unwrap();
+        let files = attached.evidence;
         assert!(!trimmed.is_empty() && trimmed.len() < files.len(), "{trimmed:?}");
         for observation in &packet.observations {
             let cut = trimmed.iter().any(|mark| mark.name == path(&observation.evidence[0]));
@@ -166,11 +176,21 @@ mod tests {
 
     #[test]
     fn where_nothing_fits_evidence_goes_and_is_named() {
-        let (mut packet, mut files) = example(50_000);
-        let trimmed = fit(&mut packet, &mut files, 1).unwrap();
-        assert!(files.is_empty() && trimmed.len() == packet.observations.len());
+        let (mut packet, mut attached) = example(50_000);
+        let trimmed = fit(&mut packet, &mut attached, 1).unwrap();
+        assert!(attached.evidence.is_empty() && trimmed.len() == packet.observations.len());
         assert!(packet.observations.iter().all(|observation| observation.evidence.is_empty()));
         assert!(packet.run.limits.iter().any(|limit| limit.starts_with("evidence left out")));
+    }
+
+    #[test]
+    fn the_playbook_goes_before_any_evidence_does() {
+        let (mut packet, mut attached) = example(50_000);
+        attached.playbook = vec![("dns.toml".to_owned(), noise(2_000_000, 99))];
+        let evidence = attached.evidence.clone();
+        assert_eq!(fit(&mut packet, &mut attached, 1_000_000).unwrap(), []);
+        assert_eq!((attached.playbook, attached.evidence), (Vec::new(), evidence));
+        assert_eq!(packet.run.limits, ["the playbook's text left out, because a packet may have 1 MB"]);
     }
 
     #[test]

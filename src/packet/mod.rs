@@ -1,8 +1,8 @@
 //! The handoff packet: the one value that every report renders from, live or stored. `spool` keeps what a run sees as
 //! it comes, `finish` makes a packet of one that was left behind, `fit` keeps it under its limit, `excerpt` holds how the
-//! evidence begins, `manifest` says what is in it, `program` which build made it, `purge` removes what is old, `redact` hides
-//! what nobody else may read, `write` makes the archive, `seal` signs and encrypts one, `read` opens one that somebody
-//! sent, `diff` compares two.
+//! evidence begins, `manifest` says what is in it, `program` which build made it, `source` keeps the playbook's own text,
+//! `purge` removes what is old, `redact` hides what nobody else may read, `write` makes the archive, `read` opens one that
+//! somebody sent, `diff` compares two.
 
 pub mod case;
 pub mod diff;
@@ -14,7 +14,7 @@ pub mod program;
 pub mod purge;
 pub mod read;
 pub mod redact;
-pub mod seal;
+pub mod source;
 pub mod spool;
 pub mod write;
 
@@ -24,8 +24,9 @@ use crate::diagnosis::judge;
 use crate::diagnosis::verdict::{BoardStep, Next, Status, Verdict};
 use crate::observation::{Certainty, Observation, Outcome};
 use crate::playbook::Playbook;
+use crate::playbook::trust::Trust;
+use crate::settings::Settings;
 use crate::sys::Change;
-use case::priority::{Matrix, Priority};
 use excerpt::Excerpts;
 use redact::Level;
 use schemars::JsonSchema;
@@ -63,15 +64,16 @@ pub struct Packet {
 impl Packet {
     /// Puts what was seen into order, hears what people answered, judges both, and counts what follows from it.
     /// `run.ended`, and when something was suspected and decided, must stand already.
-    pub fn close(&mut self, playbook: &Playbook, mut observations: Vec<Observation>, priorities: &Matrix) {
+    pub fn close(&mut self, playbook: &Playbook, mut observations: Vec<Observation>, settings: &Settings) {
         let ended = |seen: &Observation| seen.started_ms + seen.took_ms;
         observations.sort_by(|left, right| (ended(left), &left.id).cmp(&(ended(right), &right.id)));
         // An answer may be the complaint itself, so the judge is asked after it: a replay, which has the whole case,
         // must come to the same verdict.
         self.case.hear(playbook, &observations);
-        self.case.priority = Priority::propose(&self.case, priorities);
         let judgement = judge(playbook, &observations, &self.case);
         let verdict = judgement.verdict;
+        let gravity = playbook.gravity(verdict.cause.as_deref());
+        self.case.priority = settings.priority(&self.case, gravity);
         let left = verdict.suspects.len();
         let before = self.board.last().map_or(0, |step| step.suspects);
         if (1..before).contains(&left) && verdict.cause.is_some() {
@@ -172,6 +174,9 @@ pub struct Run {
     /// Where the packet was written; none where none was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub packet_path: Option<String>,
+    /// Days after which the packet is removed by itself; none where it lies in a folder that somebody chose, and stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packet_kept_days: Option<u32>,
 }
 
 /// The machine.
@@ -213,6 +218,9 @@ pub struct PlaybookRef {
     pub origin: String,
     /// SHA-256 in hexadecimal.
     pub hash: String,
+    /// Who vouches for it; absent in packets of programs that did not ask.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vouched: Option<Trust>,
     /// Inputs as used, without credentials.
     pub inputs: BTreeMap<String, String>,
 }

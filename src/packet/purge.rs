@@ -1,6 +1,7 @@
-//! Retention: removes from a state folder what this program wrote there and what is old. It knows its own files by their
-//! names, follows no links, and leaves alone what it does not know and what a run still writes.
+//! Retention: removes from a state folder what this program wrote there by itself and what is old. Packets that somebody
+//! wanted elsewhere are their own, and are never touched. It knows its own files by their names, follows no links, and leaves alone what it does not know and what a run still writes.
 
+use super::redact::store::MAPS;
 use super::spool::{OBSERVATIONS, SPOOLS};
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -13,9 +14,6 @@ pub const KEEP_DAYS: u32 = 30;
 
 /// The folder of packets in a state folder.
 pub const PACKETS: &str = "packets";
-
-/// The folder of the maps from pseudonyms to names in a state folder.
-pub const MAPS: &str = "maps";
 
 /// What is done with what is old.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +42,7 @@ pub struct Old {
 pub fn purge(state: &Path, days: u32, act: Act) -> io::Result<Vec<Old>> {
     let age = Duration::from_secs(u64::from(days) * 86_400);
     let mut old = Vec::new();
-    for folder in [PACKETS, MAPS] {
+    for (folder, is_ours) in [(PACKETS, is_packet as fn(&str) -> bool), (MAPS, is_map)] {
         for entry in entries(&state.join(folder))? {
             if is_ours(&entry.file_name().to_string_lossy()) && is_older(&entry.path(), age, fs::FileType::is_file) {
                 let bytes = entry.metadata().map_or(0, |facts| facts.len());
@@ -77,8 +75,13 @@ fn entries(folder: &Path) -> io::Result<Vec<fs::DirEntry>> {
 }
 
 /// A packet, or what lies beside one; the part of one that a full disk or a kill left.
-fn is_ours(name: &str) -> bool {
+fn is_packet(name: &str) -> bool {
     name.trim_start_matches('.').starts_with("firstline-")
+}
+
+/// What leads from the pseudonyms of a run to the names.
+fn is_map(name: &str) -> bool {
+    name.strip_suffix(".json").is_some_and(is_run)
 }
 
 /// The id of a run.
@@ -136,13 +139,17 @@ mod tests {
             aged(&packets.join(name), 31);
         }
         aged(&state.path().join(SPOOLS).join(RUN), 31);
+        let map = state.path().join(MAPS).join(format!("{RUN}.json"));
+        fs::create_dir_all(state.path().join(MAPS)).unwrap();
+        fs::write(&map, "{}").unwrap();
+        aged(&map, 31);
         let named = purge(state.path(), 30, Act::Name).unwrap();
-        assert_eq!(named.len(), 2, "{named:?}");
+        assert_eq!(named.len(), 3, "{named:?}");
         assert_eq!(named[0], Old { path: packets.join("firstline-dns-1.zip"), bytes: 5, kept: None });
         assert!(named[0].path.exists());
         assert_eq!(purge(state.path(), 30, Act::Remove).unwrap(), named);
         let left: Vec<_> = fs::read_dir(&packets).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert_eq!(left.len(), 2, "{left:?}");
+        assert_eq!((left.len(), map.exists()), (2, false), "{left:?}");
         assert!(packets.join("notes.txt").exists() && !state.path().join(SPOOLS).join(RUN).exists());
     }
 

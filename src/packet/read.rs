@@ -2,9 +2,10 @@
 
 use super::excerpt::{self, Excerpt, Excerpts};
 use super::manifest::{self, Manifest};
-use super::{Packet, SCHEMA, seal};
+use super::{Packet, SCHEMA};
 use crate::error::{Error, Result};
-use crate::packet::write::{Files, hex};
+use crate::packet::write::{Attached, EVIDENCE, Files, PLAYBOOK, hex};
+use crate::seal::encryption;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
@@ -76,21 +77,35 @@ pub fn open_with(path: &Path, identity: Option<&Path>) -> Result<Opened> {
     Ok(Opened { packet, files })
 }
 
-/// The evidence of a packet, by file name; none for bare JSON.
+/// What lies in a packet beside its document; nothing for bare JSON.
 ///
 /// # Errors
 /// As [`open_with`].
-pub fn evidence(path: &Path, identity: Option<&Path>) -> Result<Files> {
+pub fn attached(path: &Path, identity: Option<&Path>) -> Result<Attached> {
+    let folder = |prefix: &str| folder(path, identity, prefix);
+    Ok(Attached { evidence: folder(EVIDENCE)?, playbook: folder(PLAYBOOK)? })
+}
+
+/// The text of the playbook that a packet was made with; nothing for bare JSON, and for packets of before it was kept.
+///
+/// # Errors
+/// As [`open_with`].
+pub fn playbook(path: &Path, identity: Option<&Path>) -> Result<Files> {
+    folder(path, identity, PLAYBOOK)
+}
+
+/// The files in a folder of the archive, without its name.
+fn folder(path: &Path, identity: Option<&Path>, prefix: &str) -> Result<Files> {
     let mut file = open_file(path, identity)?;
     if !is_zip(&mut file).map_err(|error| unreadable(path, &error))? {
         return Ok(Vec::new());
     }
     let mut archive = open_archive(path, file)?;
     let names: Vec<String> = archive.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();
-    let evidence = names.iter().filter_map(|name| Some((name, name.strip_prefix("evidence/")?)));
+    let inside = names.iter().filter_map(|name| Some((name, name.strip_prefix(prefix)?)));
     let mut files = Vec::new();
     let mut left = LARGEST_UNPACKED;
-    for (name, short) in evidence {
+    for (name, short) in inside {
         let bytes = unpack(&mut archive, name, left, path)?;
         left -= bytes.len() as u64;
         files.push((short.to_owned(), bytes));
@@ -101,7 +116,7 @@ pub fn evidence(path: &Path, identity: Option<&Path>) -> Result<Files> {
 /// How the evidence begins. No more of it is unpacked.
 fn excerpts(archive: &mut ZipArchive<Bytes>, files: &[(String, u64)], path: &Path) -> Result<Excerpts> {
     let mut excerpts = Excerpts::new();
-    let evidence = files.iter().filter_map(|(name, bytes)| Some((name, name.strip_prefix("evidence/")?, bytes)));
+    let evidence = files.iter().filter_map(|(name, bytes)| Some((name, name.strip_prefix(EVIDENCE)?, bytes)));
     for (name, short, bytes) in evidence.take(excerpt::MOST) {
         let entry = archive.by_name(name).map_err(|error| broken(path, &error))?;
         let start = read_start(entry, path, name)?;
@@ -180,10 +195,19 @@ fn open_file(path: &Path, identity: Option<&Path>) -> Result<Bytes> {
         let limit = LARGEST_FILE >> 20;
         return Err(Error::usage(format!("`{}` is larger than a packet can be ({limit} MiB)", path.display())));
     }
-    if seal::is_encrypted(&mut file).map_err(|error| unreadable(path, &error))? {
-        return Ok(Box::new(Cursor::new(seal::decrypt(path, file, identity, LARGEST_FILE)?)));
+    if encryption::is_encrypted(&mut file).map_err(|error| unreadable(path, &error))? {
+        return Ok(Box::new(Cursor::new(encryption::decrypt(path, file, identity, LARGEST_FILE)?)));
     }
     Ok(Box::new(file))
+}
+
+/// The bytes of a packet, as they lie there.
+///
+/// # Errors
+/// Where it cannot be read, or is larger than a packet can be.
+pub fn whole(path: &Path) -> Result<Vec<u8>> {
+    let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    read_capped(&mut file, LARGEST_FILE, path, "the file")
 }
 
 /// The manifest covers every file but the letters, and the letters name the manifest.

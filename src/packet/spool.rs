@@ -2,6 +2,7 @@
 //! full disk at the end loses nothing. It is removed once the packet stands.
 
 use super::Packet;
+use super::redact::Veil;
 use crate::observation::{Evidence, Observation};
 use crate::run::Watcher;
 use crate::sys;
@@ -70,6 +71,8 @@ pub struct Spool {
 }
 
 struct State {
+    /// Over all that goes to the disk: whoever finishes a run that was killed has another environment.
+    veil: Veil,
     folder: Option<PathBuf>,
     lines: Option<File>,
     /// Evidence by observation and name: under which file name it goes into the packet, and its text.
@@ -88,6 +91,7 @@ impl Spool {
     /// Opens a spool for this run in the first of `folders` that can be written; in memory where none can.
     pub fn open(folders: &[PathBuf], run: &str) -> Self {
         let mut state = State {
+            veil: Veil::of_environment(),
             folder: None,
             lines: None,
             evidence: BTreeMap::new(),
@@ -171,7 +175,11 @@ impl Watcher for Spool {
     fn began(&self, header: &Packet) {
         let mut state = self.state.borrow_mut();
         let Some(folder) = state.folder.clone() else { return };
-        if let Err(error) = super::write::json(header).and_then(|json| put(&folder.join(HEADER), &json)) {
+        let written = super::write::json(header).and_then(|json| {
+            let json = String::from_utf8_lossy(&json);
+            put(&folder.join(HEADER), state.veil.over(&json).as_bytes())
+        });
+        if let Err(error) = written {
             state.failed(&error);
         }
     }
@@ -204,9 +212,9 @@ impl State {
     /// One line; the file is not synchronised for each, because a power cut is not what it guards against.
     fn append(&mut self, line: &Line) {
         let Some(file) = &mut self.lines else { return };
-        let Ok(mut line) = serde_json::to_vec(line) else { return };
-        line.push(b'\n');
-        if let Err(error) = file.write_all(&line) {
+        let Ok(line) = serde_json::to_string(line) else { return };
+        let line = format!("{}\n", self.veil.over(&line));
+        if let Err(error) = file.write_all(line.as_bytes()) {
             self.lines = None;
             self.failed(&error);
         }
@@ -229,7 +237,7 @@ impl State {
         self.bytes = self.bytes - before + evidence.text.len();
         if self.lines.is_some()
             && let Some(folder) = &self.folder
-            && let Err(error) = put(&folder.join(EVIDENCE).join(&file), evidence.text.as_bytes())
+            && let Err(error) = put(&folder.join(EVIDENCE).join(&file), self.veil.over(&evidence.text).as_bytes())
         {
             self.failed(&error);
         }

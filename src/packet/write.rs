@@ -4,6 +4,7 @@
 use super::Packet;
 use super::excerpt::excerpts;
 use super::manifest::{self, FileMark, Manifest};
+use super::purge::PACKETS;
 use super::redact::{Gate, Level};
 use crate::report;
 use sha2::{Digest, Sha256};
@@ -19,8 +20,42 @@ const LEVEL: i64 = 1;
 /// Evidence by file name.
 pub type Files = Vec<(String, Vec<u8>)>;
 
+/// The folder of the evidence in an archive.
+pub(in crate::packet) const EVIDENCE: &str = "evidence/";
+/// The folder of the playbook in an archive.
+pub(in crate::packet) const PLAYBOOK: &str = "playbook/";
+
+/// What lies in an archive beside the packet's document and the letters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attached {
+    pub evidence: Files,
+    /// The text of the playbook that was run, and of what it includes; see [`super::source`].
+    pub playbook: Files,
+}
+
 /// Files of an archive by name.
 pub type Contents<'a> = [(String, &'a [u8])];
+
+/// A folder that a packet may go to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub folder: PathBuf,
+    /// Days after which packets there are removed by themselves; none where they stay.
+    pub kept_days: Option<u32>,
+}
+
+impl Place {
+    /// A folder that somebody chose: what goes there is theirs.
+    pub fn chosen(folder: &Path) -> Place {
+        Place { folder: std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()), kept_days: None }
+    }
+
+    /// The packets of these state folders, which are kept for so many days, or for ever where that is zero.
+    pub fn of_state(state: &[PathBuf], days: u32) -> impl Iterator<Item = Place> {
+        let kept_days = (days > 0).then_some(days);
+        state.iter().map(move |folder| Place { folder: folder.join(PACKETS), kept_days })
+    }
+}
 
 /// Where a packet went.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,23 +63,30 @@ pub struct Written {
     pub path: PathBuf,
 }
 
-/// Writes the packet into the first of `folders` that takes it, with at most `limit` bytes. What did not work is added
+/// Writes the packet into the first of `places` that takes it, with at most `limit` bytes. What did not work is added
 /// to the run's warnings, and so is the path: both are part of the packet that is written, so they pass the gate. What
 /// the gate stops is not written: a letter is left out and named, and without its JSON there is no packet.
-pub fn write(packet: &mut Packet, mut files: Files, gate: &Gate, limit: u64, folders: &[PathBuf]) -> Option<Written> {
+pub fn write(
+    packet: &mut Packet,
+    mut attached: Attached,
+    gate: &Gate,
+    limit: u64,
+    places: &[Place],
+) -> Option<Written> {
     let stem = stem(packet);
-    let trimmed = match super::fit::fit(packet, &mut files, limit) {
+    let trimmed = match super::fit::fit(packet, &mut attached, limit) {
         Ok(trimmed) => trimmed,
         Err(error) => {
             packet.run.warnings.push(format!("the size of the packet could not be found out: {error}"));
             Vec::new()
         }
     };
-    packet.excerpts = excerpts(&files);
-    for folder in folders {
+    packet.excerpts = excerpts(&attached.evidence);
+    for Place { folder, kept_days } in places {
         let path = folder.join(format!("{stem}.zip"));
+        packet.run.packet_kept_days = *kept_days;
         packet.run.packet_path = Some(gate.text(&path.to_string_lossy()));
-        match write_into(packet, &files, &trimmed, gate, &folder.join(&stem)) {
+        match write_into(packet, &attached, &trimmed, gate, &folder.join(&stem)) {
             Ok(beside) => {
                 packet.run.warnings.extend(beside.iter().map(|warning| gate.text(warning)));
                 return Some(Written { path });
@@ -55,7 +97,7 @@ pub fn write(packet: &mut Packet, mut files: Files, gate: &Gate, limit: u64, fol
             }
         }
     }
-    packet.run.packet_path = None;
+    (packet.run.packet_path, packet.run.packet_kept_days) = (None, None);
     packet.manifest = None;
     None
 }
@@ -99,7 +141,7 @@ fn stem(packet: &Packet) -> String {
 /// decides whether it worked; what was withheld, and what is missing beside it, is returned in words.
 fn write_into(
     packet: &mut Packet,
-    files: &Files,
+    attached: &Attached,
     trimmed: &[FileMark],
     gate: &Gate,
     stem: &Path,
@@ -115,7 +157,7 @@ fn write_into(
         class.is_none()
     };
     let user = Some(report::user_letter(packet)).filter(|letter| passes(report::USER_LETTER, letter));
-    let proven = proven(&json, user.as_deref(), files);
+    let proven = proven(&json, user.as_deref(), attached);
     let manifest = Manifest::of(packet, &proven, trimmed);
     let manifest = Sealed { bytes: manifest.to_bytes()?, files: manifest.files };
     // The letters carry it.
@@ -176,14 +218,17 @@ struct Sealed {
     files: Vec<FileMark>,
 }
 
-/// What the manifest covers: the packet, the letter to the user, and the evidence.
-fn proven<'a>(json: &'a [u8], user: Option<&'a str>, files: &'a Files) -> Vec<(String, &'a [u8])> {
-    let evidence = files.iter().map(|(name, bytes)| (format!("evidence/{name}"), bytes.as_slice()));
+/// What the manifest covers: the packet, the letter to the user, the evidence, and the playbook.
+fn proven<'a>(json: &'a [u8], user: Option<&'a str>, attached: &'a Attached) -> Vec<(String, &'a [u8])> {
+    let within = |folder: &'static str, files: &'a Files| {
+        files.iter().map(move |(name, bytes)| (format!("{folder}{name}"), bytes.as_slice()))
+    };
+    let files = within(EVIDENCE, &attached.evidence).chain(within(PLAYBOOK, &attached.playbook));
     let user = user.map(|letter| (report::USER_LETTER.to_owned(), letter.as_bytes()));
-    [("packet.json".to_owned(), json)].into_iter().chain(user).chain(evidence).collect()
+    [("packet.json".to_owned(), json)].into_iter().chain(user).chain(files).collect()
 }
 
-/// The archive: letters, manifest, packet, evidence, checksums.
+/// The archive: letters, manifest, packet, evidence, playbook, checksums.
 fn archive(letters: &[(&str, String)], manifest: &Sealed, proven: &Contents<'_>) -> io::Result<Vec<u8>> {
     let letters = letters.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes()));
     let mut contents: Vec<(String, &[u8])> = letters.chain([(manifest::NAME.to_owned(), &*manifest.bytes)]).collect();
@@ -255,7 +300,8 @@ pub fn hash_of(from: &mut impl io::Read) -> io::Result<String> {
     }
 }
 
-fn in_hex(bytes: &[u8]) -> String {
+/// Bytes in hexadecimal.
+pub fn in_hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
@@ -272,12 +318,16 @@ mod tests {
         read::open(Path::new("tests/packets/v1/stale-vpn-resolver.json")).unwrap().packet
     }
 
+    fn with_evidence(name: &str) -> Attached {
+        Attached { evidence: vec![(name.to_owned(), b"raw".to_vec())], ..Attached::default() }
+    }
+
     #[test]
     fn a_packet_comes_back_as_it_was_and_checks_out() {
         let folder = tempfile::tempdir().unwrap();
         let mut packet = example();
-        let files = vec![("answer.txt".to_owned(), b"raw".to_vec())];
-        let written = write(&mut packet, files, &Gate::open(), LARGEST, &[folder.path().to_owned()]).unwrap();
+        let attached = with_evidence("answer.txt");
+        let written = write(&mut packet, attached, &Gate::open(), LARGEST, &[Place::chosen(folder.path())]).unwrap();
         let name = written.path.file_name().unwrap().to_string_lossy().into_owned();
         assert_eq!(name, "firstline-one-site-fails-20261121-091502-5f0c.zip");
         assert_eq!(read::open(&written.path).unwrap().packet, packet);
@@ -294,8 +344,8 @@ mod tests {
     fn the_same_packet_gives_the_same_bytes() {
         let written = || {
             let folder = tempfile::tempdir().unwrap();
-            let files = vec![("a.txt".to_owned(), b"raw".to_vec())];
-            write_into(&mut example(), &files, &[], &Gate::open(), &folder.path().join("packet")).unwrap();
+            write_into(&mut example(), &with_evidence("a.txt"), &[], &Gate::open(), &folder.path().join("packet"))
+                .unwrap();
             fs::read(folder.path().join("packet.zip")).unwrap()
         };
         assert_eq!(written(), written());
@@ -306,9 +356,14 @@ mod tests {
         let good = tempfile::tempdir().unwrap();
         let bad = tempfile::NamedTempFile::new().unwrap();
         let mut packet = example();
-        let written =
-            write(&mut packet, Vec::new(), &Gate::open(), LARGEST, &[bad.path().to_owned(), good.path().to_owned()])
-                .unwrap();
+        let written = write(
+            &mut packet,
+            Attached::default(),
+            &Gate::open(),
+            LARGEST,
+            &[Place::chosen(bad.path()), Place::chosen(good.path())],
+        )
+        .unwrap();
         assert!(written.path.starts_with(good.path()));
         let stored = read::open(&written.path).unwrap().packet;
         assert!(stored.run.warnings[0].contains(&*bad.path().to_string_lossy()), "{:?}", stored.run.warnings);
@@ -319,7 +374,7 @@ mod tests {
     fn nowhere_to_write_loses_nothing_but_the_file() {
         let bad = tempfile::NamedTempFile::new().unwrap();
         let mut packet = example();
-        assert_eq!(write(&mut packet, Vec::new(), &Gate::open(), LARGEST, &[bad.path().to_owned()]), None);
+        assert_eq!(write(&mut packet, Attached::default(), &Gate::open(), LARGEST, &[Place::chosen(bad.path())]), None);
         assert_eq!((packet.run.packet_path, packet.run.warnings.len()), (None, 1));
     }
 }

@@ -1,9 +1,9 @@
 //! A playbook of which each part can be read, with the place of everything that a mistake may be about.
 
 use super::given::PlacedTest;
-use super::mistake::At;
+use super::mistake::{At, Source};
 use super::when::PlacedAtom;
-use super::{Cause, Check, Input, Playbook};
+use super::{Cause, Check, Gravity, Input, Playbook};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
@@ -13,6 +13,7 @@ pub(super) struct Head {
     pub id: String,
     pub title: String,
     pub says: Vec<String>,
+    pub gravity: Gravity,
     pub at: At,
     pub texts: Vec<PlacedText>,
 }
@@ -57,6 +58,9 @@ pub(super) struct DraftCause {
     pub cause: Cause,
     pub at: At,
     pub atoms: Vec<PlacedAtom>,
+    /// Of the rules of `escalate`, and where each rule stands.
+    pub rule_atoms: Vec<PlacedAtom>,
+    pub rules: Vec<At>,
     pub verify: Option<At>,
     pub workaround: Vec<At>,
     pub texts: Vec<PlacedText>,
@@ -81,18 +85,20 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    pub(super) fn finish(self, head: Head, name: &str, hasher: Sha256) -> Playbook {
+    pub(super) fn finish(self, head: Head, sources: &[Source], hasher: Sha256) -> Playbook {
         let hash = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         Playbook {
             id: head.id,
             title: head.title,
             says: head.says,
+            gravity: head.gravity,
             inputs: self.inputs.into_iter().map(|input| (input.name, input.input)).collect::<BTreeMap<_, _>>(),
             checks: self.checks.into_iter().map(|check| check.check).collect(),
             causes: self.causes.into_iter().map(|cause| cause.cause).collect(),
             tests: self.tests.into_iter().map(|test| test.test).collect(),
-            origin: name.to_owned(),
+            origin: sources.first().map(|source| source.name.clone()).unwrap_or_default(),
             hash,
+            sources: sources.into(),
         }
     }
 }

@@ -13,12 +13,12 @@ use super::draft::{Draft, DraftCause, DraftCheck, Head};
 use super::mistake::{At, Kind, Mistake, Mistakes, shown};
 use super::parse::Registry;
 use super::template::{self, variable};
-use crate::diagnosis::evidence::CASE_CHECK;
 use crate::observation::Facts;
 use crate::probe::Probe;
 use crate::settings::Settings;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 /// Steps that are shown at a time; a person can hold no more in mind.
@@ -50,7 +50,6 @@ pub(super) fn check(draft: &Draft, head: &Head, registry: Registry, mistakes: &m
         registry,
         mistakes,
         checks: draft.checks.iter().map(|check| (check.check.id.as_str(), check)).collect(),
-        schemas: BTreeMap::new(),
         settings: setting_names(),
     };
     lint.head(head);
@@ -82,12 +81,17 @@ struct Shape {
     facts: Value,
 }
 
+thread_local! {
+    /// Shapes that were made, by the address of their probe: making them is most of the work, and whoever looks at one
+    /// playbook often looks at the whole library.
+    static SHAPES: RefCell<HashMap<*const Probe, Rc<Shape>>> = RefCell::default();
+}
+
 struct Lint<'d> {
     draft: &'d Draft,
     registry: Registry,
     mistakes: &'d mut Mistakes,
     checks: BTreeMap<&'d str, &'d DraftCheck>,
-    schemas: BTreeMap<&'static str, Rc<Shape>>,
     settings: Vec<String>,
 }
 
@@ -156,7 +160,7 @@ impl<'d> Lint<'d> {
 
     fn known_check(&mut self, id: &str, at: &At) -> Option<&'d DraftCheck> {
         let known = self.checks.get(id).copied();
-        if known.is_none() && id != CASE_CHECK {
+        if known.is_none() && self.told_facts(id).is_none() {
             let message = format!("there is no check `{}`", shown(id));
             let mistake = Mistake::new(Kind::UnknownCheck, at, message).suggest(id, self.checks.keys().copied());
             self.add(mistake);
@@ -164,9 +168,9 @@ impl<'d> Lint<'d> {
         known
     }
 
-    fn shape(&mut self, probe: &'static Probe) -> Rc<Shape> {
+    fn shape(&self, probe: &'static Probe) -> Rc<Shape> {
         let read = || Rc::new(Shape { params: (probe.params)().to_value(), facts: (probe.facts)().to_value() });
-        self.schemas.entry(probe.name).or_insert_with(read).clone()
+        SHAPES.with_borrow_mut(|shapes| shapes.entry(std::ptr::from_ref(probe)).or_insert_with(read).clone())
     }
 
     fn arguments(&mut self, draft: &DraftCheck, probe: &'static Probe) {
@@ -228,6 +232,8 @@ impl<'d> Lint<'d> {
 
     fn cause(&mut self, draft: &'d DraftCause) {
         self.atoms(&draft.atoms);
+        self.atoms(&draft.rule_atoms);
+        self.rules(draft);
         self.texts(&draft.texts);
         match (&draft.cause.verify, &draft.verify) {
             (Some(id), Some(at)) => {
@@ -262,11 +268,10 @@ impl<'d> Lint<'d> {
                 );
             }
             for ((id, _), place) in test.test.given.iter().zip(&test.given) {
-                if id == CASE_CHECK {
-                    let known = self.case_facts();
+                if let Some(known) = self.told_facts(id) {
                     for (fact, at) in place.entries.iter().flat_map(|entry| &entry.facts) {
                         if !known.contains_key(fact) {
-                            let message = format!("`{CASE_CHECK}` has no fact `{}`", shown(fact));
+                            let message = format!("`{id}` has no fact `{}`", shown(fact));
                             self.mistakes.add(
                                 Mistake::new(Kind::UnknownFact, at, message)
                                     .suggest(fact, known.keys().map(String::as_str)),

@@ -4,7 +4,7 @@ use super::parse::{self, LARGEST};
 use super::{Mistakes, Playbook, builtin, matching};
 use std::fs;
 use std::io::Read;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 /// Why no playbook was loaded. The message ends with what to type next.
 #[derive(Debug, thiserror::Error)]
@@ -46,14 +46,22 @@ fn listed(list: &[(String, String)]) -> String {
     format!("; nearest are:{}", lines.concat())
 }
 
+/// One of the files that somebody wrote for a playbook: itself, or what it includes from beside it.
+#[derive(Debug, Clone)]
+pub struct OwnFile {
+    pub path: PathBuf,
+    /// The text as it was read: whoever vouches for it must vouch for this, not for what lies there later.
+    pub text: String,
+}
+
 /// Loads a playbook by the id of a built-in one, the path of a file, or the user's words.
 ///
 /// # Errors
 /// Where nothing fits, a file cannot be read, or it has mistakes.
-pub fn load(reference: &str) -> Result<Playbook, LoadError> {
+pub fn load(reference: &str) -> Result<(Playbook, Vec<OwnFile>), LoadError> {
     let reference = reference.trim();
     if let Some(playbook) = builtin::playbook(reference) {
-        return playbook.map_err(LoadError::Mistakes);
+        return built_in(playbook);
     }
     let path = Path::new(reference);
     if is_path(reference) || path.is_file() {
@@ -61,7 +69,7 @@ pub fn load(reference: &str) -> Result<Playbook, LoadError> {
     }
     let id = matching::best(reference, &matching::headings())?;
     match builtin::playbook(&id) {
-        Some(playbook) => playbook.map_err(LoadError::Mistakes),
+        Some(playbook) => built_in(playbook),
         None => Err(LoadError::NoMatch { words: reference.to_owned(), nearest: Vec::new() }),
     }
 }
@@ -72,22 +80,34 @@ fn is_path(reference: &str) -> bool {
     reference.ends_with(".toml") || (words == 1 && reference.contains(['/', '\\']))
 }
 
-/// Loads a playbook from a file.
+fn built_in(playbook: Result<Playbook, Mistakes>) -> Result<(Playbook, Vec<OwnFile>), LoadError> {
+    playbook.map(|playbook| (playbook, Vec::new())).map_err(LoadError::Mistakes)
+}
+
+/// Loads a playbook from a file, with the texts that it was read from.
 ///
 /// # Errors
 /// Where it cannot be read or has mistakes.
-pub fn file(path: &Path) -> Result<Playbook, LoadError> {
-    let text = read(path)?;
-    parse::parse(&path.display().to_string(), &text, &beside(path)).map_err(LoadError::Mistakes)
+pub fn file(path: &Path) -> Result<(Playbook, Vec<OwnFile>), LoadError> {
+    let (playbook, mistakes, files) = check_file(path)?;
+    playbook.map(|playbook| (playbook, files)).ok_or(LoadError::Mistakes(mistakes))
 }
 
-/// Everything that is wrong with a playbook in a file, warnings included, and the playbook where it can be run.
+/// Everything that is wrong with a playbook in a file, warnings included; the playbook where it can be run; and the files
+/// that somebody wrote for it.
 ///
 /// # Errors
 /// Where the file cannot be read.
-pub fn check_file(path: &Path) -> Result<(Option<Playbook>, Mistakes), LoadError> {
+pub fn check_file(path: &Path) -> Result<(Option<Playbook>, Mistakes, Vec<OwnFile>), LoadError> {
     let text = read(path)?;
-    Ok(parse::check(&path.display().to_string(), &text, &beside(path), parse::Registry::all()))
+    let (playbook, mistakes) = parse::check(&path.display().to_string(), &text, &beside(path), parse::Registry::all());
+    let included = mistakes.sources.iter().skip(1).filter(|source| builtin::include(&source.name).is_none());
+    let folder = folder(path);
+    let files = [OwnFile { path: path.to_owned(), text }]
+        .into_iter()
+        .chain(included.map(|source| OwnFile { path: folder.join(&source.name), text: source.text.clone() }))
+        .collect();
+    Ok((playbook, mistakes, files))
 }
 
 fn read(path: &Path) -> Result<String, LoadError> {
@@ -107,10 +127,14 @@ fn read_text(path: &Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned())
 }
 
+fn folder(playbook: &Path) -> PathBuf {
+    playbook.parent().unwrap_or(Path::new("")).to_path_buf()
+}
+
 /// Finds included files: built-in fragments by name, other files beside the playbook. Paths that lead elsewhere are not
 /// followed, because a message about a mistake shows lines of the file.
 fn beside(playbook: &Path) -> impl Fn(&str) -> Option<String> + use<> {
-    let folder = playbook.parent().unwrap_or(Path::new("")).to_path_buf();
+    let folder = folder(playbook);
     move |name: &str| {
         if let Some(text) = builtin::include(name) {
             return Some(text.to_owned());

@@ -66,6 +66,8 @@ kinds! {
     Contradiction "P027" Error "a test gives an observation that contradicts itself";
     Empty "P028" Error "a text or list that must say something is empty";
     TooLarge "P029" Error "the playbook is too large to be one";
+    BadInput "P030" Error "what an input may be contradicts itself, its kind or its default";
+    BadLink "P031" Error "a link is no web address";
     NoVerify "P101" Warning "a cause does not say which check proves that it works again";
     ManySteps "P102" Warning "a cause has more workaround steps than are shown at a time";
     Untested "P103" Warning "no test of the playbook expects this cause";
@@ -76,6 +78,8 @@ kinds! {
     NeverWins "P108" Warning "a cause can never win";
     Jargon "P109" Warning "the words for the user hold one that needs training";
     OtherBraces "P110" Warning "a text looks like a template and is none";
+    Unreached "P111" Warning "a rule of escalation is never reached";
+    ChangeAlone "P112" Warning "a cause rests on what changed alone";
 }
 
 impl Kind {
@@ -111,7 +115,8 @@ pub struct At {
 
 /// One text of a playbook: the file itself, or one that it includes.
 #[derive(Debug, Clone)]
-pub(crate) struct Source {
+pub struct Source {
+    /// As it was asked for: an id, the path of a file, the name after `include`.
     pub name: String,
     pub text: String,
 }
@@ -337,7 +342,7 @@ fn position(text: &str, offset: usize) -> (usize, usize) {
 }
 
 /// A name from a file as messages show it: bounded, and without anything that could move a terminal's cursor.
-pub(super) fn shown(name: &str) -> String {
+pub(crate) fn shown(name: &str) -> String {
     let mut text: String = name.chars().take(LONGEST_NAME).flat_map(char::escape_debug).collect();
     if name.chars().nth(LONGEST_NAME).is_some() {
         text.push_str("...");

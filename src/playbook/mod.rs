@@ -1,19 +1,23 @@
 //! Playbooks: a symptom, the checks that a good technician would make, and the causes that their outcomes tell apart.
 //! `parse` reads TOML with spans, `lint` finds mistakes, `builtin` is the list of those in the binary, `matching` finds
 //! one by the user's words, `testing` runs the tests that a playbook carries. For authors: `start` is a playbook to begin
-//! with, `schema` tells editors what can be written, `order` and `draw` show what a playbook will do.
+//! with, `schema` tells editors what can be written, `order` and `draw` show what a playbook will do; `trust` says who
+//! vouches for one.
 
 pub mod builtin;
+pub mod change;
 pub mod condition;
 mod draft;
 pub mod draw;
 mod given;
+pub mod input;
 mod lint;
 pub mod load;
 pub mod matching;
 pub mod mistake;
 pub mod order;
 pub mod parse;
+pub mod pattern;
 pub(crate) mod reader;
 #[cfg(test)]
 mod sample;
@@ -23,19 +27,23 @@ pub mod template;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+pub mod trust;
 mod unit;
 mod when;
 
 pub use condition::Condition;
+pub use input::{Input, InputKind};
 pub use load::{LoadError, load};
-pub use mistake::{Mistake, Mistakes};
+pub use mistake::{Mistake, Mistakes, Source};
 pub use parse::{Registry, parse};
 
 use crate::layer::Layer;
 use crate::observation::Facts;
-use crate::probe::Cost;
+use crate::packet::case::{Scope, Urgency};
+use crate::probe::{Cost, exec};
 use crate::problem::Code;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The version of the language that this program reads.
 pub const SCHEMA: u32 = 1;
@@ -49,6 +57,8 @@ pub struct Playbook {
     pub title: String,
     /// How users put it.
     pub says: Vec<String>,
+    /// How grave its causes are that do not say so themselves.
+    pub gravity: Gravity,
     /// What must be known before it can run, by name.
     pub inputs: BTreeMap<String, Input>,
     /// The checks, in the order of the file; included ones first.
@@ -61,6 +71,8 @@ pub struct Playbook {
     pub origin: String,
     /// SHA-256 over its text and the text of all that it includes, in hexadecimal.
     pub hash: String,
+    /// These texts, its own first.
+    pub sources: Arc<[Source]>,
 }
 
 impl Playbook {
@@ -69,35 +81,30 @@ impl Playbook {
         self.checks.iter().find(|check| check.id == id)
     }
 
+    /// How grave it is where this is the cause.
+    pub fn gravity(&self, cause: Option<&str>) -> Gravity {
+        let cause = cause.and_then(|id| self.causes.iter().find(|cause| cause.id == id));
+        cause.map_or(Gravity::default(), |cause| cause.gravity).or(self.gravity)
+    }
+
+    /// Calls the teams as the site does.
+    pub fn name_teams(&mut self, names: &BTreeMap<String, String>) {
+        for rule in self.causes.iter_mut().flat_map(|cause| &mut cause.escalate) {
+            if let Some(name) = names.get(&rule.to) {
+                rule.to.clone_from(name);
+            }
+        }
+    }
+
     /// The checks that are the complaint itself.
     pub fn goals(&self) -> impl Iterator<Item = &Check> {
         self.checks.iter().filter(|check| check.goal)
     }
-}
 
-/// What an input takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InputKind {
-    /// A URL, host, or host:port: anything that `target` reads.
-    Target,
-    /// Free text.
-    Text,
-    /// A whole number.
-    Number,
-    /// A path on this machine.
-    Path,
-}
-
-/// One input.
-#[derive(Debug, Clone)]
-pub struct Input {
-    pub kind: InputKind,
-    /// What a target is that names only a host.
-    pub scheme: Option<&'static str>,
-    /// The question that asks for it.
-    pub ask: String,
-    /// Used where nobody gives one; may be a template over `settings`.
-    pub default: Option<String>,
+    /// The checks that start programs which the playbook names.
+    pub fn commands(&self) -> impl Iterator<Item = &Check> {
+        self.checks.iter().filter(|check| check.probe == exec::PROBE.name)
+    }
 }
 
 /// One use of a probe.
@@ -124,6 +131,25 @@ pub struct Check {
     pub when: Option<Condition>,
     /// Arguments, templates not yet filled.
     pub args: Facts,
+}
+
+impl Default for Check {
+    /// A check of nothing on this machine: where to start from.
+    fn default() -> Self {
+        Check {
+            id: String::new(),
+            probe: String::new(),
+            title: None,
+            layer: Layer::Host,
+            cost: Cost::Local,
+            goal: false,
+            after: Vec::new(),
+            may_affect: Vec::new(),
+            control_for: Vec::new(),
+            when: None,
+            args: Facts::new(),
+        }
+    }
 }
 
 /// How common a cause is among tickets of this symptom: expert ordering, not measured (ecosystem.md section F).
@@ -170,7 +196,17 @@ pub struct Cause {
     pub workaround: Vec<String>,
     /// The check that proves that it works again.
     pub verify: Option<String>,
-    pub escalate: Option<Escalate>,
+    /// What was changed where it is this, as a rule: such a change shortly before makes it likelier. Its layer where the
+    /// playbook does not say.
+    pub changes: Vec<&'static str>,
+    /// Whom to hand it to: the first rule that applies counts.
+    pub escalate: Vec<Escalation>,
+    /// How grave it is, where nobody said so.
+    pub gravity: Gravity,
+    /// The article of the site's own knowledge base, in words.
+    pub kb: Option<String>,
+    /// Addresses to read on at. Nothing opens them.
+    pub links: Vec<String>,
     /// A person feels this although the goal may work right now: it makes a working goal `degraded`.
     pub degrades: bool,
     /// A second layer that what was seen cannot tell from the cause's own: the verdict names both and stays `suspected`.
@@ -181,12 +217,69 @@ pub struct Cause {
     pub security_stop: bool,
 }
 
-/// Whom to hand it to, and when.
+impl Default for Cause {
+    /// A cause that always holds and says nothing: where to start from.
+    fn default() -> Self {
+        Cause {
+            id: String::new(),
+            layer: Layer::Host,
+            prior: Prior::Occasional,
+            title: String::new(),
+            when: Condition::All(Vec::new()),
+            code: None,
+            culprit: None,
+            plain: String::new(),
+            technical: None,
+            workaround: Vec::new(),
+            verify: None,
+            changes: Vec::new(),
+            escalate: Vec::new(),
+            gravity: Gravity::default(),
+            kb: None,
+            links: Vec::new(),
+            degrades: false,
+            or_layer: None,
+            suspected: false,
+            security_stop: false,
+        }
+    }
+}
+
+/// A rule of a cause: whom to hand it to, and when.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Escalation {
+    pub to: String,
+    /// For the person who decides; why it is so, where the condition decides.
+    pub when: String,
+    /// Where it holds, it is handed over at once; where it does not, the rule does not apply. Without one a person decides.
+    pub condition: Option<Condition>,
+}
+
+/// How grave something is as far as the playbook can know: what people say of the case goes before it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Gravity {
+    /// Who is affected.
+    pub impact: Option<Scope>,
+    /// How soon it must be better.
+    pub urgency: Option<Urgency>,
+}
+
+impl Gravity {
+    /// What is not said here is taken from `other`.
+    pub fn or(self, other: Gravity) -> Gravity {
+        Gravity { impact: self.impact.or(other.impact), urgency: self.urgency.or(other.urgency) }
+    }
+}
+
+/// Whom to hand it to, and when, as packets keep it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Escalate {
     pub to: String,
     #[serde(default)]
     pub when: String,
+    /// What was seen says that it must be handed over now; else `when` is for a person to judge.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub now: bool,
 }
 
 /// A test that a playbook carries: observations in, verdict out.

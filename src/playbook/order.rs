@@ -20,7 +20,7 @@ pub fn waits_for(check: &Check, playbook: &Playbook) -> Vec<String> {
     if let Some(condition) = &check.when {
         let mut mentioned = Vec::new();
         condition.checks(&mut mentioned);
-        names.extend(mentioned.into_iter().filter(|name| *name != CASE_CHECK).map(str::to_owned));
+        names.extend(mentioned.into_iter().filter(|name| playbook.check(name).is_some()).map(str::to_owned));
     }
     names.sort();
     names.dedup();

@@ -1,10 +1,13 @@
 //! Reads a playbook: TOML with spans into a draft, includes resolved; `lint` then checks what only the whole can tell.
 //! All mistakes are collected, so that an author sees them at once.
 
+mod input;
 mod parts;
 
-pub(super) use self::parts::{COSTS, KINDS, PRIORS};
-use self::parts::{kebab, placed, read_cause, read_check, read_input};
+pub(super) use self::input::KINDS;
+use self::input::read_input;
+pub(super) use self::parts::{COSTS, PRIORS};
+use self::parts::{kebab, placed, read_cause, read_check, read_gravity};
 use super::draft::{Draft, Fill, Head};
 use super::given;
 use super::mistake::{At, Kind, Mistake, Mistakes, Source, shown};
@@ -96,7 +99,7 @@ fn read(
         mistakes.drop_foreign_warnings();
     }
     mistakes.sort();
-    let playbook = (mistakes.errors() == 0).then(|| draft.finish(head, name, hasher));
+    let playbook = (mistakes.errors() == 0).then(|| draft.finish(head, &mistakes.sources, hasher));
     (playbook, mistakes)
 }
 
@@ -154,7 +157,11 @@ impl Reading<'_> {
     fn body(&mut self, mut fields: Fields<'_>, head: &mut Head, source: usize, outermost: bool) {
         let before = [self.draft.inputs.len(), self.draft.checks.len(), self.draft.causes.len()];
         let mut reader = Reader { mistakes: &mut self.mistakes, source };
-        schema(&mut reader, &mut fields, outermost);
+        if !speaks_this_version(&mut reader, &mut fields, outermost) {
+            // What another version of the language means by its keys is not known here.
+            self.lost = true;
+            return;
+        }
         read_head(&mut reader, &mut fields, head, outermost);
         for included in fields.texts(&mut reader, "include") {
             self.included(&included);
@@ -267,27 +274,27 @@ fn section<'t>(
     tables
 }
 
-/// A fragment is read with its playbook and needs no version of its own.
-fn schema(reader: &mut Reader<'_>, fields: &mut Fields<'_>, outermost: bool) {
+/// Whether the text is written for this version of the language, or does not say. A fragment is read with its playbook
+/// and needs no version of its own.
+fn speaks_this_version(reader: &mut Reader<'_>, fields: &mut Fields<'_>, outermost: bool) -> bool {
     let Some(value) = fields.get("schema") else {
-        if !outermost {
-            return;
+        if outermost {
+            let message = "a playbook lacks `schema`";
+            let help = format!("add `schema = {SCHEMA}`");
+            reader.add(Mistake::new(Kind::MissingKey, &fields.at, message).help(help));
         }
-        let message = "a playbook lacks `schema`";
-        reader.add(Mistake::new(Kind::MissingKey, &fields.at, message).help(format!("add `schema = {SCHEMA}`")));
-        return;
+        return true;
     };
     let at = reader.at(value);
-    match reader.number("schema", value) {
-        Some(number) if number == f64::from(SCHEMA) => {}
-        Some(number) => {
-            let message = format!("the playbook is written for version {number} of the language");
-            reader.add(
-                Mistake::new(Kind::WrongSchema, &at, message).help(format!("this program reads `schema = {SCHEMA}`")),
-            );
-        }
-        None => {}
+    let version = reader.number("schema", value);
+    if let Some(other) = version.filter(|version| *version != f64::from(SCHEMA)) {
+        let message = format!("the playbook is written for version {other} of the language");
+        let newer = if other > f64::from(SCHEMA) { "; a newer one may read it" } else { "" };
+        let help = format!("this program reads `schema = {SCHEMA}`{newer}");
+        reader.add(Mistake::new(Kind::WrongSchema, &at, message).help(help));
+        return false;
     }
+    true
 }
 
 /// Reads what the playbook says about itself. An included file may say it too, so that a whole playbook can be
@@ -301,6 +308,7 @@ fn read_head(reader: &mut Reader<'_>, fields: &mut Fields<'_>, head: &mut Head, 
         false => (fields.text(reader, "id"), fields.text(reader, "title")),
     };
     let says = fields.texts(reader, "says");
+    head.gravity = read_gravity(reader, fields);
     if let Some(id) = id {
         kebab(reader, &id, &[]);
         head.at = id.at;

@@ -183,6 +183,14 @@ fn kind_of(value: &DeValue<'_>) -> &'static str {
     }
 }
 
+#[cfg(test)]
+thread_local! {
+    /// The keys that were asked for, by what the table is called: what editors offer is compared with it.
+    pub(crate) static TAKEN: std::cell::RefCell<
+        std::collections::BTreeMap<&'static str, std::collections::BTreeSet<&'static str>>,
+    > = std::cell::RefCell::default();
+}
+
 /// A table of which each key is read once; what nobody asked for is a mistake.
 pub(crate) struct Fields<'t> {
     /// How messages call it, such as `[[check]]`.
@@ -275,6 +283,8 @@ impl<'t> Fields<'t> {
 
     /// Reports every key that nobody asked for.
     pub fn deny_rest(&self, reader: &mut Reader<'_>) {
+        #[cfg(test)]
+        TAKEN.with_borrow_mut(|taken| taken.entry(self.what).or_default().extend(&self.known));
         for (key, _) in self.rest() {
             let name = key.get_ref();
             let message = format!("{} has no key `{}`", self.what, shown(name));

@@ -1,10 +1,12 @@
 //! The JSON Schema of playbooks for editors: completion, hints and the plainest mistakes while somebody writes. Draft 7,
 //! which taplo and Even Better TOML read. What only the whole can tell stays with the linter.
 
+use super::change;
 use super::given::{CERTAINTIES, STATUSES};
 use super::parse::{COSTS, KINDS, PRIORS};
 use super::when::{ELEMENTS, OUTCOMES, OVERS};
 use crate::layer::Layer;
+use crate::packet::case::{Scope, Urgency};
 use crate::probe::{PROBES, Probe};
 use crate::problem::PROBLEMS;
 use crate::target;
@@ -25,6 +27,8 @@ pub fn playbook() -> Value {
             "id": word("The playbook's name for the command line."),
             "title": text("The symptom in a few words."),
             "says": texts("How users put it."),
+            "impact": impact(),
+            "urgency": urgency(),
             "include": texts("Built-in fragments, and files beside the playbook, whose parts belong to this one too."),
             "inputs": { "type": "object", "additionalProperties": { "$ref": "#/definitions/input" } },
             "check": list("check"),
@@ -93,6 +97,15 @@ fn input() -> Value {
             "scheme": words("What a target is that names only a host.", target::schemes()),
             "ask": text("The question that a person is asked for it."),
             "default": { "type": ["string", "integer"], "description": "Used where nobody gives one." },
+            "one_of": {
+                "type": "array",
+                "items": { "type": ["string", "integer"] },
+                "description": "The only values that it can have.",
+            },
+            "pattern": text("What a text must be like: # is a digit, ? any character, * any number, [a-z] one of these."),
+            "min": { "type": "integer", "description": "The smallest number." },
+            "max": { "type": "integer", "description": "The largest number." },
+            "wanted": text("What is wanted, for whoever gave something else: a ticket number such as INC0001234."),
         }),
     )
 }
@@ -157,7 +170,19 @@ fn cause() -> Value {
                 "description": "What gets the person working again, safest first; three are shown at a time.",
             },
             "verify": text("The check that must be ok when the fault is gone."),
-            "escalate": reference("escalate"),
+            "escalate": {
+                "anyOf": [reference("escalate"), list("escalate")],
+                "description": "Whom to hand it to; of several rules the first that applies counts.",
+            },
+            "impact": impact(),
+            "urgency": urgency(),
+            "changes": {
+                "type": "array",
+                "items": topics("A layer, or one of the kinds."),
+                "description": "What was changed where it is this, as a rule; its layer if not given.",
+            },
+            "kb": text("The article of your own knowledge base, as people find it."),
+            "links": texts("Web addresses to read on at. Nothing opens them."),
             "code": reference("code"),
             "or_layer": reference("layer"),
             "suspected": flag("It is never more than suspected."),
@@ -168,7 +193,26 @@ fn cause() -> Value {
 }
 
 fn escalate() -> Value {
-    closed(&["to"], json!({ "to": text("The team or vendor that takes it over."), "when": text("When.") }))
+    closed(
+        &["to"],
+        json!({
+            "to": text("The team or vendor that takes it over; a name of `teams` in the settings is called as the site does."),
+            "when": text("When, for the person who decides."),
+            "if": reference("when"),
+        }),
+    )
+}
+
+fn topics(about: &str) -> Value {
+    words(about, change::topics())
+}
+
+fn impact() -> Value {
+    words("Who is affected, where nobody said.", Scope::WORDS.iter().copied())
+}
+
+fn urgency() -> Value {
+    words("How soon it must be better, where nobody said.", Urgency::WORDS.iter().copied())
 }
 
 fn step() -> Value {
@@ -207,6 +251,11 @@ fn condition() -> Value {
             "below": number,
             "contains": value,
             "known": flag("The fact is there and not empty."),
+            "changed": topics("What changed of late: a layer, or one of the kinds."),
+            "within": {
+                "type": ["string", "number"],
+                "description": "How long before, with a unit: `2 d`, `3 h`; all that is known if not given.",
+            },
             "any": list("condition"),
             "all": list("condition"),
             "none": list("condition"),
@@ -269,46 +318,47 @@ fn expect() -> Value {
 mod tests {
     use super::*;
     use crate::playbook::lint::CHECK_KEYS;
-    use crate::playbook::{Registry, parse};
+    use crate::playbook::reader::TAKEN;
+    use crate::playbook::{Registry, parse, when};
+    use std::collections::BTreeSet;
 
-    /// The keys that the parser refuses in a table whose header is this.
-    fn refused(header: &str, keys: &[String]) -> Vec<String> {
-        let body: String = keys.iter().map(|key| format!("{key} = 0\n")).collect();
-        let (_, mistakes) = parse::check("x", &format!("{header}\n{body}"), &|_| None, Registry::all());
-        let unknown = mistakes.iter().filter(|mistake| mistake.kind.code() == "P002");
-        unknown.map(|mistake| mistake.message.clone()).collect()
+    /// The tables of the language: how one is opened, what the parser calls it, and where the schema describes it.
+    const TABLES: [(&str, &str, &str); 9] = [
+        ("", "a playbook", "/properties"),
+        ("[inputs.a]", "[inputs.NAME]", "/definitions/input/properties"),
+        ("[[cause]]", "[[cause]]", "/definitions/cause/properties"),
+        ("[[cause]]\n[cause.escalate]", "`escalate`", "/definitions/escalate/properties"),
+        ("[[cause]]\n[[cause.workaround]]", "a step of `workaround`", "/definitions/step/properties"),
+        ("[[test]]", "[[test]]", "/definitions/test/properties"),
+        ("[[test]]\n[test.given.a]", "a given observation", "/definitions/given/properties"),
+        ("[[test]]\n[test.given.a.via]", "`via`", "/definitions/via/properties"),
+        ("[[test]]\n[test.expect]", "`expect`", "/definitions/expect/properties"),
+    ];
+
+    fn offered(path: &str) -> BTreeSet<String> {
+        let schema = playbook();
+        let found = schema.pointer(path).and_then(Value::as_object);
+        found.unwrap_or_else(|| panic!("{path}")).keys().cloned().collect()
     }
 
     #[test]
     fn a_check_has_the_keys_that_are_no_arguments() {
-        let mut keys: Vec<String> = check_keys().keys().cloned().collect();
-        let mut known = CHECK_KEYS.map(str::to_owned).to_vec();
-        keys.sort();
-        known.sort();
-        assert_eq!(keys, known);
+        let keys: BTreeSet<String> = check_keys().keys().cloned().collect();
+        assert_eq!(keys, CHECK_KEYS.map(str::to_owned).into());
     }
 
     #[test]
-    fn the_parser_takes_every_key_that_editors_offer() {
-        let schema = playbook();
-        let keys = |path: &str| -> Vec<String> {
-            let found = schema.pointer(path).and_then(Value::as_object);
-            found.unwrap_or_else(|| panic!("{path}")).keys().cloned().collect()
-        };
-        for (header, path) in [
-            ("", "/properties"),
-            ("[inputs.a]", "/definitions/input/properties"),
-            ("[[cause]]", "/definitions/cause/properties"),
-            ("[[cause]]\n[cause.escalate]", "/definitions/escalate/properties"),
-            ("[[cause]]\n[[cause.workaround]]", "/definitions/step/properties"),
-            ("[[cause]]\n[[cause.when]]", "/definitions/condition/properties"),
-            ("[[test]]", "/definitions/test/properties"),
-            ("[[test]]\n[test.given.a]", "/definitions/given/properties"),
-            ("[[test]]\n[test.given.a.via]", "/definitions/via/properties"),
-            ("[[test]]\n[test.expect]", "/definitions/expect/properties"),
-        ] {
-            assert_eq!(refused(header, &keys(path)), [""; 0], "{header}");
-            assert_eq!(refused(header, &["surely_unknown".to_owned()]).len(), 1, "{header}: the test sees nothing");
+    fn a_condition_has_the_keys_that_the_parser_knows() {
+        assert_eq!(offered("/definitions/condition/properties"), when::keys().map(str::to_owned).collect());
+    }
+
+    #[test]
+    fn editors_offer_every_key_that_the_parser_takes_and_no_other() {
+        for (header, what, path) in TABLES {
+            TAKEN.take();
+            parse::check("x", &format!("{header}\nsurely_unknown = 0\n"), &|_| None, Registry::all());
+            let taken = TAKEN.take().remove(what).unwrap_or_else(|| panic!("{what} was not read"));
+            assert_eq!(offered(path), taken.into_iter().map(str::to_owned).collect(), "{what}");
         }
     }
 }

@@ -189,7 +189,7 @@ pub(crate) fn is_template(text: &str) -> bool {
 }
 
 /// What a template names, as dotted paths, or why it cannot be read: a message and the bytes that it is about.
-pub(super) fn inspect(text: &str) -> Result<Vec<String>, (String, Option<std::ops::Range<usize>>)> {
+pub(crate) fn inspect(text: &str) -> Result<Vec<String>, (String, Option<std::ops::Range<usize>>)> {
     if let Some(start) = text.find("{%") {
         let message = "a template has no statements: only `{{ }}` is filled".to_owned();
         return Err((message, Some(start..start + 2)));
@@ -256,7 +256,7 @@ thread_local! {
     };
 }
 
-fn environment() -> Environment<'static> {
+pub(crate) fn environment() -> Environment<'static> {
     // Only filters whose work is bounded by the length of their input.
     let mut environment = Environment::empty();
     environment.add_filter("first", minijinja::filters::first);
@@ -294,7 +294,7 @@ fn format(output: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> 
 }
 
 /// The expression, where the text is exactly one.
-fn sole_expression(text: &str) -> Option<&str> {
+pub(crate) fn sole_expression(text: &str) -> Option<&str> {
     let inner = text.trim().strip_prefix("{{")?.strip_suffix("}}")?;
     if inner.contains("{{") || inner.contains("}}") {
         return None;

@@ -1,6 +1,7 @@
 //! Runs the tests that a playbook carries: builds observations from what they give, lets a judge decide, and compares.
 //! The judge is an argument, so that this file knows nothing of the diagnosis.
 
+use super::change::CHANGES_CHECK;
 use super::{Check, Given, Playbook, Test};
 use crate::diagnosis::evidence::CASE_CHECK;
 use crate::diagnosis::verdict::Verdict;
@@ -108,9 +109,9 @@ pub fn observations(playbook: &Playbook, test: &Test) -> Vec<Observation> {
 }
 
 fn one(playbook: &Playbook, id: &str, given: &Given) -> Option<Observation> {
-    if id == CASE_CHECK {
-        let summary = "what people said".to_owned();
-        let mut made = Observation::new(CASE_CHECK, Layer::Host, CASE_CHECK, None, Outcome::Ok, summary);
+    if [CASE_CHECK, CHANGES_CHECK].contains(&id) {
+        let summary = "given by the test".to_owned();
+        let mut made = Observation::new(id, Layer::Host, id, None, Outcome::Ok, summary);
         made.facts = given.facts.clone();
         return Some(made);
     }
@@ -168,40 +169,19 @@ fn differences(test: &Test, verdict: &Verdict) -> Vec<Difference> {
 mod tests {
     use super::*;
     use crate::diagnosis::verdict::Status;
-    use crate::playbook::{Cause, Condition, Expect, Prior};
+    use crate::playbook::{Cause, Expect, Prior};
     use crate::problem::Code;
 
     fn playbook() -> Playbook {
-        let check = |id: &str, probe: &str, layer| Check {
-            id: id.into(),
-            probe: probe.into(),
-            title: None,
-            layer,
-            cost: probe::Cost::Local,
-            goal: false,
-            after: Vec::new(),
-            may_affect: Vec::new(),
-            control_for: Vec::new(),
-            when: None,
-            args: Default::default(),
-        };
+        let check =
+            |id: &str, probe: &str, layer| Check { id: id.into(), probe: probe.into(), layer, ..Check::default() };
         let cause = |id: &str| Cause {
             id: id.into(),
             layer: Layer::Dns,
             prior: Prior::Common,
             title: "t".into(),
-            when: Condition::All(Vec::new()),
-            culprit: None,
             plain: "p".into(),
-            technical: None,
-            workaround: Vec::new(),
-            verify: None,
-            escalate: None,
-            code: None,
-            degrades: false,
-            or_layer: None,
-            suspected: false,
-            security_stop: false,
+            ..Cause::default()
         };
         let given = |code| Given { subject: Some("10.8.0.1".into()), code, ..Given::default() };
         let answer = Given {

@@ -1,5 +1,6 @@
 //! Reads conditions: the `when` of causes and checks.
 
+use super::change::{CHANGES_CHECK, hours, topics};
 use super::condition::{Atom, Compare, Condition, Over, Test};
 use super::mistake::{At, Kind, Mistake, shown};
 use super::reader::{Fields, Placed, Reader};
@@ -25,8 +26,15 @@ const TESTS: [&str; 5] = ["outcome", "code", "fact", "answer", "via"];
 /// How a fact may be compared.
 const COMPARES: [&str; 7] = ["is", "not", "one_of", "above", "below", "contains", "known"];
 
+/// What changed of late, and within which time.
+const CHANGED: [&str; 2] = ["changed", "within"];
+
+/// What holds several conditions.
+const GROUPS: [&str; 3] = ["any", "all", "none"];
+
 const FORM: &str = "write `{ check = \"...\", outcome = \"ok\" }`, or `code = \"...\"`, or `fact = \"...\"` with one \
-                    of is, not, one_of, above, below, contains, known, or `answer = \"...\"`, or `via = \"gateway\"`";
+                    of is, not, one_of, above, below, contains, known, or `answer = \"...\"`, or `via = \"gateway\"`; or \
+                    `{ changed = \"dns\", within = \"2 d\" }`";
 
 /// A condition and the places of its atoms, in the order in which a walk through it meets them.
 #[derive(Debug, Default)]
@@ -48,11 +56,11 @@ pub(super) struct PlacedAtom {
     pub answer: bool,
 }
 
-/// Reads a list of conditions that must all hold, or a single one.
-pub(super) fn read(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> PlacedCondition {
+/// Reads a list of conditions that must all hold, or a single one, which stand under this key.
+pub(super) fn read(reader: &mut Reader<'_>, key: &str, value: &Spanned<DeValue<'_>>) -> PlacedCondition {
     let mut atoms = Vec::new();
     let condition = match value.get_ref() {
-        DeValue::Array(_) => parts(reader, "when", value, &mut atoms).map(flat),
+        DeValue::Array(_) => parts(reader, key, value, &mut atoms).map(flat),
         _ => one(reader, value, &mut atoms),
     };
     PlacedCondition { condition, atoms }
@@ -97,8 +105,13 @@ fn one(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>, atoms: &mut Vec<Pl
             return None;
         }
     };
-    match ["any", "all", "none"].into_iter().find(|key| fields.has(key)) {
+    match GROUPS.into_iter().find(|key| fields.has(key)) {
         Some(key) => group(reader, &mut fields, key, atoms),
+        None if fields.has("changed") => changed(reader, &mut fields, atoms),
+        None if fields.has("within") && !fields.has("check") => {
+            unknown_keys(reader, &fields);
+            None
+        }
         None => atom(reader, &mut fields, atoms),
     }
 }
@@ -125,6 +138,55 @@ fn group(
         "none" => Condition::None(parts),
         _ => Condition::All(parts),
     })
+}
+
+/// What changed of late, or within some time: short for a statement about the facts of `changes`.
+fn changed(reader: &mut Reader<'_>, fields: &mut Fields<'_>, atoms: &mut Vec<PlacedAtom>) -> Option<Condition> {
+    let text = fields.text(reader, "changed")?;
+    let topic = topic(reader, "changed", &text);
+    let within = fields.get("within").map(|value| {
+        let at = reader.at(value);
+        (within(reader, value), at)
+    });
+    for (other, _) in fields.rest() {
+        let message = format!("a condition with `changed` has no place for `{}`", shown(other.get_ref()));
+        let mistake = Mistake::new(Kind::BadCondition, &reader.at(other), message);
+        reader.add(
+            mistake.help("write `{ changed = \"dns\", within = \"2 d\" }`, and a condition of its own for the rest"),
+        );
+    }
+    let (compare, value) = match within {
+        Some((limit, at)) => (Compare::Below(limit?), at),
+        None => (Compare::Known(true), text.at.clone()),
+    };
+    let test = Test::Fact(hours(topic?), compare);
+    let atom = Atom { check: CHANGES_CHECK.to_owned(), over: Over::Any, test };
+    atoms.push(PlacedAtom { atom: atom.clone(), check: text.at.clone(), test: text.at, value, answer: false });
+    Some(Condition::Atom(atom))
+}
+
+/// How long ago, in hours: a text with a unit, or a number of hours.
+fn within(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Option<f64> {
+    let Some(text) = value.get_ref().as_str() else { return reader.number("within", value) };
+    let read = threshold(text, &hours("changed"));
+    if read.is_err() {
+        let message = format!("`{}` is no length of time", shown(text));
+        let help = "write a number with `min`, `h` or `d`, such as `2 d`";
+        reader.add(Mistake::new(Kind::WrongType, &reader.at(value), message).help(help));
+    }
+    read.ok()
+}
+
+/// Something that can be said to have changed, or a mistake with the nearest one.
+pub(super) fn topic(reader: &mut Reader<'_>, key: &str, text: &Placed<String>) -> Option<&'static str> {
+    let found = topics().find(|topic| *topic == text.value);
+    if found.is_none() {
+        let message = format!("`{}` is no word for `{key}`", shown(&text.value));
+        let mistake = Mistake::new(Kind::WrongWord, &text.at, message).suggest(&text.value, topics());
+        let help = "a layer, or one of `package`, `kernel`, `network`, `start`";
+        reader.add(if mistake.help.is_some() { mistake } else { mistake.help(help) });
+    }
+    found
 }
 
 fn atom(reader: &mut Reader<'_>, fields: &mut Fields<'_>, atoms: &mut Vec<PlacedAtom>) -> Option<Condition> {
@@ -161,9 +223,12 @@ fn atom(reader: &mut Reader<'_>, fields: &mut Fields<'_>, atoms: &mut Vec<Placed
     Some(Condition::Atom(atom))
 }
 
+/// Every key that a condition can have.
+pub(super) fn keys() -> impl Iterator<Item = &'static str> {
+    ["check", "over"].into_iter().chain(TESTS).chain(COMPARES).chain(CHANGED).chain(GROUPS)
+}
+
 fn unknown_keys(reader: &mut Reader<'_>, fields: &Fields<'_>) {
-    let all: Vec<&str> =
-        ["check", "over"].into_iter().chain(TESTS).chain(COMPARES).chain(["any", "all", "none"]).collect();
     for (key, _) in fields.rest() {
         let name = key.get_ref().as_ref();
         let at = reader.at(key);
@@ -173,9 +238,14 @@ fn unknown_keys(reader: &mut Reader<'_>, fields: &Fields<'_>) {
                 let message = format!("`{name}` compares a fact, and the condition names none");
                 reader.add(Mistake::new(Kind::NotOneTest, &at, message).help("add `fact = \"...\"`"));
             }
+        } else if CHANGED.contains(&name) {
+            let message = format!("`{name}` says how long ago something changed, and nothing is named");
+            reader.add(
+                Mistake::new(Kind::NotOneTest, &at, message).help("add `changed = \"...\"`, and leave `check` out"),
+            );
         } else if !TESTS.contains(&name) {
             let message = format!("a condition has no key `{}`", shown(name));
-            reader.add(Mistake::new(Kind::UnknownKey, &at, message).suggest(name, all.iter().copied()));
+            reader.add(Mistake::new(Kind::UnknownKey, &at, message).suggest(name, keys()));
         }
     }
 }

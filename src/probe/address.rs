@@ -26,7 +26,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<AddressFacts>,
     accepts: accepts::<Params>,
-    run: |look| Box::pin(run(look)),
+    run: |look| look.with(run),
 };
 
 /// The longest wait for somebody who claims our address; a LAN answers ARP within a few milliseconds, a Wi-Fi station
@@ -75,11 +75,7 @@ pub struct AddressFacts {
     pub conflict_asked: Option<bool>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(observations) => return observations,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let machine = &look.world.machine;
     let (links, addresses) = match (machine.links().await, machine.addresses().await) {
         (Ok(links), Ok(addresses)) => (links, addresses),

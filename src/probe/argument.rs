@@ -2,6 +2,7 @@
 
 use super::Look;
 use crate::observation::Observation;
+use crate::sys::Link;
 use futures_util::future::join_all;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de::Error};
@@ -29,13 +30,36 @@ impl Addresses {
     }
 }
 
+/// No arguments.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+/// Arguments of the probes that look at interfaces.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Interfaces {
+    /// Look at this interface only.
+    pub interface: Option<String>,
+}
+
+impl Interfaces {
+    /// Whether this one is to be looked at.
+    pub fn include(&self, link: &Link) -> bool {
+        self.interface.as_ref().is_none_or(|only| *only == link.name)
+    }
+}
+
 /// Looks at all addresses at once and shows each as soon as it is done, because one that answers already says much while
-/// another is still silent. What is no address is unknown.
+/// another is still silent. What is no address is unknown, and so is all where none is given.
 pub async fn each_address<'a, F>(look: &Look<'a>, addresses: &Addresses, one: impl Fn(IpAddr) -> F) -> Vec<Observation>
 where
     F: Future<Output = Observation>,
 {
     let each = addresses.each();
+    if each.is_empty() {
+        return vec![look.unknown(None, "there is no address to reach")];
+    }
     let several = each.len() > 1;
     let looks = each.into_iter().map(|address| async {
         let observation = match address {

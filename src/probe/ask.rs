@@ -7,7 +7,6 @@ use crate::observation::{Observation, Outcome, Skip};
 use crate::packet::case::heard::Heard;
 use crate::problem::Code;
 use crate::world::{Answer, Question};
-use futures_util::FutureExt;
 use schemars::JsonSchema;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -27,7 +26,7 @@ the answer is `unknown`; `--answer CHECK=VALUE` answers beforehand. Conditions c
     params: schema_of::<Params>,
     facts: schema_of::<AskFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// Characters that are kept of a free answer.
@@ -73,11 +72,7 @@ pub struct AskFacts {
     pub beforehand: bool,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params = match look.params::<Params>() {
-        Ok(params) => params,
-        Err(observations) => return observations,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     vec![ask(look, params).await]
 }
 

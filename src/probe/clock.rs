@@ -9,7 +9,6 @@ use crate::observation::Observation;
 use crate::problem::Code;
 use crate::sys::Clock;
 use crate::world::ServerTime;
-use futures_util::FutureExt;
 use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,7 +30,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<ClockFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// A clock that is off by more is wrong: certificates with short lives and one-time passwords begin to fail (RFC 6238
@@ -84,11 +83,7 @@ pub struct ClockFacts {
     service: Option<String>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(unknown) => return unknown,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let clock = look.world.machine.clock().await.unwrap_or_default();
     let lists = [&params.servers.0, &clock.servers, &params.otherwise.0];
     let servers: Vec<&String> =

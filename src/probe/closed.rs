@@ -7,7 +7,6 @@ use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
 use crate::world::{Dial, Failure};
-use futures_util::FutureExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
@@ -30,7 +29,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<ClosedFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// tcpmux: RFC 7805 made it historic, and no system serves it.
@@ -69,11 +68,7 @@ pub struct ClosedFacts {
     error: Option<&'static str>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(unknown) => return unknown,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     match params.addresses.each().into_iter().next() {
         Some(Ok(address)) => vec![one(look, address, params.port.unwrap_or(UNSERVED_PORT)).await],
         Some(Err(text)) => vec![look.unknown(Some(&text), "it is not an IP address")],

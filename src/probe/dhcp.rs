@@ -1,5 +1,6 @@
 //! Which DHCP servers answer on the link, and whether what they offer fits what this machine has.
 
+use super::argument::Interfaces;
 use super::lease::{current, judged, own_addresses};
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
@@ -9,7 +10,7 @@ use crate::sys::{Address, DhcpTerms, Lease, Link, Route};
 use futures_util::future::join_all;
 use ipnet::Ipv4Net;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -27,23 +28,15 @@ pub const PROBE: Probe = Probe {
             RFC 2131 sections 3.1 and 4.1.",
     contacts: Contacts::NONE.and("the DHCP servers of the local network, by broadcast"),
     codes: &[Code::DhcpNoServer, Code::DhcpSeveralServers, Code::DhcpOtherNetwork, Code::DhcpNoGateway],
-    params: schema_of::<Params>,
+    params: schema_of::<Interfaces>,
     facts: schema_of::<DhcpFacts>,
-    accepts: accepts::<Params>,
-    run: |look| Box::pin(run(look)),
+    accepts: accepts::<Interfaces>,
+    run: |look| look.with(run),
 };
 
 /// Servers ping an address for up to three seconds before they offer it (dnsmasq; ISC dhcpd and Kea take one), and the
 /// second question may be the one that they hear.
 const WAIT: Duration = Duration::from_millis(5200);
-
-/// Where to ask.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Params {
-    /// Ask on this interface only.
-    pub interface: Option<String>,
-}
 
 /// What is known about the DHCP servers on one interface.
 #[derive(Debug, Default, Serialize, JsonSchema)]
@@ -76,11 +69,7 @@ pub struct DhcpFacts {
     pub leased: bool,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(observations) => return observations,
-    };
+async fn run(look: &Look<'_>, interfaces: Interfaces) -> Vec<Observation> {
     let machine = &look.world.machine;
     let (links, addresses) = match (machine.links().await, machine.addresses().await) {
         (Ok(links), Ok(addresses)) => (links, addresses),
@@ -91,7 +80,7 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
         leases: machine.leases().await.unwrap_or_default(),
         routes: machine.routes().await.unwrap_or_default(),
     };
-    let looked = judged(&links, params.interface.as_deref());
+    let looked = judged(&links, &interfaces);
     if looked.is_empty() {
         return vec![look.unknown(None, "no interface is up with carrier")];
     }

@@ -4,10 +4,13 @@
 use super::Look;
 use super::attempt::{self, Attempts};
 use super::tcp::counted;
+use super::way::{milliseconds, printable};
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
 use crate::world::{Dial, Failure, Stream};
 use futures_util::future::join;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -28,6 +31,36 @@ pub struct Dialogue<T> {
     pub unreached: Option<Failure>,
     /// What the connections used.
     pub via: Via,
+}
+
+/// Characters of a foreign answer that are shown.
+const SHOWN: usize = 40;
+
+/// How a dialogue went, whatever was said in it: part of the facts of each probe that asks a question.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct Course {
+    /// IP address.
+    pub address: String,
+    /// Port.
+    pub port: u16,
+    /// How an answer begins that is in another protocol.
+    pub first_bytes: Option<String>,
+    /// How it ended where nothing came: `timeout`, `closed` or `reset`.
+    pub error: Option<&'static str>,
+    /// Connections that were tried.
+    pub attempts: u32,
+    /// Milliseconds from the first connection's start to the answer, or to the end of waiting.
+    pub took_ms: f64,
+}
+
+impl Course {
+    /// What to report of an answer that is not in the protocol which was spoken.
+    pub fn foreign(&mut self, look: &Look<'_>, subject: &str, protocol: &str, bytes: &[u8]) -> Observation {
+        let first = printable(bytes, SHOWN);
+        let summary = format!("{subject} does not speak {protocol}: it answers \"{first}\"");
+        self.first_bytes = Some(first);
+        look.problem(Some(subject), Code::AppWrongProtocol, summary)
+    }
 }
 
 /// Connects, as often as it takes to be sure, and lets `talk` speak until the given moment. `doubt` is told once where a
@@ -162,6 +195,23 @@ pub fn doubted(look: &Look<'_>, to: SocketAddr, failure: &Failure) -> Observatio
 }
 
 impl<T> Dialogue<T> {
+    /// How it went.
+    pub fn course(&self, to: SocketAddr) -> Course {
+        Course {
+            address: to.ip().to_string(),
+            port: to.port(),
+            first_bytes: None,
+            error: self.attempts.answers.is_empty().then(|| self.failure().word()),
+            attempts: self.attempts.made,
+            took_ms: milliseconds(self.attempts.took),
+        }
+    }
+
+    /// Why there is no answer.
+    pub fn failure(&self) -> Failure {
+        self.unreached.clone().unwrap_or_else(|| self.attempts.failure())
+    }
+
     /// What to report where there is no answer; `asked` is what was asked for.
     pub fn unanswered(&self, look: &Look<'_>, to: SocketAddr, asked: &str) -> Observation {
         let subject = to.to_string();

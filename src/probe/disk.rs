@@ -7,7 +7,6 @@ use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
 use crate::sys::{Filesystem, Known, Unknown};
-use futures_util::FutureExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +25,7 @@ of containers.",
     params: schema_of::<Params>,
     facts: schema_of::<DiskFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// From this size on the limits of large file systems hold.
@@ -77,11 +76,7 @@ pub struct DiskFacts {
     pub wanted_writable: Option<bool>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params = match look.params::<Params>() {
-        Ok(params) => params,
-        Err(observations) => return observations,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let must_write = params.writable == Some(true);
     let filesystems = match &params.path {
         Some(path) => holding(look, path).await.map(|one| vec![one]),

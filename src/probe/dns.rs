@@ -8,7 +8,7 @@ mod ask;
 mod asked;
 mod facts;
 mod judge;
-mod message;
+pub(super) mod message;
 mod pace;
 mod place;
 mod whom;
@@ -26,7 +26,6 @@ use crate::problem::Code;
 use crate::world::Failure;
 use ask::Server;
 use asked::{Asked, Roll, Silent, Word};
-use futures_util::FutureExt;
 use futures_util::future::{join, join_all};
 use judge::address::is_bogon;
 use judge::wording::silence_words;
@@ -81,7 +80,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<DnsFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// What is asked, and of whom.
@@ -146,11 +145,7 @@ struct Seen {
     refused_by: Option<IpAddr>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(observations) => return observations,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let name = params.name.trim().trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
     if name.parse::<IpAddr>().is_ok() {
         return vec![look.ok(None, format!("{name} is an address and needs no resolver"))];

@@ -4,12 +4,12 @@
 use super::argument::{self, Addresses};
 use super::attempt::{CONFIRMED, SPACING, SUSPECTED};
 use super::tcp::round;
+use super::throughput::QUEUE_MS;
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Certainty, Observation, Via};
 use crate::problem::Code;
 use crate::world::{EchoSeries, EchoSocket, Failure};
-use futures_util::FutureExt;
 use futures_util::future::join;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,7 @@ pub const PROBE: Probe = Probe {
     codes: &[
         Code::RouteGatewaySilent,
         Code::PathEchoSilent,
+        Code::PathQueueing,
         Code::PathLoss,
         Code::PathDelay,
         Code::PathJitter,
@@ -44,7 +45,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<EchoFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// Bytes of payload: what ping sends.
@@ -138,6 +139,8 @@ pub struct EchoFacts {
     avg_ms: Option<f64>,
     /// Longest round trip.
     max_ms: Option<f64>,
+    /// How much longer the answers take on average than the quickest one: what packets wait in queues.
+    queue_ms: Option<f64>,
     /// Mean difference between the round trips of answers that follow each other.
     jitter_ms: Option<f64>,
     /// What came instead of an answer, in the words of the `tcp` probe.
@@ -148,15 +151,8 @@ pub struct EchoFacts {
     dropped_here: Option<u64>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(unknown) => return unknown,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let all = Addresses([&params.addresses.0[..], &params.address.0[..]].concat());
-    if all.0.is_empty() {
-        return vec![look.unknown(None, "there is no address to ping")];
-    }
     let params = &params;
     argument::each_address(look, &all, |address| one(look, params, address)).await
 }
@@ -334,11 +330,18 @@ fn conclude(look: &Look<'_>, params: &Params, address: IpAddr, series: &EchoSeri
     let average = facts.avg_ms.unwrap_or_default();
     let slow = if params.role == Role::Gateway { GATEWAY_SLOW_MS } else { TARGET_SLOW_MS };
     let uneven = facts.received >= JITTER_COUNT && facts.jitter_ms.is_some_and(|jitter| jitter > JITTER_MS);
-    let found: Vec<Code> =
-        [(lost >= LOSS_AT_LEAST, Code::PathLoss), (average > slow, Code::PathDelay), (uneven, Code::PathJitter)]
-            .into_iter()
-            .filter_map(|(holds, code)| holds.then_some(code))
-            .collect();
+    let queues =
+        params.quality && facts.received >= JITTER_COUNT && facts.queue_ms.is_some_and(|queue| queue > QUEUE_MS);
+    // What a full queue has no room for is lost, and what is behind it comes late: the queue comes first.
+    let found: Vec<Code> = [
+        (queues, Code::PathQueueing),
+        (lost >= LOSS_AT_LEAST, Code::PathLoss),
+        (average > slow, Code::PathDelay),
+        (uneven, Code::PathJitter),
+    ]
+    .into_iter()
+    .filter_map(|(holds, code)| holds.then_some(code))
+    .collect();
     let summary = format!(
         "{who} answered {} of {} pings, in {average:.1} ms on average ({:.1} to {:.1} ms, jitter {:.1} ms)",
         facts.received,
@@ -401,6 +404,7 @@ fn facts(role: Role, address: IpAddr, series: &EchoSeries) -> EchoFacts {
         min_ms: times.iter().copied().reduce(f64::min).map(round),
         avg_ms: mean(&times),
         max_ms: times.iter().copied().reduce(f64::max).map(round),
+        queue_ms: mean(&times).zip(times.iter().copied().reduce(f64::min)).map(|(mean, least)| round(mean - least)),
         jitter_ms: mean(&steps),
         error: series.error.as_ref().map(|(failure, _)| failure.word()),
         from: series.error.as_ref().and_then(|(_, from)| from.map(|from| from.to_string())),
@@ -492,6 +496,23 @@ mod tests {
         assert!(seen.has(Code::PathJitter));
         assert_eq!(seen.facts["jitter_ms"], 80.0);
         assert_eq!(seen.facts["sent"], 20);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_queue_is_told_from_a_long_way() {
+        let quality = || json!({ "address": "10.9.0.7", "quality": true });
+        let far = |_: u32, count: u16| Ok(series(&vec![Some(700); count.into()]));
+        let (seen, _) = ping(far, quality()).await;
+        assert_eq!((seen.code, seen.has(Code::PathQueueing)), (Some(Code::PathDelay), false));
+        // It fills while it is measured, and what it has no room for is lost.
+        let full = |_: u32, count: u16| {
+            Ok(series(
+                &(0..count).map(|place| (place % 4 < 3).then_some(20 + 60 * u64::from(place))).collect::<Vec<_>>(),
+            ))
+        };
+        let (seen, _) = ping(full, quality()).await;
+        assert_eq!(seen.code, Some(Code::PathQueueing), "{}", seen.summary);
+        assert!(seen.has(Code::PathLoss));
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,7 +7,6 @@ use crate::observation::Observation;
 use crate::packet::redact::mask;
 use crate::problem::Code;
 use crate::sys::CommandOutput;
-use futures_util::FutureExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -26,7 +25,7 @@ is stored with passwords, tokens and keys hidden.",
     params: schema_of::<Params>,
     facts: schema_of::<ExecFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// What a command may take where the playbook does not say.
@@ -68,11 +67,7 @@ pub struct ExecFacts {
     pub timed_out: bool,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params = match look.params::<Params>() {
-        Ok(params) => params,
-        Err(observations) => return observations,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let Ok(fine) = params.ok_status.iter().map(|status| status.parse()).collect::<Result<Vec<i32>, _>>() else {
         return vec![look.unknown(None, "`ok_status` holds something that is no number")];
     };

@@ -25,7 +25,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<FilterFacts>,
     accepts: accepts::<Params>,
-    run: |look| Box::pin(run(look)),
+    run: |look| look.with(run),
 };
 
 /// Chains may jump into chains; the kernel allows 16 levels (NFT_JUMP_STACK_SIZE).
@@ -101,11 +101,7 @@ struct Packet {
     is_dns: bool,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(observations) => return observations,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let rules = match look.world.machine.filter_rules().await {
         Ok(rules) => rules,
         Err(why) => return vec![look.unknown(None, &why.to_string())],

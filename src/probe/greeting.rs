@@ -10,7 +10,6 @@ use crate::layer::Layer;
 use crate::observation::{Certainty, Observation};
 use crate::problem::Code;
 use crate::world::Failure;
-use futures_util::FutureExt;
 use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -34,7 +33,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<GreetingFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// Further addresses of one name are the same service: four show whether all of them are alike.
@@ -232,11 +231,7 @@ fn mysql(bytes: &[u8]) -> Spoken {
     }
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(unknown) => return unknown,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let Some(protocol) = Protocol::of(&params.scheme.to_ascii_lowercase()) else {
         let scheme = printable(params.scheme.as_bytes(), BANNER_LIMIT);
         return vec![look.ok(None, format!("{} does not greet first", if scheme.is_empty() { "it" } else { &scheme }))];

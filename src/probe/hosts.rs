@@ -7,7 +7,6 @@ use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
 use crate::sys::{HostsEntry, SYSTEM};
-use futures_util::FutureExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -28,7 +27,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<HostsFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// What is looked for.
@@ -58,11 +57,7 @@ pub struct HostsFacts {
     pub used: Option<bool>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(observations) => return observations,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let name = params.name.trim().trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
     if name.is_empty() {
         return vec![look.unknown(None, "there is no name to look for")];

@@ -77,7 +77,7 @@ query strings and credentials are never kept. Needs no rights. Sources: RFC 9110
     params: schema_of::<Params>,
     facts: schema_of::<Facts>,
     accepts: accepts::<Params>,
-    run: |look| Box::pin(run(look)),
+    run: |look| look.with(run),
 };
 
 /// Which family to use.
@@ -265,13 +265,11 @@ struct Facts {
 /// Addresses that are asked one by one: more than that of one name are mostly doors of one house.
 const EACH_LIMIT: usize = 6;
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    match look.params::<Params>() {
-        Ok(params) if params.each => from_each(look, params).await,
-        Ok(params) if params.looks < 2 => look_once(look, params).await,
-        Ok(params) => fetch(look, params, None).await,
-        Err(observations) => observations,
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
+    if params.each {
+        return from_each(look, params).await;
     }
+    if params.looks < 2 { look_once(look, params).await } else { fetch(look, params, None).await }
 }
 
 /// The page from each address, side by side. A suspicion of one is not shown: what counts is how they compare.

@@ -16,7 +16,6 @@ use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::{Code, count, joined};
 use crate::world::Stream;
-use futures_util::FutureExt;
 use message::{Answer, Printer, Question};
 use reason::Kind;
 use schemars::JsonSchema;
@@ -65,7 +64,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<IppFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look, None).boxed_local(),
+    run: |look| look.with(|look, params| run(look, params, None)),
 };
 
 /// Where IPP is spoken unless an address says otherwise (RFC 8010 section 4).
@@ -184,11 +183,7 @@ impl Place {
     }
 }
 
-async fn run(look: &Look<'_>, trust: Option<Arc<Trust>>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(unknown) => return unknown,
-    };
+async fn run(look: &Look<'_>, params: Params, trust: Option<Arc<Trust>>) -> Vec<Observation> {
     let place = match Place::parse(&params.url) {
         Ok(place) => place,
         Err(why) => return vec![look.unknown(None, &why)],

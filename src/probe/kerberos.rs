@@ -5,14 +5,13 @@ mod message;
 
 use super::argument::{self, Addresses};
 use super::attempt;
-use super::dialogue::{self, Wants};
-use super::way::{bounded, milliseconds, printable};
+use super::dialogue::{self, Course, Wants};
+use super::way::bounded;
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
 use crate::world::{Dial, Failure};
-use futures_util::FutureExt;
 use futures_util::future::join;
 use jiff::Timestamp;
 use message::{Answer, KdcError};
@@ -38,15 +37,13 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<KerberosFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// An error is some hundred bytes, a ticket a few thousand.
 const MOST_BYTES: usize = 16 * 1024;
 /// What the clocks may differ by, unless an administrator set it otherwise (RFC 4120 section 5.5.1 and common practice).
 const SKEW_S: u64 = 300;
-/// Characters of a foreign answer that are shown.
-const SHOWN: usize = 40;
 
 /// Arguments of the `kerberos` probe.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -70,10 +67,8 @@ impl Default for Params {
 /// Facts of the `kerberos` probe, for each address.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct KerberosFacts {
-    /// IP address.
-    address: String,
-    /// Port.
-    port: u16,
+    #[serde(flatten)]
+    course: Course,
     /// The realm that was asked for.
     realm: String,
     /// The realm that the server speaks for, where it says so.
@@ -88,24 +83,9 @@ pub struct KerberosFacts {
     clock_offset_s: Option<i64>,
     /// What the same question over UDP came to: `answered`, `silent`, `closed` or `failed`.
     udp: Option<&'static str>,
-    /// How an answer begins that is not Kerberos.
-    first_bytes: Option<String>,
-    /// How it ended where nothing came: `timeout`, `closed` or `reset`.
-    error: Option<&'static str>,
-    /// Connections that were tried.
-    attempts: u32,
-    /// Milliseconds from the first connection's start to the answer, or to the end of waiting.
-    took_ms: f64,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(unknown) => return unknown,
-    };
-    if params.addresses.0.is_empty() {
-        return vec![look.unknown(None, "there is no address to connect to")];
-    }
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let realm = params.realm.trim().trim_end_matches('.').to_ascii_uppercase();
     if realm.is_empty() || !realm.is_ascii() || realm.len() > LONGEST_REALM {
         return vec![look.unknown(None, "no realm was given that could be asked for")];
@@ -127,21 +107,14 @@ async fn one(look: &Look<'_>, to: SocketAddr, realm: &str) -> Observation {
     let doubt = |failure: &Failure, _, _| (look.emit)(dialogue::doubted(look, to, failure));
     let (dialogue, udp) = join(dialogue::hold(look, to, talk, doubt), by_datagram(look, to, &question)).await;
     let mut facts = KerberosFacts {
-        address: to.ip().to_string(),
-        port: to.port(),
+        course: dialogue.course(to),
         realm: bounded(realm),
         udp: Some(udp),
-        attempts: dialogue.attempts.made,
-        took_ms: milliseconds(dialogue.attempts.took),
         ..KerberosFacts::default()
     };
     let observation = match dialogue.attempts.answers.first() {
         Some(bytes) => conclude(look, to, bytes, &mut facts),
-        None => {
-            let failure = dialogue.unreached.clone().unwrap_or_else(|| dialogue.attempts.failure());
-            facts.error = Some(failure.word());
-            dialogue.unanswered(look, to, &format!("a ticket of {realm}"))
-        }
+        None => dialogue.unanswered(look, to, &format!("a ticket of {realm}")),
     };
     observation.facts(&facts).via(dialogue.via)
 }
@@ -172,14 +145,12 @@ fn conclude(look: &Look<'_>, to: SocketAddr, bytes: &[u8], facts: &mut KerberosF
         Answer::Error(error) => judge(look, &subject, &error, facts),
         Answer::Ticket => {
             facts.serves_realm = Some(true);
-            look.ok(Some(&subject), format!("{subject} serves the realm {} in {:.1} ms", facts.realm, facts.took_ms))
+            look.ok(
+                Some(&subject),
+                format!("{subject} serves the realm {} in {:.1} ms", facts.realm, facts.course.took_ms),
+            )
         }
-        Answer::Other => {
-            let first = printable(bytes, SHOWN);
-            let summary = format!("{subject} does not speak Kerberos: it answers \"{first}\"");
-            facts.first_bytes = Some(first);
-            look.problem(Some(&subject), Code::AppWrongProtocol, summary)
-        }
+        Answer::Other => facts.course.foreign(look, &subject, "Kerberos", bytes),
     }
 }
 
@@ -210,7 +181,7 @@ fn judge(look: &Look<'_>, subject: &str, error: &KdcError, facts: &mut KerberosF
         return look.problem(Some(subject), Code::AppRefused, summary);
     }
     let what = if facts.serves_realm == Some(true) { "serves the realm" } else { "answers for the realm" };
-    look.ok(Some(subject), format!("{subject} {what} {} ({word}) in {:.1} ms", facts.realm, facts.took_ms))
+    look.ok(Some(subject), format!("{subject} {what} {} ({word}) in {:.1} ms", facts.realm, facts.course.took_ms))
 }
 
 /// "A service is not available" (RFC 4120 section 7.5.9).

@@ -3,17 +3,15 @@
 mod message;
 
 use super::argument::{self, Addresses};
-use super::dialogue::{self, Wants};
+use super::dialogue::{self, Course, Wants};
 use super::way::connect::again;
 use super::way::handshake::{Wish, shake};
 use super::way::trust::Trust;
-use super::way::{milliseconds, printable};
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
 use crate::world::{Failure, Stream};
-use futures_util::FutureExt;
 use jiff::Timestamp;
 use message::{Answer, RootEntry};
 use schemars::JsonSchema;
@@ -40,13 +38,11 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<LdapFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look, None).boxed_local(),
+    run: |look| look.with(|look, params| run(look, params, None)),
 };
 
 /// A root entry with everything that is asked for has a few kilobytes.
 const MOST_BYTES: usize = 64 * 1024;
-/// Characters of a foreign answer that are shown.
-const SHOWN: usize = 40;
 
 /// Arguments of the `ldap` probe.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -72,10 +68,8 @@ impl Default for Params {
 /// Facts of the `ldap` probe, for each address.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct LdapFacts {
-    /// IP address.
-    address: String,
-    /// Port.
-    port: u16,
+    #[serde(flatten)]
+    course: Course,
     /// What the directory is about, such as `DC=corp,DC=example`.
     directory: Option<String>,
     /// The server's own name for itself.
@@ -91,24 +85,9 @@ pub struct LdapFacts {
     result: Option<&'static str>,
     /// What the server says about it.
     message: Option<String>,
-    /// How an answer begins that is not LDAP.
-    first_bytes: Option<String>,
-    /// How it ended where nothing came: `timeout`, `closed` or `reset`.
-    error: Option<&'static str>,
-    /// Connections that were tried.
-    attempts: u32,
-    /// Milliseconds from the first connection's start to the answer, or to the end of waiting.
-    took_ms: f64,
 }
 
-async fn run(look: &Look<'_>, trust: Option<Arc<Trust>>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(unknown) => return unknown,
-    };
-    if params.addresses.0.is_empty() {
-        return vec![look.unknown(None, "there is no address to connect to")];
-    }
+async fn run(look: &Look<'_>, params: Params, trust: Option<Arc<Trust>>) -> Vec<Observation> {
     let trust = match (params.scheme.eq_ignore_ascii_case("ldaps"), trust) {
         (false, _) => None,
         (true, Some(trust)) => Some(trust),
@@ -132,20 +111,10 @@ async fn one(look: &Look<'_>, host: &str, to: SocketAddr, trust: Option<&Arc<Tru
     };
     let doubt = |failure: &Failure, _, _| (look.emit)(dialogue::doubted(look, to, failure));
     let dialogue = dialogue::hold(look, to, talk, doubt).await;
-    let mut facts = LdapFacts {
-        address: to.ip().to_string(),
-        port: to.port(),
-        attempts: dialogue.attempts.made,
-        took_ms: milliseconds(dialogue.attempts.took),
-        ..LdapFacts::default()
-    };
+    let mut facts = LdapFacts { course: dialogue.course(to), ..LdapFacts::default() };
     let observation = match dialogue.attempts.answers.first() {
         Some(bytes) => conclude(look, to, bytes, &mut facts),
-        None => {
-            let failure = dialogue.unreached.clone().unwrap_or_else(|| dialogue.attempts.failure());
-            facts.error = Some(failure.word());
-            dialogue.unanswered(look, to, "its root entry")
-        }
+        None => dialogue.unanswered(look, to, "its root entry"),
     };
     observation.facts(&facts).via(dialogue.via)
 }
@@ -191,10 +160,7 @@ fn conclude(look: &Look<'_>, to: SocketAddr, bytes: &[u8], facts: &mut LdapFacts
             (entry, result)
         }
         Answer::Other => {
-            let first = printable(bytes, SHOWN);
-            let summary = format!("{subject} does not speak LDAP: it answers \"{first}\"");
-            facts.first_bytes = Some(first);
-            return look.problem(Some(&subject), Code::AppWrongProtocol, summary);
+            return facts.course.foreign(look, &subject, "LDAP", bytes);
         }
     };
     let word = message::word(result);
@@ -214,7 +180,7 @@ fn conclude(look: &Look<'_>, to: SocketAddr, bytes: &[u8], facts: &mut LdapFacts
     }
     describe(facts, entry);
     let about = facts.directory.as_ref().map(|directory| format!(" for {directory}")).unwrap_or_default();
-    look.ok(Some(&subject), format!("{subject} is a directory{about}, answered in {:.1} ms", facts.took_ms))
+    look.ok(Some(&subject), format!("{subject} is a directory{about}, answered in {:.1} ms", facts.course.took_ms))
 }
 
 fn describe(facts: &mut LdapFacts, entry: RootEntry) {

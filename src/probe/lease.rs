@@ -1,5 +1,6 @@
 //! What the DHCP client of this machine has: its lease, when it ends, who gave it, and whether a client runs at all.
 
+use super::argument::Interfaces;
 use super::link::{carries_traffic, is_running};
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
@@ -7,7 +8,7 @@ use crate::observation::{Observation, Via};
 use crate::problem::Code;
 use crate::sys::{Address, Lease, Link};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::net::IpAddr;
 
 /// The probe.
@@ -23,23 +24,15 @@ pub const PROBE: Probe = Probe {
             sections 4.4.5 and 3.3.",
     contacts: Contacts::NONE,
     codes: &[Code::DhcpLeaseOver, Code::DhcpNoClient],
-    params: schema_of::<Params>,
+    params: schema_of::<Interfaces>,
     facts: schema_of::<LeaseFacts>,
-    accepts: accepts::<Params>,
-    run: |look| Box::pin(run(look)),
+    accepts: accepts::<Interfaces>,
+    run: |look| look.with(run),
 };
 
 /// Programs that ask for addresses, by the kernel's short name of at most 15 letters.
 const CLIENTS: [&str; 9] =
     ["systemd-network", "NetworkManager", "dhclient", "dhcpcd", "udhcpc", "connmand", "iwd", "wickedd-dhcp4", "netifd"];
-
-/// Which interfaces to look at.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Params {
-    /// Look at this interface only.
-    pub interface: Option<String>,
-}
 
 /// What is known about the lease of one interface.
 #[derive(Debug, Default, Serialize, JsonSchema)]
@@ -70,11 +63,7 @@ pub struct LeaseFacts {
     pub client: Option<String>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(observations) => return observations,
-    };
+async fn run(look: &Look<'_>, interfaces: Interfaces) -> Vec<Observation> {
     let machine = &look.world.machine;
     let (links, addresses) = match (machine.links().await, machine.addresses().await) {
         (Ok(links), Ok(addresses)) => (links, addresses),
@@ -85,7 +74,7 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
         Err(why) => return vec![look.unknown(None, &why.to_string())],
     };
     let client = client(look).await;
-    let looked = judged(&links, params.interface.as_deref());
+    let looked = judged(&links, &interfaces);
     if looked.is_empty() {
         return vec![look.unknown(None, "no interface is up with carrier")];
     }
@@ -93,9 +82,8 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
 }
 
 /// The interfaces that an address could be leased for.
-pub(super) fn judged<'a>(links: &'a [Link], only: Option<&str>) -> Vec<&'a Link> {
-    let judged =
-        |link: &&Link| carries_traffic(link, links) && is_running(link) && only.is_none_or(|name| name == link.name);
+pub(super) fn judged<'a>(links: &'a [Link], interfaces: &Interfaces) -> Vec<&'a Link> {
+    let judged = |link: &&Link| carries_traffic(link, links) && is_running(link) && interfaces.include(link);
     links.iter().filter(judged).collect()
 }
 

@@ -1,13 +1,14 @@
 //! Interfaces: carrier, administrative state, errors, radio. One observation for each interface that could carry the
 //! user's traffic; others are neutral facts.
 
+use super::argument::Interfaces;
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
 use crate::sys::{Address, Link, LinkKind, Radio, Route};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::time::Duration;
 
 /// The probe.
@@ -38,10 +39,10 @@ pub const PROBE: Probe = Probe {
         Code::LinkLoopback,
         Code::LinkPortHoldsAddress,
     ],
-    params: schema_of::<Params>,
+    params: schema_of::<Interfaces>,
     facts: schema_of::<LinkFacts>,
-    accepts: accepts::<Params>,
-    run: |look| Box::pin(run(look)),
+    accepts: accepts::<Interfaces>,
+    run: |look| look.with(run),
 };
 
 /// Errors are blamed above this share of the packets and this number. Judgement: a sound cable has none at all, and a
@@ -70,14 +71,6 @@ const SLOW_MBPS: u32 = 10;
 /// The smallest MTU that IPv6 (RFC 8200 section 5) and IPv4 (RFC 791, what every host must take) work with.
 const IPV6_LEAST_MTU: u32 = 1280;
 const IPV4_LEAST_MTU: u32 = 576;
-
-/// Which interfaces to look at.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Params {
-    /// Look at this interface only.
-    pub interface: Option<String>,
-}
 
 /// What is known about one interface.
 #[derive(Debug, Default, Clone, Serialize, JsonSchema)]
@@ -166,11 +159,7 @@ pub(super) fn kind_word(kind: Option<LinkKind>) -> &'static str {
     }
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(observations) => return observations,
-    };
+async fn run(look: &Look<'_>, interfaces: Interfaces) -> Vec<Observation> {
     let machine = &look.world.machine;
     let links = match machine.links().await {
         Ok(links) => links,
@@ -183,9 +172,9 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
         links: &links,
     };
     let mut observations: Vec<Observation> =
-        scene.broken_loopback(params.interface.as_deref(), look).into_iter().collect();
+        scene.broken_loopback(interfaces.interface.as_deref(), look).into_iter().collect();
     let lookout = observations.len();
-    for link in scene.shown(params.interface.as_deref()) {
+    for link in scene.shown(interfaces.interface.as_deref()) {
         let radio = match link.kind {
             Some(LinkKind::Wifi) => machine.radio(&link.name).await.ok().flatten(),
             _ => None,
@@ -196,8 +185,8 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
         }
         observations.push(seen.observation(look));
     }
-    if observations.len() == lookout && params.interface.as_deref().is_none_or(|name| !scene.is_loopback(name)) {
-        observations.push(match params.interface {
+    if observations.len() == lookout && interfaces.interface.as_deref().is_none_or(|name| !scene.is_loopback(name)) {
+        observations.push(match interfaces.interface {
             Some(name) => look.unknown(Some(&name), &format!("there is no interface named {}", bounded(&name))),
             None => look.problem(None, Code::LinkNone, "this machine has no network interface but the loopback"),
         });

@@ -8,7 +8,6 @@ use crate::observation::Observation;
 use crate::packet::redact::mask;
 use crate::problem::Code;
 use crate::sys::LogLine;
-use futures_util::FutureExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +26,7 @@ hidden; an error among them is a finding. Reading other users' lines needs root 
     params: schema_of::<Params>,
     facts: schema_of::<LogFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// How far back where the playbook does not say.
@@ -108,11 +107,7 @@ pub struct LogFacts {
     pub minutes: u32,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params = match look.params::<Params>() {
-        Ok(params) => params,
-        Err(observations) => return observations,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let minutes = params.minutes.unwrap_or(MINUTES);
     vec![match look.world.machine.log_lines(minutes).await {
         Ok(lines) => judge(look, &lines, &params.matching, minutes),

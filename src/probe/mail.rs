@@ -1,7 +1,7 @@
 //! Mail servers, spoken to as a mail program does before it signs in: the greeting, what the server can do, the
 //! encryption that begins in the middle (STARTTLS) with its certificate, and which kinds of sign-in are on offer.
 
-mod speech;
+pub(crate) mod speech;
 
 use super::argument::{self, Addresses};
 use super::dialogue::{is_mute, silence};
@@ -16,7 +16,6 @@ use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::{Code, count, joined};
 use crate::world::{Dial, Failure, Stream};
-use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -49,7 +48,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<MailFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look, None).boxed_local(),
+    run: |look| look.with(|look, params| run(look, params, None)),
 };
 
 /// Silence that is shown as a suspicion, and silence that a ticket can hold: as with web servers (limits.md section 6).
@@ -101,11 +100,7 @@ pub struct MailFacts {
     tls: TlsFacts,
 }
 
-async fn run(look: &Look<'_>, trust: Option<Arc<Trust>>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(unknown) => return unknown,
-    };
+async fn run(look: &Look<'_>, params: Params, trust: Option<Arc<Trust>>) -> Vec<Observation> {
     if params.host.is_empty() {
         return vec![look.unknown(None, "no host was given")];
     }

@@ -12,7 +12,7 @@ pub mod attempt;
 pub mod clock;
 pub mod closed;
 pub mod dhcp;
-mod dialogue;
+pub(crate) mod dialogue;
 pub mod disk;
 pub mod dns;
 pub mod echo;
@@ -30,6 +30,7 @@ pub mod log;
 pub mod lookup;
 pub mod mail;
 pub mod mtu;
+pub mod nat64;
 pub mod neighbour;
 pub mod online;
 pub mod package;
@@ -50,11 +51,12 @@ pub mod supplicant;
 pub mod tcp;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod throughput;
 pub mod tls;
 pub mod trace;
 pub mod udp;
 pub mod vpn;
-mod way;
+pub(crate) mod way;
 pub mod wifi;
 
 use crate::layer::Layer;
@@ -187,11 +189,21 @@ pub struct Look<'a> {
     pub answered: &'a dyn Fn(&Via) -> bool,
 }
 
-impl Look<'_> {
-    /// The typed parameters, or the observation that says why they cannot be read.
-    pub fn params<P: DeserializeOwned>(&self) -> Result<P, Vec<Observation>> {
-        serde_json::from_value(Value::Object(self.args.clone()))
-            .map_err(|error| vec![self.unknown(None, &format!("its arguments cannot be used: {error}"))])
+impl<'a> Look<'a> {
+    /// Lets a probe's function look, with its arguments as the type that it takes; the observation says why where they
+    /// cannot be read.
+    pub fn with<P, F>(&'a self, run: impl FnOnce(&'a Look<'a>, P) -> F) -> LocalBoxFuture<'a, Vec<Observation>>
+    where
+        P: DeserializeOwned,
+        F: Future<Output = Vec<Observation>> + 'a,
+    {
+        match serde_json::from_value(Value::Object(self.args.clone())) {
+            Ok(params) => Box::pin(run(self, params)),
+            Err(error) => {
+                let unread = self.unknown(None, &format!("its arguments cannot be used: {error}"));
+                Box::pin(std::future::ready(vec![unread]))
+            }
+        }
     }
 
     /// It works.
@@ -257,6 +269,7 @@ pub const PROBES: &[&Probe] = &[
     &dns::PROBE,
     &hosts::PROBE,
     &lookup::PROBE,
+    &nat64::PROBE,
     // this host
     &process::PROBE,
     &socket::PROBE,
@@ -274,6 +287,7 @@ pub const PROBES: &[&Probe] = &[
     &closed::PROBE,
     &udp::PROBE,
     &stun::PROBE,
+    &throughput::PROBE,
     &clock::PROBE,
     // what is spoken
     &proxy::PROBE,

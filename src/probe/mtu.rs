@@ -6,7 +6,6 @@ use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
 use crate::world::PathMtu;
-use futures_util::FutureExt;
 use futures_util::future::join;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,7 +28,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<MtuFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// One search takes no longer than this; two of them fit into three seconds where the round trip is short.
@@ -70,15 +69,8 @@ pub struct MtuFacts {
     returns_bytes: Option<u32>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(unknown) => return unknown,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let all = Addresses([&params.addresses.0[..], &params.address.0[..]].concat());
-    if all.0.is_empty() {
-        return vec![look.unknown(None, "there is no address to reach")];
-    }
     argument::each_address(look, &all, |address| one(look, address)).await
 }
 

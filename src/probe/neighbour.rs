@@ -26,13 +26,14 @@ pub const PROBE: Probe = Probe {
             port 9 (discard) makes the kernel ask, and the table is watched: the kernel asks three times, one second \
             apart, so a dead gateway is suspected after 1.0 s and certain after 3.1 s. An old entry is verified in \
             the same way, by an echo request, and by ARP where CAP_NET_RAW allows, because the kernel itself would \
-            take 8 s. Any answer proves the neighbour; silence to pings proves nothing.",
+            take 8 s. An entry that somebody fixed is held against the device that answers to ARP. Any answer proves the \
+            neighbour; silence to pings proves nothing.",
     contacts: Contacts::named(&["address", "targets"]).and_unless("address", "the gateways, on the local network"),
-    codes: &[Code::RouteGatewayDead, Code::RouteNeighbourDead],
+    codes: &[Code::RouteGatewayDead, Code::RouteNeighbourDead, Code::RouteNeighbourWrong],
     params: schema_of::<Params>,
     facts: schema_of::<NeighbourFacts>,
     accepts: accepts::<Params>,
-    run: |look| Box::pin(run(look)),
+    run: |look| look.with(run),
 };
 
 /// The kernel's second request is unanswered (limits.md section 6).
@@ -43,6 +44,10 @@ const DEAD_AFTER: Duration = Duration::from_millis(3100);
 
 /// The kernel gives up at 3.07 s; a little later there is nothing left to wait for.
 const UNDECIDED_AFTER: Duration = Duration::from_millis(3300);
+
+/// How long the device behind a fixed entry is waited for: an answer on the link takes milliseconds, over a radio that
+/// sleeps a tenth of a second. Judgement, because silence only leaves the entry as it is.
+const FIXED_WAIT: Duration = Duration::from_millis(500);
 
 /// The table is read this often at first, when an answer is a round trip on the link away, and then less often.
 const POLL_FAST: Duration = Duration::from_millis(2);
@@ -85,6 +90,8 @@ pub struct NeighbourFacts {
     pub role: String,
     /// What proved it: `table`, `arp`, `echo` or `datagram`.
     pub proven_by: Option<String>,
+    /// The hardware address that answers to ARP, where a fixed entry names another one.
+    pub answered_by: Option<String>,
     /// How long it was waited for.
     pub waited_ms: u64,
     /// The own prefix that makes it a neighbour although the own address is a private one (RFC 1918) and it lies outside
@@ -100,11 +107,7 @@ struct Wanted {
     is_gateway: bool,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(observations) => return observations,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let (links, wanted) = match (look.world.machine.links().await, wanted(look, &params).await) {
         (Ok(links), Ok(wanted)) => (links, wanted),
         (Err(why), _) => return vec![look.unknown(None, &why.to_string())],
@@ -210,6 +213,8 @@ fn private_block(address: IpAddr) -> Option<ipnet::IpNet> {
 /// What came of watching.
 enum End {
     Proven(&'static str, Option<String>),
+    /// A fixed entry names another device than this one, which answers.
+    Another(String),
     Dead,
     NotNeeded(String),
     Undecided(String),
@@ -237,8 +242,9 @@ impl Watch<'_> {
             ..NeighbourFacts::default()
         };
         let end = match facts.state.as_str() {
-            // Entries that the kernel never asks for, and those confirmed within the last half minute.
-            "reachable" | "permanent" | "noarp" => End::Proven("table", None),
+            // Entries that need nobody to ask, and those confirmed within the last half minute.
+            "reachable" | "noarp" => End::Proven("table", None),
+            "permanent" => self.fixed(&facts).await,
             _ if self.link.is_some_and(|link| !is_running(link)) => {
                 End::Undecided(format!("{} is down", self.one.interface))
             }
@@ -268,6 +274,21 @@ impl Watch<'_> {
     async fn entry(&self) -> Option<Neighbour> {
         let table = self.look.world.machine.neighbours().await.ok()?;
         table.into_iter().find(|entry| entry.address == self.one.address && entry.interface == self.one.interface)
+    }
+
+    /// An entry that somebody fixed: the kernel never asks, so that the device which has the address now may be another
+    /// one. Where that cannot be asked, the entry stands.
+    async fn fixed(&self, facts: &NeighbourFacts) -> End {
+        let machine = &self.look.world.machine;
+        let source = machine.route_to(self.one.address).await.ok().and_then(|route| route.source);
+        let wait = self.look.within(FIXED_WAIT);
+        match machine.who_has(&self.one.interface, self.one.address, source, wait).await {
+            Ok(Some(mac)) if facts.mac.as_ref().is_some_and(|fixed| !fixed.eq_ignore_ascii_case(&mac)) => {
+                End::Another(mac)
+            }
+            Ok(Some(mac)) => End::Proven("arp", Some(mac)),
+            Ok(None) | Err(_) => End::Proven("table", None),
+        }
     }
 
     /// Makes the kernel ask, asks by other means where the entry is old, and watches.
@@ -441,6 +462,17 @@ impl Watch<'_> {
                 let words = format!("{role} {} is there on {}{mac}", facts.address, facts.interface);
                 self.look.ok(Some(&self.subject), words).facts(&facts).via(self.via())
             }
+            End::Another(mac) => {
+                let words = format!(
+                    "{} has a fixed entry on {} for {}, and {mac} answers to ARP for it",
+                    facts.address,
+                    facts.interface,
+                    facts.mac.as_deref().unwrap_or_default()
+                );
+                facts.answered_by = Some(mac);
+                let wrong = self.look.problem(Some(&self.subject), Code::RouteNeighbourWrong, words);
+                wrong.facts(&facts).via(self.via())
+            }
             End::Dead => self.dead(facts),
             End::NotNeeded(why) => {
                 let (layer, check, subject) = (self.look.layer, self.look.check, Some(self.subject.as_str()));
@@ -532,6 +564,22 @@ mod tests {
         let claims = vec![("10.0.0.1".parse().expect("an address"), "02:00:00:00:00:01".into())];
         let answered = Told { claims, ..told(vec![table(0, "stale")]) };
         assert_eq!(seen(answered).await.1.facts["proven_by"], "arp");
+    }
+
+    #[tokio::test]
+    async fn a_fixed_entry_is_held_against_who_answers() {
+        let claims = |mac: &str| vec![("10.0.0.1".parse().expect("an address"), mac.to_owned())];
+        let wrong = Told { claims: claims("02:00:00:00:00:99"), ..told(vec![table(0, "permanent")]) };
+        let wrong = seen(wrong).await.1;
+        assert_eq!(wrong.code, Some(Code::RouteNeighbourWrong), "{}", wrong.summary);
+        assert_eq!(
+            (&wrong.facts["mac"], &wrong.facts["answered_by"]),
+            (&json!("02:00:00:00:00:01"), &json!("02:00:00:00:00:99"))
+        );
+        let right = Told { claims: claims("02:00:00:00:00:01"), ..told(vec![table(0, "permanent")]) };
+        assert_eq!(seen(right).await.1.facts["proven_by"], "arp");
+        let unasked = seen(told(vec![table(0, "permanent")])).await.1;
+        assert_eq!((unasked.outcome, &unasked.facts["proven_by"]), (Outcome::Ok, &json!("table")));
     }
 
     #[tokio::test]

@@ -1,14 +1,14 @@
 //! What the system tells programs about the internet. Desktop programs obey that flag, and it is wrong behind VPNs,
 //! filters and local resolvers, so it is reported beside our own measurements and never instead of them.
 
+use super::argument::Nothing;
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
 use crate::sys::OnlineFlag;
-use futures_util::FutureExt;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// The probe.
 pub const PROBE: Probe = Probe {
@@ -23,16 +23,11 @@ pub const PROBE: Probe = Probe {
         networkctl(1).",
     contacts: Contacts::NONE,
     codes: &[Code::HostSaysOffline],
-    params: schema_of::<Params>,
+    params: schema_of::<Nothing>,
     facts: schema_of::<OnlineFacts>,
-    accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    accepts: accepts::<Nothing>,
+    run: |look| look.with(run),
 };
-
-/// The `online` probe takes no arguments.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Params {}
 
 /// Facts of the `online` probe, for each service that announces something.
 #[derive(Debug, Default, Serialize, JsonSchema)]
@@ -45,10 +40,7 @@ pub struct OnlineFacts {
     online: Option<bool>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    if let Err(unknown) = look.params::<Params>() {
-        return unknown;
-    }
+async fn run(look: &Look<'_>, _: Nothing) -> Vec<Observation> {
     match look.world.machine.online_flags().await {
         Ok(flags) if flags.is_empty() => {
             vec![look.ok(None, "nothing here tells programs whether there is internet").facts(&OnlineFacts::default())]

@@ -1,14 +1,14 @@
 //! The package manager: who holds its lock, what is half installed, where packages come from, and whether keys are there.
 
+use super::argument::Nothing;
 use super::process::program::label;
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
 use crate::sys::{PackageState, Process, Repository};
-use futures_util::FutureExt;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// The probe.
 pub const PROBE: Probe = Probe {
@@ -28,19 +28,14 @@ manager's own proxy from its settings, without credentials. Needs no rights.",
         Code::PackageNoRepository,
         Code::PackageKeyMissing,
     ],
-    params: schema_of::<Params>,
+    params: schema_of::<Nothing>,
     facts: schema_of::<PackageFacts>,
-    accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    accepts: accepts::<Nothing>,
+    run: |look| look.with(run),
 };
 
 /// Entries of the lists in the facts.
 const MOST: usize = 10;
-
-/// It takes no arguments.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Params {}
 
 /// Facts of `package`.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
@@ -77,10 +72,7 @@ pub struct PackageFacts {
     pub restart_pending: Option<bool>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    if let Err(observations) = look.params::<Params>() {
-        return observations;
-    }
+async fn run(look: &Look<'_>, _: Nothing) -> Vec<Observation> {
     let machine = &look.world.machine;
     let state = match machine.packages().await {
         Ok(state) => state,

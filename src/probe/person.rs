@@ -10,7 +10,6 @@ use crate::layer::Layer;
 use crate::observation::{Context, Observation, Skip};
 use crate::problem::{Code, count, joined};
 use crate::sys::PersonProxies;
-use futures_util::FutureExt;
 use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,7 +35,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<PersonFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// Settings that are listed in facts.
@@ -75,11 +74,7 @@ pub struct PersonFacts {
     unread: Vec<String>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(unknown) => return unknown,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let target = match proxy::target(&params.url) {
         Ok(target) => target,
         Err(why) => return vec![look.unknown(None, &why)],

@@ -42,7 +42,7 @@ rights. Sources: RFC 8952, RFC 6585 section 6.",
     params: schema_of::<Params>,
     facts: schema_of::<Facts>,
     accepts: accepts::<Params>,
-    run: |look| Box::pin(run(look)),
+    run: |look| look.with(run),
 };
 
 /// The known page.
@@ -89,11 +89,7 @@ const PAGE_WAIT: Duration = Duration::from_secs(2);
 /// Further pages that are asked; two or three tell all that pages can tell.
 const MORE_LIMIT: usize = 4;
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(observations) => return observations,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let more = params.more_urls.iter().take(MORE_LIMIT).map(|url| page(look, &params, url, true));
     let (first, more) = join(page(look, &params, &params.url, false), join_all(more)).await;
     let pages: Vec<(Observation, Facts)> = std::iter::once(first).chain(more).collect();

@@ -6,7 +6,6 @@ use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
 use crate::sys::Power;
-use futures_util::FutureExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -26,7 +25,7 @@ processors may run at, of what they can, and the power profile) and `supply` (ma
     params: schema_of::<Params>,
     facts: schema_of::<PowerFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// Processors count a slow-down when it begins, and under steady heat some begin within this time; judgement.
@@ -87,11 +86,7 @@ pub struct PowerFacts {
     pub health_percent: Option<f64>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params = match look.params::<Params>() {
-        Ok(params) => params,
-        Err(observations) => return observations,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let machine = look.world.machine.as_ref();
     let first = match machine.power().await {
         Ok(power) => power,

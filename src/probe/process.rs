@@ -9,7 +9,6 @@ use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
-use futures_util::FutureExt;
 use named::Wanted;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -38,7 +37,7 @@ descriptors are in use. Command lines are not read, because they carry secrets. 
     params: schema_of::<Params>,
     facts: schema_of::<ProcessFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// The kernel counts in ticks of 10 ms, so this window tells 5 % of one processor apart (limits.md section 5).
@@ -119,11 +118,7 @@ pub struct ProcessFacts {
     pub top_memory: Vec<Top>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params = match look.params::<Params>() {
-        Ok(params) => params,
-        Err(observations) => return observations,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let window = params.cpu_window_ms.map_or(WINDOW, Duration::from_millis).min(LONGEST_WINDOW);
     if params.name.is_none() && params.pid.is_none() && params.port.is_none() {
         return hogs::hogs(look, window).await;

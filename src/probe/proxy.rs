@@ -49,7 +49,7 @@ of the account that runs it. Sources: RFC 9110 section 9.3.6, RFC 9112 section 3
     params: schema_of::<Params>,
     facts: schema_of::<Facts>,
     accepts: accepts::<Params>,
-    run: |look| Box::pin(run(look)),
+    run: |look| look.with(run),
 };
 
 /// What the proxy is for.
@@ -130,11 +130,7 @@ struct Road {
     trouble: Option<Trouble>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(observations) => return observations,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let target = match target(&params.url) {
         Ok(target) => target,
         Err(why) => return vec![look.unknown(None, &why)],

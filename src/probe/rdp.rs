@@ -4,17 +4,16 @@
 mod message;
 
 use super::argument::{self, Addresses};
-use super::dialogue::{self, Wants};
+use super::dialogue::{self, Course, Wants};
 use super::way::connect::AGAIN_WAIT;
 use super::way::handshake::{self, Shaken, TlsFacts, Wish, shake};
 use super::way::trust::Trust;
-use super::way::{self, Trouble, milliseconds, printable};
+use super::way::{self, Trouble};
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::{Code, count, joined};
 use crate::world::{Dial, Failure, Stream};
-use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use message::{Answer, Protection};
 use schemars::JsonSchema;
@@ -46,15 +45,13 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<RdpFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look, None).boxed_local(),
+    run: |look| look.with(|look, params| run(look, params, None)),
 };
 
 /// An answer is 19 bytes; what is no answer is shown by its beginning.
 const MOST_BYTES: usize = 1024;
 /// How long the second question is waited for: the server has just shown how fast it answers; judgement.
 const SECOND_QUESTION: Duration = Duration::from_millis(1_500);
-/// Characters of a foreign answer that are shown.
-const SHOWN: usize = 40;
 
 /// Arguments of the `rdp` probe.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -78,10 +75,8 @@ impl Default for Params {
 /// Facts of the `rdp` probe, for each address.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct RdpFacts {
-    /// IP address.
-    address: String,
-    /// Port.
-    port: u16,
+    #[serde(flatten)]
+    course: Course,
     /// What the server chose of what was offered: `nla`, `tls`, or `old` where it knows neither.
     protection: Option<&'static str>,
     /// Whether it refuses clients that do not sign in before the session (NLA).
@@ -91,26 +86,11 @@ pub struct RdpFacts {
     refusal: Option<String>,
     /// Whether this machine trusts the certificate; most remote desktops sign their own.
     trusted: Option<bool>,
-    /// How an answer begins that is not RDP.
-    first_bytes: Option<String>,
-    /// How it ended where nothing came: `timeout`, `closed` or `reset`.
-    error: Option<&'static str>,
-    /// Connections that were tried for the first question.
-    attempts: u32,
-    /// Milliseconds from the first connection's start to the answer, or to the end of waiting.
-    took_ms: f64,
     #[serde(flatten)]
     tls: TlsFacts,
 }
 
-async fn run(look: &Look<'_>, trust: Option<Arc<Trust>>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(unknown) => return unknown,
-    };
-    if params.addresses.0.is_empty() {
-        return vec![look.unknown(None, "there is no address to connect to")];
-    }
+async fn run(look: &Look<'_>, params: Params, trust: Option<Arc<Trust>>) -> Vec<Observation> {
     let trust = match trust {
         Some(trust) => trust,
         None => Trust::of_this_machine().await,
@@ -140,20 +120,10 @@ impl Desktop<'_> {
         };
         let doubt = |failure: &Failure, _, _| (look.emit)(dialogue::doubted(look, to, failure));
         let mut dialogue = dialogue::hold(look, to, talk, doubt).await;
-        let mut facts = RdpFacts {
-            address: to.ip().to_string(),
-            port: to.port(),
-            attempts: dialogue.attempts.made,
-            took_ms: milliseconds(dialogue.attempts.took),
-            ..RdpFacts::default()
-        };
+        let mut facts = RdpFacts { course: dialogue.course(to), ..RdpFacts::default() };
         let observation = match dialogue.attempts.answers.pop() {
             Some((bytes, stream)) => self.conclude(&bytes, stream, &mut facts).await,
-            None => {
-                let failure = dialogue.unreached.clone().unwrap_or_else(|| dialogue.attempts.failure());
-                facts.error = Some(failure.word());
-                dialogue.unanswered(look, to, "its protection")
-            }
+            None => dialogue.unanswered(look, to, "its protection"),
         };
         observation.facts(&facts).via(dialogue.via)
     }
@@ -174,10 +144,7 @@ impl Desktop<'_> {
                 return look.problem(Some(&subject), Code::AppRefused, summary);
             }
             Answer::Other => {
-                let first = printable(bytes, SHOWN);
-                let summary = format!("{subject} does not speak RDP: it answers \"{first}\"");
-                facts.first_bytes = Some(first);
-                return look.problem(Some(&subject), Code::AppWrongProtocol, summary);
+                return facts.course.foreign(look, &subject, "RDP", bytes);
             }
         };
         facts.protection = Some(if chosen.has_nla() { "nla" } else { "tls" });
@@ -268,7 +235,7 @@ fn works(subject: &str, facts: &RdpFacts) -> String {
         (_, Some(days)) if days < 0 => ", a certificate that has expired",
         _ => ", a certificate that this machine does not trust by itself",
     };
-    format!("{subject} speaks RDP, {protection}{certificate}, in {:.1} ms", facts.took_ms)
+    format!("{subject} speaks RDP, {protection}{certificate}, in {:.1} ms", facts.course.took_ms)
 }
 
 #[cfg(test)]

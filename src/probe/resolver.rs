@@ -19,14 +19,15 @@ pub const PROBE: Probe = Probe {
     cost: Cost::Local,
     summary: "configured resolvers, how each is reached, search list, nsswitch",
     about: "Reads resolv.conf line by line (glibc uses the good lines of a bad file), the `hosts:` line of nsswitch.conf \
-            and, behind the stub of systemd-resolved, its servers per link. For each server it asks the kernel which \
+            and, behind the stub of systemd-resolved, its servers per link and whether it asks them over TLS alone; and which \
+            browsers a policy sends elsewhere (DNS over HTTPS). For each server it asks the kernel which \
             interface leads there. Asks no server, and needs no rights.",
     contacts: Contacts::NONE,
     codes: &[Code::DnsNoResolver, Code::DnsBadConfig, Code::DnsNotInNsswitch, Code::VpnResolverLeftBehind],
     params: schema_of::<Params>,
     facts: schema_of::<ResolverFacts>,
     accepts: accepts::<Params>,
-    run: |look| Box::pin(run(look)),
+    run: |look| look.with(run),
 };
 
 /// Mistakes of the configuration in the summary; the facts have more of them.
@@ -51,10 +52,13 @@ const VPN_WRITERS: &[&str] = &[
     "wg0",
 ];
 
-/// Nothing can be set.
+/// What the configuration is read for.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Params {}
+pub struct Params {
+    /// A name, to say which one programs ask for first when they want it.
+    name: String,
+}
 
 /// What is known about one server, or (without `server`) about the configuration as a whole.
 #[derive(Debug, Default, Serialize, JsonSchema)]
@@ -100,6 +104,9 @@ pub struct ResolverFacts {
     pub search: Vec<String>,
     /// Names with fewer dots than this are tried with the search list first.
     pub ndots: Option<u32>,
+    /// What programs ask for before the name itself: the name with the first search domain behind it, where the name has
+    /// fewer dots than `ndots`.
+    pub tried_first: Option<String>,
     /// How long programs wait for one server.
     pub timeout_s: Option<u32>,
     /// How often programs ask all servers.
@@ -111,6 +118,12 @@ pub struct ResolverFacts {
     pub nsswitch: Vec<String>,
     /// Whether a local stub resolver is in use.
     pub stub: Option<bool>,
+    /// Whether the local stub encrypts what it asks (DNS over TLS): `no`, `opportunistic`, or `yes` where it asks nobody
+    /// in the open.
+    pub over_tls: Option<String>,
+    /// Browsers that a policy of this machine tells to ask others (DNS over HTTPS), as `BROWSER: ADDRESS`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub browsers: Vec<String>,
     /// Lines that cannot be used, with their place.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub garbage: Vec<String>,
@@ -119,10 +132,7 @@ pub struct ResolverFacts {
     pub written_by: Vec<String>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    if let Err(observations) = look.params::<Params>() {
-        return observations;
-    }
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let machine = &look.world.machine;
     let config = match machine.resolvers().await {
         Ok(config) => config,
@@ -135,7 +145,7 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
         routes: machine.routes().await.unwrap_or_default(),
         tunnels: machine.tunnels().await.unwrap_or_default(),
     };
-    let mut observations = vec![general(look, &config)];
+    let mut observations = vec![general(look, &config, &params.name)];
     let entries = config.servers.iter().chain(&config.upstream);
     for (position, entry) in entries.enumerate() {
         let subject = name_of(entry);
@@ -161,6 +171,15 @@ fn name_of(entry: &ResolverEntry) -> String {
     if entry.server.port() == 53 { entry.server.ip().to_string() } else { entry.server.to_string() }
 }
 
+/// What programs ask for before the name itself (resolv.conf(5), `ndots`): a name that ends with a dot is whole, and one
+/// that is too short for `ndots` is tried with the search list first.
+fn tried_first(config: &ResolverConfig, name: &str) -> Option<String> {
+    let is_name = !name.is_empty() && !name.ends_with('.') && name.parse::<IpAddr>().is_err();
+    let dots = name.matches('.').count() as u32;
+    let first = config.search.first().filter(|_| is_name && dots < config.ndots)?;
+    Some(format!("{name}.{}", first.trim_matches('.')))
+}
+
 /// Who answers in the end: no stub of this machine, and nobody twice.
 fn hosts(config: &ResolverConfig) -> Vec<IpAddr> {
     let mut hosts: Vec<IpAddr> = Vec::new();
@@ -172,18 +191,21 @@ fn hosts(config: &ResolverConfig) -> Vec<IpAddr> {
     hosts
 }
 
-fn general(look: &Look<'_>, config: &ResolverConfig) -> Observation {
+fn general(look: &Look<'_>, config: &ResolverConfig, name: &str) -> Observation {
     let facts = ResolverFacts {
         servers: config.servers.iter().map(name_of).collect(),
         upstream: config.upstream.iter().map(name_of).collect(),
         hosts: hosts(config),
         search: config.search.iter().map(|name| bounded(name)).collect(),
         ndots: Some(config.ndots),
+        tried_first: tried_first(config, name).map(|name| bounded(&name)),
         timeout_s: Some(config.timeout_s),
         attempts: Some(config.attempts),
         rotate: Some(config.rotate),
         nsswitch: config.nsswitch.clone(),
         stub: Some(config.stub),
+        over_tls: config.over_tls.clone(),
+        browsers: config.browsers.iter().map(|(browser, whom)| bounded(&format!("{browser}: {whom}"))).collect(),
         garbage: config.garbage.iter().map(|line| bounded(line)).collect(),
         written_by: config.comments.iter().map(|line| bounded(line)).collect(),
         ..ResolverFacts::default()
@@ -206,7 +228,8 @@ fn general(look: &Look<'_>, config: &ResolverConfig) -> Observation {
             true => String::new(),
             false => format!(", behind it {}", facts.upstream.join(", ")),
         };
-        look.ok(None, format!("programs ask {}{behind}", facts.servers.join(", ")))
+        let encrypted = if config.over_tls.as_deref() == Some("yes") { ", over TLS alone" } else { "" };
+        look.ok(None, format!("programs ask {}{behind}{encrypted}", facts.servers.join(", ")))
     };
     observation.facts(&facts)
 }
@@ -392,6 +415,17 @@ mod tests {
         assert_eq!(code_of(files).await, [Code::DnsNotInNsswitch]);
         let musl = ResolverConfig { nsswitch: vec![], ..config(&["192.0.2.1"]) };
         assert_eq!(code_of(musl).await, []);
+    }
+
+    #[test]
+    fn short_names_are_tried_with_the_search_list_first() {
+        let search = |ndots| ResolverConfig { search: vec!["corp.test.".into()], ndots, ..config(&[]) };
+        assert_eq!(tried_first(&search(1), "crm").as_deref(), Some("crm.corp.test"));
+        assert_eq!(tried_first(&search(5), "www.crm.test").as_deref(), Some("www.crm.test.corp.test"));
+        for (ndots, name) in [(1, "crm.test"), (5, "www.crm.test."), (5, "192.0.2.1"), (5, "2001:db8::1"), (5, "")] {
+            assert_eq!(tried_first(&search(ndots), name), None, "{name}");
+        }
+        assert_eq!(tried_first(&ResolverConfig { ndots: 5, ..config(&[]) }, "crm"), None);
     }
 
     #[tokio::test]

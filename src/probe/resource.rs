@@ -7,7 +7,6 @@ use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
 use crate::sys::{Known, LogLine, Machine, Memory, Pressure, Processor, SocketCounts};
-use futures_util::FutureExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -39,7 +38,7 @@ from the kernel log where that may be read.",
     params: schema_of::<Params>,
     facts: schema_of::<ResourceFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// The kernel counts in ticks of 10 ms, so this window tells 5 % of one processor apart (limits.md section 5).
@@ -174,11 +173,7 @@ pub struct ResourceFacts {
     pub group_processes_refused: Option<u64>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params = match look.params::<Params>() {
-        Ok(params) => params,
-        Err(observations) => return observations,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     if let Some(wrong) = params.only.iter().find(|subject| !SUBJECTS.contains(&subject.as_str())) {
         return vec![look.unknown(None, &format!("`{wrong}` is none of {}", SUBJECTS.join(", ")))];
     }

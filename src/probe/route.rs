@@ -31,7 +31,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<RouteFacts>,
     accepts: accepts::<Params>,
-    run: |look| Box::pin(run(look)),
+    run: |look| look.with(run),
 };
 
 /// The kernel's main table.
@@ -92,11 +92,7 @@ pub struct RouteFacts {
     pub rejected_by: Option<String>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(observations) => return observations,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let machine = &look.world.machine;
     let links = machine.links().await.unwrap_or_default();
     if params.addresses.is_empty() {

@@ -7,7 +7,6 @@ use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
 use crate::sys::Service;
-use futures_util::FutureExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +24,7 @@ inactive because a socket or timer starts it on demand is in order.",
     params: schema_of::<Params>,
     facts: schema_of::<ServiceFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// Automatic restarts from which a service counts as restarting, where it came up only a short time ago; judgement.
@@ -62,11 +61,7 @@ pub struct ServiceFacts {
     pub on_demand: bool,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params = match look.params::<Params>() {
-        Ok(params) => params,
-        Err(observations) => return observations,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let Some(name) = params.name else { return vec![look.unknown(None, "no service was named")] };
     vec![match look.world.machine.service(&name).await {
         Ok(service) => judge(look, &service),

@@ -4,14 +4,13 @@
 mod message;
 
 use super::argument::{self, Addresses};
-use super::dialogue::{self, Dialogue, Wants};
-use super::way::{milliseconds, printable, said};
+use super::dialogue::{self, Course, Dialogue, Wants};
+use super::way::said;
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
 use crate::world::Failure;
-use futures_util::FutureExt;
 use message::{Answer, Negotiated};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,15 +35,13 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<SmbFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// An answer to a negotiation is some 300 bytes; with every context that exists it stays far below this.
 const MOST_BYTES: usize = 16 * 1024;
 /// How long the question in the old language is waited for: the server has just shown how fast it closes; judgement.
 const OLD_LANGUAGE: Duration = Duration::from_millis(1_500);
-/// Characters of a foreign answer that are shown.
-const SHOWN: usize = 40;
 
 /// Arguments of the `smb` probe.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -66,10 +63,8 @@ impl Default for Params {
 /// Facts of the `smb` probe, for each address.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct SmbFacts {
-    /// IP address.
-    address: String,
-    /// Port.
-    port: u16,
+    #[serde(flatten)]
+    course: Course,
     /// The version that was agreed on: `2.0.2`, `2.1`, `3.0`, `3.0.2`, `3.1.1`, or `1` where it speaks nothing newer.
     version: Option<String>,
     /// Whether messages must be signed: `required`, `possible` or `no`.
@@ -85,24 +80,9 @@ pub struct SmbFacts {
     clock_offset_s: Option<i64>,
     /// The status that the server turned the negotiation down with, in hexadecimal (MS-ERREF section 2.3).
     status: Option<String>,
-    /// How an answer begins that is not SMB.
-    first_bytes: Option<String>,
-    /// How it ended where nothing came: `timeout`, `closed` or `reset`.
-    error: Option<&'static str>,
-    /// Connections that were tried.
-    attempts: u32,
-    /// Milliseconds from the first connection's start to the answer, or to the end of waiting.
-    took_ms: f64,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(unknown) => return unknown,
-    };
-    if params.addresses.0.is_empty() {
-        return vec![look.unknown(None, "there is no address to connect to")];
-    }
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let one = |address: IpAddr| one(look, SocketAddr::new(address, params.port));
     argument::each_address(look, &params.addresses, one).await
 }
@@ -115,13 +95,7 @@ async fn one(look: &Look<'_>, to: SocketAddr) -> Observation {
     };
     let doubt = |failure: &Failure, _, _| (look.emit)(dialogue::doubted(look, to, failure));
     let dialogue = dialogue::hold(look, to, talk, doubt).await;
-    let mut facts = SmbFacts {
-        address: to.ip().to_string(),
-        port: to.port(),
-        attempts: dialogue.attempts.made,
-        took_ms: milliseconds(dialogue.attempts.took),
-        ..SmbFacts::default()
-    };
+    let mut facts = SmbFacts { course: dialogue.course(to), ..SmbFacts::default() };
     let observation = match dialogue.attempts.answers.first() {
         Some(bytes) => conclude(look, to, bytes, &mut facts),
         None => unanswered(look, to, &dialogue, &mut facts).await,
@@ -158,12 +132,7 @@ fn conclude(look: &Look<'_>, to: SocketAddr, bytes: &[u8], facts: &mut SmbFacts)
             look.problem(Some(&subject), Code::AppOutdated, summary)
         }
         Answer::Old => outdated(look, &subject, facts),
-        Answer::Other => {
-            let first = printable(bytes, SHOWN);
-            let summary = format!("{subject} does not speak SMB: it answers \"{first}\"");
-            facts.first_bytes = Some(first);
-            look.problem(Some(&subject), Code::AppWrongProtocol, summary)
-        }
+        Answer::Other => facts.course.foreign(look, &subject, "SMB", bytes),
     }
 }
 
@@ -174,9 +143,7 @@ async fn unanswered(
     dialogue: &Dialogue<Vec<u8>>,
     facts: &mut SmbFacts,
 ) -> Observation {
-    let failure = dialogue.unreached.clone().unwrap_or_else(|| dialogue.attempts.failure());
-    facts.error = Some(failure.word());
-    let hung_up = dialogue.unreached.is_none() && matches!(failure, Failure::Closed | Failure::Reset);
+    let hung_up = dialogue.unreached.is_none() && matches!(dialogue.failure(), Failure::Closed | Failure::Reset);
     if hung_up && speaks_old_language(look, to).await {
         return outdated(look, &to.to_string(), facts);
     }
@@ -219,7 +186,11 @@ fn works(subject: &str, facts: &SmbFacts) -> String {
         let side = if offset > 0 { "ahead of" } else { "behind" };
         format!("; its clock is {} {side} this machine's", said(Duration::from_secs(offset.unsigned_abs())))
     });
-    format!("{subject} speaks SMB {version}{signing}{sign_in} in {:.1} ms{}", facts.took_ms, clock.unwrap_or_default())
+    format!(
+        "{subject} speaks SMB {version}{signing}{sign_in} in {:.1} ms{}",
+        facts.course.took_ms,
+        clock.unwrap_or_default()
+    )
 }
 
 /// A difference of clocks that is worth a word; Kerberos bears five minutes (RFC 4120 section 5.5.1), and half of that

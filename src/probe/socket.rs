@@ -7,7 +7,6 @@ use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
 use crate::sys::{Known, Listener, Machine, Process, Unknown};
-use futures_util::FutureExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -36,7 +35,7 @@ seen by root only.",
     params: schema_of::<Params>,
     facts: schema_of::<SocketFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// A busy program fills its queue for a moment; one that accepts at all has taken some of it after so long.
@@ -116,11 +115,7 @@ impl Wanted {
     }
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params = match look.params::<Params>() {
-        Ok(params) => params,
-        Err(observations) => return observations,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let Some(port) = params.port else { return vec![look.unknown(None, "no port was given")] };
     let protocol = params.protocol.unwrap_or_else(|| "tcp".to_owned()).to_ascii_lowercase();
     if !["tcp", "udp"].contains(&protocol.as_str()) {

@@ -10,7 +10,6 @@ use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
 use crate::world::{Dial, Failure, Volley};
-use futures_util::FutureExt;
 use message::{Answer, Transaction};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -48,7 +47,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<StunFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// Voice is sent in packets of 20 ms (RFC 3551 section 4.2).
@@ -122,14 +121,7 @@ pub struct StunFacts {
     from: Option<String>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(unknown) => return unknown,
-    };
-    if params.addresses.0.is_empty() {
-        return vec![look.unknown(None, "there is no address to send to")];
-    }
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let (port, count) = (params.port.unwrap_or(STUN_PORT), params.count.unwrap_or(COUNT).clamp(1, MOST));
     let spacing = Duration::from_millis(params.spacing_ms.unwrap_or(SPACING_MS).clamp(1, 1000));
     argument::each_address(look, &params.addresses, |address| one(look, SocketAddr::new(address, port), count, spacing))

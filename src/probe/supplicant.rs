@@ -1,5 +1,6 @@
 //! How far signing on to the network got: 802.1X at a cable, joining a Wi-Fi network; and why it stopped there.
 
+use super::argument::Interfaces;
 use super::link::bounded;
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
@@ -7,7 +8,7 @@ use crate::observation::{Observation, Via};
 use crate::problem::Code;
 use crate::sys::{Known, Link, LinkKind, LogLine, SignOn};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// The probe.
 pub const PROBE: Probe = Probe {
@@ -29,10 +30,10 @@ pub const PROBE: Probe = Probe {
         Code::LinkNetworkNotFound,
         Code::LinkJoinRejected,
     ],
-    params: schema_of::<Params>,
+    params: schema_of::<Interfaces>,
     facts: schema_of::<SupplicantFacts>,
-    accepts: accepts::<Params>,
-    run: |look| Box::pin(run(look)),
+    accepts: accepts::<Interfaces>,
+    run: |look| look.with(run),
 };
 
 /// Supplicants try again at least every five minutes (the longest pause of wpa_supplicant after repeated failures), so
@@ -67,14 +68,6 @@ const EVENTS: [(&str, Option<Code>); 20] = [
     ("no suitable network found", Some(Code::LinkNetworkNotFound)),
 ];
 
-/// Which interfaces to look at.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Params {
-    /// Look at this interface only.
-    pub interface: Option<String>,
-}
-
 /// What is known about signing on at one interface.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct SupplicantFacts {
@@ -100,11 +93,7 @@ pub struct SupplicantFacts {
     pub failures: usize,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(observations) => return observations,
-    };
+async fn run(look: &Look<'_>, interfaces: Interfaces) -> Vec<Observation> {
     let machine = &look.world.machine;
     let links = match machine.links().await {
         Ok(links) => links,
@@ -115,9 +104,7 @@ async fn run(look: &Look<'_>) -> Vec<Observation> {
         lines.extend(machine.lines_of(program, MINUTES).await.unwrap_or_default());
     }
     let signs_on = |link: &&Link| {
-        matches!(link.kind, Some(LinkKind::Wired | LinkKind::Wifi))
-            && link.up
-            && params.interface.as_ref().is_none_or(|only| *only == link.name)
+        matches!(link.kind, Some(LinkKind::Wired | LinkKind::Wifi)) && link.up && interfaces.include(link)
     };
     let mut observations = Vec::new();
     for link in links.iter().filter(signs_on) {

@@ -8,7 +8,6 @@ use crate::layer::Layer;
 use crate::observation::{Certainty, Observation, Outcome, Skip};
 use crate::problem::Code;
 use crate::world::{Connection, Dial, Failure};
-use futures_util::FutureExt;
 use futures_util::future::join;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -49,7 +48,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<TcpFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// Connecting takes long from here on; judgement: one lost SYN costs a second, and people notice one.
@@ -129,18 +128,11 @@ pub struct TcpFacts {
     others_answered: Option<u32>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let mut params: Params = match look.params() {
-        Ok(params) => params,
-        Err(unknown) => return unknown,
-    };
+async fn run(look: &Look<'_>, mut params: Params) -> Vec<Observation> {
     let given = params.addresses.0.len();
     params.addresses.0.retain(|address| !params.except.0.contains(address));
     if given > 0 && params.addresses.0.is_empty() {
         return vec![look.skipped(Skip::NotNeeded, "there is no other address")];
-    }
-    if params.addresses.0.is_empty() {
-        return vec![look.unknown(None, "there is no address to connect to")];
     }
     let one = |address| one(look, &params, SocketAddr::new(address, params.port));
     with_others(argument::each_address(look, &params.addresses, one).await)

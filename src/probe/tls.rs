@@ -45,7 +45,7 @@ Sources: RFC 8446, RFC 5246 appendix E, RFC 5280, RFC 6066, RFC 9525.",
     params: schema_of::<Params>,
     facts: schema_of::<Facts>,
     accepts: accepts::<Params>,
-    run: |look| Box::pin(run(look, None)),
+    run: |look| look.with(|look, params| run(look, params, None)),
 };
 
 /// What to shake hands with.
@@ -87,11 +87,7 @@ struct Facts {
     tls: TlsFacts,
 }
 
-async fn run(look: &Look<'_>, trust: Option<Arc<Trust>>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(observations) => return observations,
-    };
+async fn run(look: &Look<'_>, params: Params, trust: Option<Arc<Trust>>) -> Vec<Observation> {
     if params.host.is_empty() {
         return vec![look.unknown(None, "no host was given")];
     }
@@ -216,7 +212,10 @@ mod tests {
             args[key] = value.clone();
         }
         let trust = Some(Arc::clone(trust));
-        let seen = testing::look_by(&PROBE, &world, args, testing::LONG, async |look| run(look, trust).await).await;
+        let seen = testing::look_by(&PROBE, &world, args, testing::LONG, async |look| {
+            look.with(|look, params| run(look, params, trust)).await
+        })
+        .await;
         let (mut observations, emitted) = seen.both();
         assert_eq!(observations.len(), 1);
         (observations.remove(0), emitted)

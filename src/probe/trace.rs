@@ -9,7 +9,6 @@ use crate::layer::Layer;
 use crate::observation::{Observation, Outcome, Via};
 use crate::problem::Code;
 use crate::world::{Dial, Failure, Hop, Refusal, loop_in};
-use futures_util::FutureExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
@@ -32,7 +31,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<TraceFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// Hops that are tried: the internet is seldom wider.
@@ -111,15 +110,8 @@ pub struct TraceFacts {
     from: Option<String>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(unknown) => return unknown,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let all = Addresses([&params.address.0[..], &params.addresses.0[..]].concat());
-    if all.0.is_empty() {
-        return vec![look.unknown(None, "there is no address to trace")];
-    }
     argument::each_address(look, &all, |address| one(look, address, &params)).await
 }
 

@@ -8,7 +8,6 @@ use crate::layer::Layer;
 use crate::observation::{Certainty, Observation};
 use crate::problem::Code;
 use crate::world::{Dial, Failure, Reply};
-use futures_util::FutureExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
@@ -40,7 +39,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<UdpFacts>,
     accepts: accepts::<Params>,
-    run: |look| run(look).boxed_local(),
+    run: |look| look.with(run),
 };
 
 /// A query for the name servers of the root, with recursion: what every resolver answers (RFC 1035 section 4.1).
@@ -93,13 +92,9 @@ pub struct UdpFacts {
     from: Option<String>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(unknown) => return unknown,
-    };
-    if params.addresses.0.is_empty() || params.port == 0 {
-        return vec![look.unknown(None, "there is no address and port to send to")];
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
+    if params.port == 0 {
+        return vec![look.unknown(None, "there is no port to send to")];
     }
     let wanted = params.payload.as_deref().unwrap_or_default();
     let Some(payload) = payload(wanted) else {

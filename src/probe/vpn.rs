@@ -27,7 +27,7 @@ pub const PROBE: Probe = Probe {
     params: schema_of::<Params>,
     facts: schema_of::<VpnFacts>,
     accepts: accepts::<Params>,
-    run: |look| Box::pin(run(look)),
+    run: |look| look.with(run),
 };
 
 /// So many packets out and none in. A WireGuard device sends only for somebody who wants to get through; other devices
@@ -78,11 +78,7 @@ pub struct VpnFacts {
     pub stopped: Vec<String>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(observations) => return observations,
-    };
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let machine = &look.world.machine;
     let tunnels = match machine.tunnels().await {
         Ok(tunnels) => tunnels,

@@ -1,5 +1,6 @@
 //! The radio itself: blocked or not, its network, band and rate, and how often it must say everything again.
 
+use super::argument::Interfaces;
 use super::link::bounded;
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
@@ -7,7 +8,7 @@ use crate::observation::{Observation, Via};
 use crate::problem::Code;
 use crate::sys::{Link, LinkKind, Radio};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// The probe.
 pub const PROBE: Probe = Probe {
@@ -21,10 +22,10 @@ pub const PROBE: Probe = Probe {
             rights. Sources: IEEE 802.11 clause 9.4.2, Documentation/driver-api/rfkill.rst.",
     contacts: Contacts::NONE,
     codes: &[Code::LinkWifiBlocked, Code::LinkWifiRetries, Code::LinkWifiSlowRate],
-    params: schema_of::<Params>,
+    params: schema_of::<Interfaces>,
     facts: schema_of::<WifiFacts>,
-    accepts: accepts::<Params>,
-    run: |look| Box::pin(run(look)),
+    accepts: accepts::<Interfaces>,
+    run: |look| look.with(run),
 };
 
 /// A third of the frames sent twice is what stations show on a crowded channel or at the edge of the range; judgement.
@@ -33,14 +34,6 @@ const RETRIES_PERCENT: f64 = 30.0;
 const LEAST_FRAMES: u64 = 2000;
 /// The slowest rates that 802.11a/g and later speak (IEEE 802.11 clause 17.2.3.3): 6, 9 and 12 Mb/s.
 const SLOW_MBPS: f64 = 12.0;
-
-/// Which radios to look at.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Params {
-    /// Look at this interface only.
-    pub interface: Option<String>,
-}
 
 /// What is known about one radio.
 #[derive(Debug, Default, Serialize, JsonSchema)]
@@ -73,21 +66,14 @@ pub struct WifiFacts {
     pub joined_s: Option<u64>,
 }
 
-async fn run(look: &Look<'_>) -> Vec<Observation> {
-    let params: Params = match look.params() {
-        Ok(params) => params,
-        Err(observations) => return observations,
-    };
+async fn run(look: &Look<'_>, interfaces: Interfaces) -> Vec<Observation> {
     let machine = &look.world.machine;
     let links = match machine.links().await {
         Ok(links) => links,
         Err(why) => return vec![look.unknown(None, &why.to_string())],
     };
     let mut observations = Vec::new();
-    for link in links.iter().filter(|link| link.kind == Some(LinkKind::Wifi)) {
-        if params.interface.as_ref().is_some_and(|only| *only != link.name) {
-            continue;
-        }
+    for link in links.iter().filter(|link| link.kind == Some(LinkKind::Wifi) && interfaces.include(link)) {
         let via = Via { interface: Some(link.name.clone()), ..Via::default() };
         let observation = match machine.radio(&link.name).await {
             Ok(radio) => judge(look, link, &radio.unwrap_or_default()),

@@ -5,7 +5,9 @@ use crate::diagnosis::verdict::{Finding, FindingStatus, NotTested, RuledOut, Sta
 use crate::layer::Layer;
 use crate::observation::{COULD_NOT_BE_CHECKED, Observation, Outcome};
 use crate::packet::{Packet, Run};
+use crate::playbook::change::ago;
 use crate::ui::shorten;
+use jiff::Timestamp;
 
 /// Instructions are taken in three at a time.
 pub const STEPS_AT_A_TIME: usize = 3;
@@ -35,6 +37,8 @@ pub struct Content {
     /// `FAULT in dns, confirmed`.
     pub heading: String,
     pub title: String,
+    /// What comes before everything else: signs of an attack.
+    pub stop: Option<String>,
     pub summary: String,
     pub plain: String,
     pub culprit: Option<String>,
@@ -65,6 +69,8 @@ pub struct Content {
     pub steps: Vec<String>,
     /// What comes after the steps: more of them, the check that proves it, whom to hand it to.
     pub then: Vec<String>,
+    /// Articles of the site's knowledge base, and addresses.
+    pub read: Vec<String>,
     pub warnings: Vec<String>,
     pub packet: Option<String>,
 }
@@ -79,6 +85,7 @@ impl Content {
             status: verdict.status,
             heading: heading(packet),
             title: verdict.title.clone(),
+            stop: stop(packet),
             summary: verdict.summary.clone(),
             plain: verdict.plain.clone(),
             culprit: verdict.culprit.clone().filter(|culprit| !verdict.summary.contains(culprit.as_str())),
@@ -99,8 +106,12 @@ impl Content {
             timeline: changes(packet),
             steps: packet.next.workaround.iter().take(STEPS_AT_A_TIME).cloned().collect(),
             then: then(packet),
+            read: packet.next.kb.iter().chain(&packet.next.links).cloned().collect(),
             warnings: packet.run.warnings.iter().chain(&packet.run.limits).cloned().collect(),
-            packet: packet.run.packet_path.clone(),
+            packet: packet.run.packet_path.as_ref().map(|path| match packet.run.packet_kept_days {
+                Some(days) => format!("{path}, kept for {days} days"),
+                None => path.clone(),
+            }),
         }
     }
 }
@@ -128,6 +139,17 @@ fn heading(packet: &Packet) -> String {
         (_, None) if verdict.layers.is_empty() => format!("{word}, {certainty}"),
         (_, None) => format!("{word} in one of {}, {certainty}", layers(&verdict.layers)),
     }
+}
+
+/// Whoever cleans up after an attack destroys what tells how far it went.
+fn stop(packet: &Packet) -> Option<String> {
+    let to = packet.next.escalate.as_ref().map(|escalate| escalate.to.as_str()).filter(|to| !to.is_empty());
+    packet.next.security_stop.then(|| {
+        format!(
+            "This may be an attack. Leave everything as it is: restart, clean up and delete nothing. Hand it to {} now.",
+            to.unwrap_or("the security team")
+        )
+    })
 }
 
 fn layers(layers: &[Layer]) -> String {
@@ -320,8 +342,23 @@ fn changes(packet: &Packet) -> Vec<String> {
     changes
         .into_iter()
         .take(CHANGES_AT_A_TIME)
-        .map(|change| format!("{} {}", moment(&change.time), change.what))
+        .map(|change| {
+            format!("{} {}{}", moment(&change.time), change.what, suspicion(&change.time, change.layer, packet))
+        })
         .collect()
+}
+
+/// How long before the run a change was that touches what is blamed: it is suspected first, and proves nothing.
+fn suspicion(time: &str, layer: Option<Layer>, packet: &Packet) -> String {
+    let blamed = packet.verdict.layer.filter(|_| packet.verdict.status != Status::Healthy);
+    let age = || {
+        let (run, time): (Timestamp, Timestamp) = (packet.run.started.parse().ok()?, time.parse().ok()?);
+        Some(run.duration_since(time).as_secs_f64() / 3_600.0).filter(|hours| *hours >= 0.0)
+    };
+    match (blamed.filter(|_| layer == blamed), age()) {
+        (Some(layer), Some(hours)) => format!(", {} before, touches {layer}: look at it first", ago(hours)),
+        _ => String::new(),
+    }
 }
 
 /// `2026-11-22T03:24:56Z` as people read it: to the minute, which is all that a comparison with a complaint needs.
@@ -367,7 +404,8 @@ fn then(packet: &Packet) -> Vec<String> {
     }
     if let Some(escalate) = next.escalate.as_ref().filter(|escalate| !escalate.to.is_empty()) {
         let when = if escalate.when.is_empty() { String::new() } else { format!(" ({})", escalate.when) };
-        then.push(format!("escalate to {}{when}, with the packet", escalate.to));
+        let now = if escalate.now { " now" } else { "" };
+        then.push(format!("escalate to {}{now}{when}, with the packet", escalate.to));
     }
     if let Some(command) = &next.command {
         then.push(format!("next: {command}"));

@@ -10,7 +10,9 @@ use crate::diagnosis::verdict::Status;
 use crate::observation::{Observation, Outcome};
 use crate::packet::case::Scope;
 use crate::packet::case::field::{FIELDS, Field, Topic};
+use crate::packet::case::priority::Priority;
 use crate::packet::{Packet, Run};
+use crate::playbook::trust::Trust;
 use crate::ui::shorten;
 
 /// Texts of one group: what is longer is no letter any more, and all of it is in the packet.
@@ -104,7 +106,7 @@ impl Letter {
     pub fn of(packet: &Packet) -> Letter {
         let content = Content::of(packet);
         let mut letter = Letter {
-            title: shorten(&format!("{}: {}", content.heading, content.title), LONGEST_TEXT).into_owned(),
+            title: shorten(&title(&content), LONGEST_TEXT).into_owned(),
             sections: Vec::new(),
             left_out: Vec::new(),
             cut: 0,
@@ -112,6 +114,9 @@ impl Letter {
         };
         for (number, (topic, heading)) in Topic::ALL.into_iter().enumerate() {
             let mut section = Section { heading: format!("{}. {heading}", number + 1), groups: Vec::new() };
+            if topic == Topic::Problem {
+                section.add(Part::Verdict, "Stop", content.stop.clone());
+            }
             said(&mut section, topic, packet);
             seen(&mut section, topic, packet, &content);
             not_asked(&mut section, topic, packet);
@@ -166,6 +171,11 @@ impl Letter {
             }
         }
     }
+}
+
+fn title(content: &Content) -> String {
+    let stop = if content.stop.is_some() { "SECURITY STOP, " } else { "" };
+    format!("{stop}{}: {}", content.heading, content.title)
 }
 
 impl Section {
@@ -247,8 +257,12 @@ fn seen(section: &mut Section, topic: Topic, packet: &Packet, content: &Content)
         Topic::Impact => {
             let priority = match &packet.case.priority {
                 Some(it) => format!(
-                    "{} proposed (impact {}, urgency {}: {}); a person confirms it",
-                    it.priority, it.impact, it.urgency, it.reason
+                    "{} proposed (impact {}, urgency {}: {}){}; a person confirms it",
+                    it.priority,
+                    it.impact,
+                    it.urgency,
+                    it.reason,
+                    promised(it)
                 ),
                 None => "none proposed: that needs who is affected, and whether it blocks".to_owned(),
             };
@@ -257,14 +271,23 @@ fn seen(section: &mut Section, topic: Topic, packet: &Packet, content: &Content)
         Topic::Evidence => evidence(section, packet, content),
         Topic::Question => {
             let escalate = packet.next.escalate.as_ref().filter(|escalate| !escalate.to.is_empty());
-            let to = escalate.map(|escalate| match escalate.when.as_str() {
-                "" => escalate.to.clone(),
-                when => format!("{} (when: {when})", escalate.to),
+            let to = escalate.map(|escalate| match (escalate.when.as_str(), escalate.now) {
+                ("", false) => escalate.to.clone(),
+                ("", true) => format!("{} (at once)", escalate.to),
+                (when, false) => format!("{} (when: {when})", escalate.to),
+                (when, true) => format!("{} (at once: {when})", escalate.to),
             });
             section.add(Part::Steps, "For", to);
             section.add(Part::Steps, "Run again", [again(packet)]);
         }
     }
+}
+
+/// The site's two clocks.
+fn promised(priority: &Priority) -> String {
+    let clocks = [("somebody takes it", &priority.respond), ("the person works again", &priority.restore)];
+    let clocks = clocks.into_iter().filter_map(|(what, within)| Some(format!(", {what} within {}", within.as_ref()?)));
+    clocks.collect()
 }
 
 /// Whether the complaint showed while the run looked.
@@ -332,8 +355,12 @@ fn tried(section: &mut Section, packet: &Packet, content: &Content) {
         seconds(run.took_ms)
     );
     section.add(Part::Run, "This run", [checks]);
+    // A playbook that starts nothing needs nobody, so that nobody vouches for it says nothing.
+    let vouched = playbook.vouched.as_ref().filter(|trust| !matches!(trust, Trust::BuiltIn | Trust::Unsigned { .. }));
+    section.add(Part::Run, "Playbook", vouched.map(Trust::to_string));
     section.add(Part::Run, "Cut short", content.cut_short.clone());
     section.steps(Part::Steps, "Proposed", packet.next.workaround.iter().cloned());
+    section.add(Part::Steps, "Read", content.read.iter().cloned());
 }
 
 fn findings(section: &mut Section, packet: &Packet, content: &Content) {

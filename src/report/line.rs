@@ -23,7 +23,8 @@ pub(super) fn render(packet: &Packet, _: &Style) -> String {
     while units(&tail) > LONGEST / 2 {
         tail.pop();
     }
-    let head = escape(&format!("{}: {}", content.heading, content.title)).into_owned();
+    let stop = if content.stop.is_some() { "SECURITY STOP, " } else { "" };
+    let head = escape(&format!("{stop}{}: {}", content.heading, content.title)).into_owned();
     let mut room = LONGEST - units(&tail);
     while units(&shorten(&head, room)) + units(&tail) > LONGEST {
         room -= 1;

@@ -29,6 +29,10 @@ pub(super) fn status_paint(status: Status) -> Paint {
 }
 
 pub(super) fn head(page: &mut Page, content: &Content) {
+    if let Some(stop) = &content.stop {
+        page.headline("STOP", Paint::Bad, stop);
+        page.gap();
+    }
     page.headline(&content.heading, status_paint(content.status), &content.title);
     page.paragraph(&content.summary, Paint::Plain);
     page.gap();
@@ -127,6 +131,7 @@ pub(super) fn what_to_do(page: &mut Page, content: &Content) {
         }
     }
     page.labelled("Then", content.then.iter().map(String::as_str));
+    page.labelled("Read", content.read.iter().map(String::as_str));
     page.labelled("Packet", content.packet.as_deref());
 }
 

@@ -15,6 +15,10 @@ const LONGEST_TEXT: usize = 300;
 /// Characters of a name.
 const LONGEST_NAME: usize = 60;
 
+/// What the user must know first where there are signs of an attack; without blame, and without a word of who it was.
+const STOP: &str = "Please leave your computer as it is for now: do not restart it, delete nothing, and do not try to \
+                    mend it. Somebody from security will call you.";
+
 pub(super) fn render(packet: &Packet, _: &Style) -> String {
     let mut page = Page::new(&Style::plain(WIDTH));
     let short = |text: &str| bounded(text, LONGEST_TEXT);
@@ -23,6 +27,9 @@ pub(super) fn render(packet: &Packet, _: &Style) -> String {
     page.paragraph(&looked(packet), Paint::Plain);
     page.gap();
     page.paragraph(&found(packet), Paint::Plain);
+    if packet.next.security_stop {
+        page.paragraph(STOP, Paint::Plain);
+    }
     if !packet.verdict.plain.is_empty() {
         page.paragraph(&short(&packet.verdict.plain), Paint::Plain);
     }

@@ -2,6 +2,7 @@
 //! diagnosis, and stops when that says that nothing more can change.
 
 pub mod arguments;
+mod changes;
 mod decision;
 pub mod plan;
 mod state;
@@ -14,10 +15,10 @@ use crate::playbook::Check;
 use crate::probe::{Cost, Look};
 use crate::request::Request;
 use crate::world::World;
-use futures_util::future::{LocalBoxFuture, maybe_done};
+use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use state::{State, changes};
+use state::State;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -122,8 +123,9 @@ pub async fn execute(
     let (sender, mut emitted) = mpsc::unbounded_channel::<Observation>();
     let mut state = State::new(request, world, watcher).await;
     // Read beside the checks, because at the end everything else would wait for it.
-    let mut changes = pin!(maybe_done(changes(world)));
-    let _ = changes.as_mut().now_or_never();
+    let mut changes = pin!(changes::changes(world));
+    let mut changed = changes.as_mut().now_or_never();
+    changed.iter().for_each(|changed| state.changed(changed));
     let mut running: FuturesUnordered<LocalBoxFuture<'_, Finished>> = FuturesUnordered::new();
     let end = state.began + request.deadline.saturating_sub(CLOSING_TIME);
     let mut interrupt = pin!(interrupt);
@@ -161,6 +163,10 @@ pub async fn execute(
                 state.observe_all(&mut emitted);
                 state.finish(&check, observations);
             }
+            found = &mut changes, if changed.is_none() => {
+                state.changed(&found);
+                changed = Some(found);
+            }
             () = sleep_until(state.next_look()) => {}
             () = sleep_until(end) => break Ending::Deadline,
         }
@@ -168,8 +174,15 @@ pub async fn execute(
     drop(running);
     state.observe_all(&mut emitted);
     state.reconsider();
-    changes.as_mut().await;
-    state.close(ending, changes.take_output().unwrap_or_default()).await
+    let changed = match changed {
+        Some(changed) => changed,
+        None => {
+            let found = changes.await;
+            state.changed(&found);
+            found
+        }
+    };
+    state.close(ending, changed).await
 }
 
 /// One check, bounded by its budget and by the end of the run.

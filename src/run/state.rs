@@ -2,7 +2,7 @@
 
 use super::decision::Decision;
 use super::plan::{self, Progress, Step};
-use super::{Board, Ending, Watcher};
+use super::{Board, Ending, Watcher, changes};
 use crate::diagnosis::evidence::{CASE_CHECK, Evidence};
 use crate::diagnosis::graph::Graph;
 use crate::diagnosis::open::Open;
@@ -12,9 +12,9 @@ use crate::diagnosis::{judge, judge_so_far};
 use crate::layer::Layer;
 use crate::observation::{Certainty, Context, Observation, Outcome, Skip};
 use crate::packet::case::field::FIELDS;
-use crate::packet::case::priority::Priority;
 use crate::packet::redact::Level;
 use crate::packet::{Case, Host, Packet, PlaybookRef, Run, SCHEMA, Tool};
+use crate::playbook::change::CHANGES_CHECK;
 use crate::probe::Cost;
 use crate::request::Request;
 use crate::sys::{Account, Change, local_zone};
@@ -23,15 +23,8 @@ use serde_json::json;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
-use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-
-/// How far back changes are collected, in days: what second line asks for (ecosystem.md F.3).
-const CHANGE_DAYS: u32 = 14;
-
-/// How long collecting the changes may take.
-const CHANGES_WAIT: Duration = Duration::from_millis(400);
 
 pub(super) struct State<'a> {
     header: Packet,
@@ -193,6 +186,18 @@ impl<'a> State<'a> {
         self.unjudged = true;
     }
 
+    /// Takes what changed of late, which conditions may speak of.
+    pub(super) fn changed(&mut self, changes: &[Change]) {
+        self.finished.insert(CHANGES_CHECK.to_owned());
+        if let Some(mut observation) = changes::observation(changes, &self.header.case) {
+            observation.started_ms = 0;
+            observation.took_ms = self.elapsed_ms();
+            self.say_whose_view(&mut observation);
+            self.record(observation);
+        }
+        self.unjudged = true;
+    }
+
     /// Takes all that checks said so far: before the final observations of one of them, which replace what it said.
     pub(super) fn observe_all(&mut self, emitted: &mut mpsc::UnboundedReceiver<Observation>) {
         while let Ok(observation) = emitted.try_recv() {
@@ -322,7 +327,7 @@ impl<'a> State<'a> {
         packet.run.decided_ms = self.decision.decided.map(since_start);
         packet.board = self.board;
         packet.changes = changes;
-        packet.close(&self.request.playbook, observations, &self.request.settings.priorities);
+        packet.close(&self.request.playbook, observations, &self.request.settings);
         packet.run.took_ms = self.began.elapsed().as_millis() as u64;
         packet
     }
@@ -357,12 +362,13 @@ fn header(request: &Request, account: &Account, host: Host, case: Observation) -
         },
         run,
         host,
-        case: Case { priority: Priority::propose(&request.case, &request.settings.priorities), ..request.case.clone() },
+        case: Case { priority: request.settings.priority(&request.case, playbook.gravity), ..request.case.clone() },
         playbook: PlaybookRef {
             id: playbook.id.clone(),
             title: playbook.title.clone(),
             origin: playbook.origin.clone(),
             hash: playbook.hash.clone(),
+            vouched: Some(request.trust.clone()),
             inputs: request.inputs.clone(),
         },
         observations,
@@ -414,12 +420,5 @@ async fn host(world: &World) -> Host {
         uptime_s: identity.uptime_s,
         container: identity.container,
         own_network: identity.own_network,
-    }
-}
-
-pub(super) async fn changes(world: &World) -> Vec<Change> {
-    match tokio::time::timeout(CHANGES_WAIT, world.machine.changes(CHANGE_DAYS)).await {
-        Ok(Ok(changes)) => changes,
-        _ => Vec::new(),
     }
 }

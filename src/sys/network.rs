@@ -273,6 +273,11 @@ pub struct ResolverConfig {
     pub stub: bool,
     /// The first comments of the file, which often name the program that wrote it.
     pub comments: Vec<String>,
+    /// Whether the local stub encrypts what it asks (DNS over TLS, RFC 7858): `no`, `opportunistic` or `yes`, which
+    /// asks nobody in the open. None where there is no such stub, or it does not say.
+    pub over_tls: Option<String>,
+    /// Browsers that a policy of this machine tells to ask others (DNS over HTTPS, RFC 8484): the browser, and whom.
+    pub browsers: Vec<(String, String)>,
 }
 
 /// One line of the hosts file.

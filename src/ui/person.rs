@@ -1,11 +1,13 @@
 //! The person at the terminal: questions are asked with arrow keys or a line of text, three at most, and answers given
 //! beforehand with `--answer` are used first.
 
+use crate::playbook::Input;
 use crate::ui::progress::Progress;
 use crate::ui::{escape, tell};
 use crate::world::{Answer, Person, Question};
 use async_trait::async_trait;
 use inquire::InquireError;
+use inquire::validator::Validation;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -67,7 +69,7 @@ impl Person for AtTerminal {
         self.progress.pause();
         // The reader of keys blocks, so it gets a thread; at the deadline that thread is abandoned.
         let asked = Asking { progress: self.progress.clone() };
-        let answer = tokio::task::spawn_blocking(move || prompt(&text, &choices)).await;
+        let answer = tokio::task::spawn_blocking(move || prompt(&text, &choices, &Input::default())).await;
         drop(asked);
         match answer {
             Ok(Ok(Some(answer))) => Answer::Given(answer),
@@ -110,9 +112,20 @@ impl std::fmt::Display for Choice {
     }
 }
 
-fn prompt(text: &str, choices: &[(String, String)]) -> Result<Option<String>, InquireError> {
+/// Asks; an empty answer is none. What `input` does not accept is said at once and asked again.
+fn prompt(text: &str, choices: &[(String, String)], input: &Input) -> Result<Option<String>, InquireError> {
     if choices.is_empty() {
-        let answer = inquire::Text::new(text).with_help_message("Enter alone if you do not know").prompt_skippable()?;
+        let input = input.clone();
+        let validator = move |answer: &str| {
+            let answer = answer.trim();
+            let accepted = if answer.is_empty() { Ok(()) } else { input.accepts(answer) };
+            Ok(match accepted {
+                Ok(()) => Validation::Valid,
+                Err(why) => Validation::Invalid(escape(&format!("it {why}")).into_owned().into()),
+            })
+        };
+        let question = inquire::Text::new(text).with_help_message("Enter alone if you do not know");
+        let answer = question.with_validator(validator).prompt_skippable()?;
         return Ok(answer.map(|answer| answer.trim().to_owned()).filter(|answer| !answer.is_empty()));
     }
     let options = choices
@@ -124,14 +137,25 @@ fn prompt(text: &str, choices: &[(String, String)]) -> Result<Option<String>, In
 }
 
 /// Asks for an input that the playbook needs, before the run.
-pub fn ask_for_input(question: &str) -> Option<String> {
-    prompt(&escape(question), &[]).ok().flatten()
+pub fn ask_for_input(input: &Input) -> Option<String> {
+    let choices: Vec<(String, String)> = input.one_of.iter().map(|one| (one.clone(), one.clone())).collect();
+    prompt(&escape(&input.ask), &choices, input).ok().flatten()
+}
+
+/// Asks for the password of a key; nothing of it is shown.
+pub fn ask_for_password(question: &str) -> Option<String> {
+    let prompt = inquire::Password::new(&escape(question)).without_confirmation().prompt();
+    prompt.ok()
 }
 
 /// Asks whether this machine may be looked at. No answer is no consent.
 pub fn ask_for_consent() -> bool {
-    const QUESTION: &str = "May Firstline look at this computer and write what it sees into a packet for support?";
-    inquire::Confirm::new(QUESTION).prompt().unwrap_or(false)
+    confirm("May Firstline look at this computer and write what it sees into a packet for support?")
+}
+
+/// Asks for a yes. No answer is a no.
+pub fn confirm(question: &str) -> bool {
+    inquire::Confirm::new(question).prompt().unwrap_or(false)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use crate::diagnosis::verdict::Verdict;
 use crate::observation::Observation;
+use crate::packet::redact::mask;
 use crate::playbook::Check;
 use crate::run::Watcher;
 use crate::ui::{escape, shorten};
@@ -106,7 +107,7 @@ impl Watcher for ProgressWatcher {
     }
 
     fn suspected(&self, verdict: &Verdict) {
-        *self.now.borrow_mut() = format!("suspected: {}", escape(&shorten(&verdict.title, LONGEST_LABEL)));
+        *self.now.borrow_mut() = format!("suspected: {}", escape(&shorten(&mask(&verdict.title), LONGEST_LABEL)));
         self.draw();
     }
 }

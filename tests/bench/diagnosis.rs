@@ -59,15 +59,11 @@ fn check(number: usize, size: usize, shape: Shape) -> Check {
     Check {
         id: id(number),
         probe: "tcp".to_owned(),
-        title: None,
         layer: Layer::ALL[number * Layer::ALL.len() / size],
         cost: [Cost::Local, Cost::Network, Cost::Slow][number % 3],
         goal,
         after: after.into_iter().map(id).collect(),
-        may_affect: Vec::new(),
-        control_for: Vec::new(),
-        when: None,
-        args: Default::default(),
+        ..Check::default()
     }
 }
 
@@ -101,12 +97,7 @@ fn cause(number: usize, checks: usize) -> Cause {
         technical: Some(format!("{{{{ check_{of}.address }}}} said nothing on port {{{{ check_{of}.port }}}}")),
         workaround: vec![format!("Ask for {{{{ check_{of}.address }}}}"), "Use another one".to_owned()],
         verify: Some(id(checks - 1)),
-        escalate: None,
-        code: None,
-        degrades: false,
-        or_layer: None,
-        suspected: false,
-        security_stop: false,
+        ..Cause::default()
     }
 }
 

@@ -7,9 +7,10 @@ use std::fs;
 fn the_reference_pages_are_those_of_the_binary() {
     let folder = tempfile::tempdir().unwrap();
     call(&["generate", "reference", folder.path().to_str().unwrap()]).silent(0);
-    for entry in fs::read_dir(folder.path()).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    let pictures = folder.path().join("pictures");
+    let entries = fs::read_dir(folder.path()).unwrap().chain(fs::read_dir(&pictures).unwrap());
+    for path in entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
+        let name = path.strip_prefix(folder.path()).unwrap().to_string_lossy().into_owned();
         let committed = fs::read_to_string(format!("docs/reference/{name}")).unwrap_or_default();
         let same = fs::read_to_string(&path).unwrap() == committed;
         assert!(same, "docs/reference/{name} is not what the binary says: run `cargo run -- generate reference`");

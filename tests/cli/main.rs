@@ -6,8 +6,11 @@ mod hostile;
 mod packets;
 mod privacy;
 mod run;
+mod schema;
+mod send;
 mod trust;
 mod usage;
+mod vouched;
 
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -3,6 +3,8 @@
 
 #[path = "../fixtures/canary.rs"]
 mod canary;
+#[path = "../fixtures/told.rs"]
+mod told;
 
 use crate::{Call, Ended, call};
 use canary::{KINDS, canary, word};
@@ -11,13 +13,23 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command};
-use std::time::Duration;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::{ServerConfig, ServerConnection};
+use told::{everything, seen_so_far, singing};
 
 /// Where each kind is planted.
-const PLACES: usize = 10;
+const PLACES: usize = 12;
 /// The longest that a server of this test waits for a request.
 const WAIT: Duration = Duration::from_millis(500);
+
+/// A run is killed when it has seen so much.
+const SEEN_BY_THEN: usize = 12;
+/// A run that has not seen that much by then never will.
+const LONGEST: Duration = Duration::from_secs(20);
 
 /// Everything that was planted, and what holds it up.
 struct Planted {
@@ -62,6 +74,46 @@ fn server(says: String, hears: bool) -> u16 {
     port
 }
 
+/// A server that shows a certificate with this in its names.
+fn secure_server(line: &str) -> u16 {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["crm.test".to_owned()]).unwrap();
+    params.distinguished_name.push(rcgen::DnType::CommonName, line);
+    params.distinguished_name.push(rcgen::DnType::OrganizationName, line);
+    let chain = vec![params.self_signed(&key).unwrap().der().clone()];
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.set_read_timeout(Some(WAIT));
+            let mut shown = ServerConnection::new(config.clone()).unwrap();
+            while shown.is_handshaking() && shown.complete_io(&mut stream).is_ok() {}
+        }
+    });
+    port
+}
+
+/// The desktop's settings in this home name a script for the choice of the proxy, which says much.
+fn proxy_script(home: &Path, lines: &[String]) {
+    let said: String = lines.iter().map(|line| format!("// {line}\n")).collect();
+    let way = |(number, line): (usize, &String)| format!("if (host == \"h{number}.test\") return 'PROXY {line}';\n");
+    let ways: String = lines.iter().enumerate().map(way).collect();
+    let script = format!("{said}function FindProxyForURL(url, host) {{\n{ways}return \"DIRECT\";\n}}\n");
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", script.len());
+    let port = server(head + &script, true);
+    let settings = format!("[Proxy Settings]\nProxyType=2\nProxy Config Script=http://127.0.0.1:{port}/proxy.pac\n");
+    fs::create_dir_all(home.join(".config")).unwrap();
+    fs::write(home.join(".config/kioslaverc"), settings).unwrap();
+}
+
 /// A page that does not work and says much.
 fn page(headers: &[String], body: &[String]) -> String {
     let body = body.join("\n");
@@ -90,7 +142,7 @@ fn plant() -> Planted {
     let folder = tempfile::tempdir().unwrap();
     let mut secrets = Vec::new();
     let mut places = (0..PLACES - 1).map(|place| lines(place, &mut secrets));
-    let [symptom, error, changed, tried, inputs, banners, headers, body, arguments] =
+    let [symptom, error, changed, tried, inputs, banners, headers, body, arguments, certificates, script] =
         std::array::from_fn(|_| places.next().unwrap());
     drop(places);
     // What only the environment knows to be a secret, said aloud by a server.
@@ -120,6 +172,14 @@ fn plant() -> Planted {
              scheme = \"smtp\"\n"
         );
     }
+    for (number, line) in certificates.iter().enumerate() {
+        let port = secure_server(line);
+        let _ = write!(
+            playbook,
+            "[[check]]\nid = \"certificate-{number}\"\nprobe = \"tls\"\naddresses = [\"127.0.0.1\"]\nport = {port}\n\
+             host = \"crm.test\"\n"
+        );
+    }
     for number in 0..KINDS {
         let _ = write!(playbook, "[inputs.note-{number}]\nkind = \"text\"\nask = \"What does it say?\"\n");
     }
@@ -127,48 +187,33 @@ fn plant() -> Planted {
     fs::write(folder.path().join("canary.toml"), playbook).unwrap();
     fs::write(folder.path().join("case.toml"), case_file(&symptom, &error, &changed, &tried)).unwrap();
     let inputs = inputs.iter().enumerate().map(|(number, line)| format!("note-{number}={line}")).collect();
+    proxy_script(&folder.path().join("home"), &script);
     let process = Command::new("/bin/sh").args(["-c", "exec sleep 60", "canary"]).args(arguments).spawn().unwrap();
     Planted { folder, secrets, inputs, environment, process }
 }
 
-fn run(planted: &Planted, level: &str, output: &Path) -> Ended {
+/// A run with everything that was planted, as a call that can be started.
+fn prepare(planted: &Planted, more: &[&str]) -> Call {
     let path = |name: &str| planted.folder.path().join(name).to_string_lossy().into_owned();
-    let (playbook, case) = (path("canary.toml"), path("case.toml"));
-    let output = output.to_string_lossy();
-    let mut arguments = vec!["run", &playbook, "--full", "--format", "json", "--deadline", "30s", "--redact", level];
-    arguments.extend(["--case", &case, "--output", &output]);
+    let (playbook, case, home) = (path("canary.toml"), path("case.toml"), path("home"));
+    let mut arguments = vec!["run", &playbook, "--full", "--deadline", "30s", "--case", &case];
     for input in &planted.inputs {
         arguments.extend(["--set", input]);
     }
+    arguments.extend(more);
     let mut call = Call::new(&arguments);
     call.command.envs(planted.environment.iter().cloned());
-    call.end()
+    call.command.env("HOME", home).env("XDG_CURRENT_DESKTOP", "KDE");
+    call
 }
 
-/// Every byte below a folder, archives unpacked.
-fn everything(folder: &Path, into: &mut Vec<u8>) {
-    for entry in fs::read_dir(folder).unwrap().flatten() {
-        let path = entry.path();
-        into.extend(path.file_name().unwrap().to_string_lossy().bytes());
-        if path.is_dir() {
-            everything(&path, into);
-        } else if path.extension().is_some_and(|ending| ending == "zip") {
-            let mut archive = zip::ZipArchive::new(fs::File::open(&path).unwrap()).unwrap();
-            for index in 0..archive.len() {
-                let mut file = archive.by_index(index).unwrap();
-                into.extend(file.name().unwrap().bytes());
-                file.read_to_end(into).unwrap();
-            }
-        } else {
-            into.extend(fs::read(path).unwrap());
-        }
-    }
+fn run(planted: &Planted, level: &str, output: &Path) -> Ended {
+    prepare(planted, &["--format", "json", "--redact", level, "--output", &output.to_string_lossy()]).end()
 }
 
-/// Which of the secrets are in these bytes: whole, or more of their ends than chance gives.
-fn singing<'s>(bytes: &[u8], secrets: &'s [String]) -> Vec<&'s String> {
-    let text = String::from_utf8_lossy(bytes);
-    secrets.iter().filter(|secret| text.contains(&secret[secret.len() - 10..])).collect()
+#[track_caller]
+fn silent(what: &str, bytes: &[u8], planted: &Planted) {
+    assert_eq!(singing(bytes, &planted.secrets), Vec::<&String>::new(), "{what}");
 }
 
 #[test]
@@ -183,11 +228,14 @@ fn none_of_two_hundred_secrets_leaves_a_run() {
         assert_eq!(document["run"]["withheld"], serde_json::Value::Null, "the rules know every kind");
         let mut bytes = [ended.stdout.as_bytes(), ended.stderr.as_bytes()].concat();
         everything(output.path(), &mut bytes);
+        silent(level, &bytes, &planted);
         let packet = document["run"]["packet_path"].as_str().unwrap();
-        for format in ["text", "line", "block", "adf", "servicenow", "jira-wiki", "html"] {
-            bytes.extend(call(&["packet", "render", packet, "--format", format]).silent(0).stdout.bytes());
+        for format in firstline::report::names() {
+            let ended = call(&["packet", "render", packet, "--format", format, "--verbose"]).silent(0);
+            silent(&format!("{level}, {format}"), ended.stdout.as_bytes(), &planted);
         }
-        assert_eq!(singing(&bytes, &planted.secrets), Vec::<&String>::new(), "at {level}");
+        let shown = call(&["packet", "show", packet]).silent(0).stdout;
+        silent(level, shown.as_bytes(), &planted);
     }
     // Where nothing is hidden they sing, so the test would hear them.
     let output = tempfile::tempdir().unwrap();
@@ -195,9 +243,85 @@ fn none_of_two_hundred_secrets_leaves_a_run() {
     let mut bytes = ended.stdout.into_bytes();
     everything(output.path(), &mut bytes);
     let heard = singing(&bytes, &planted.secrets).len();
-    // The rest stood in headers, pages and arguments that probes do not take in the first place.
-    assert!(heard >= 130, "only {heard} canaries were heard where nothing is hidden");
+    // The rest stood in headers, pages, scripts and arguments that probes do not take in the first place.
+    assert!(heard >= 150, "only {heard} canaries were heard where nothing is hidden");
     assert!(String::from_utf8_lossy(&bytes).contains("-unredacted.zip"), "the packet says so in its name");
+}
+
+/// The other ways of telling: the terminal's text with all observations, a plan, and what was killed in the middle.
+#[test]
+fn no_other_way_of_telling_tells_more() {
+    let planted = plant();
+    let output = tempfile::tempdir().unwrap();
+    let folder = output.path().to_string_lossy().into_owned();
+    let told = prepare(&planted, &["--verbose", "--output", &folder]).end();
+    assert!(told.stdout.len() > 1_000, "{}", told.stdout);
+    silent("text", &[told.stdout, told.stderr].concat().into_bytes(), &planted);
+
+    let playbook = planted.folder.path().join("canary.toml").to_string_lossy().into_owned();
+    for format in ["text", "json"] {
+        let mut words = vec!["plan", &playbook, "--format", format, "--verbose"];
+        planted.inputs.iter().for_each(|input| words.extend(["--set", input]));
+        silent("plan", call(&words).silent(0).stdout.as_bytes(), &planted);
+    }
+
+    let mut call = prepare(&planted, &["--output", &folder]);
+    let mut running = call.command.stdout(Stdio::null()).spawn().unwrap();
+    let state = planted.folder.path().join("home/.local/state/firstline");
+    let began = Instant::now();
+    while seen_so_far(&state) < SEEN_BY_THEN && began.elapsed() < LONGEST {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    running.kill().unwrap();
+    running.wait().unwrap();
+    let home = planted.folder.path().join("home");
+    let words = ["packet", "finish", "--output", &folder, "--format", "json"];
+    let finished = Call::new(&words).env("HOME", &home.to_string_lossy()).end().silent(0);
+    assert_eq!(finished.document().as_array().map(Vec::len), Some(1), "{}", finished.stdout);
+    let mut bytes = finished.stdout.into_bytes();
+    everything(output.path(), &mut bytes);
+    everything(&home.join(".local"), &mut bytes);
+    silent("finish", &bytes, &planted);
+}
+
+/// Whoever mistypes a command sees what is wrong with it, and whoever reads the screen over a shoulder sees no password.
+#[test]
+fn nothing_secret_is_said_in_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_string_lossy().into_owned()
+    };
+    let (mut bytes, mut secrets) = (Vec::new(), Vec::new());
+    for kind in 0..KINDS {
+        let (secret, line) = canary(kind, 40);
+        let line = line.replace('\n', " ");
+        let quoted = toml::Value::String(line.clone());
+        let case = put("case.toml", &format!("sinse = {quoted}\n"));
+        let playbook = put("playbook.toml", &format!("schema = 1\nid = \"x\"\ntitle = {quoted}\nsay = {quoted}\n"));
+        let settings = put("settings.toml", &format!("control_ulr = {quoted}\n"));
+        let said = format!("scope={line}");
+        for words in [
+            &["run", "dns", "--case", &case][..],
+            &["run", &playbook],
+            &["run", "dns", "--settings", &settings],
+            &["run", "dns", "--set", &line],
+            &["run", "dns", "--said", &said],
+            &["run", "dns", "--answer", &line],
+            &["run", "dns", "--deadline", &line],
+            &["run", "one-site-fails", &line, "--no-input", "--deadline", &line],
+            &["probe", "tcp", "--set", &line],
+            &["packet", "show", &line],
+            &["explain", &line],
+        ] {
+            let ended = call(words);
+            assert_eq!((ended.exit, ended.stdout.as_str()), (3, ""), "{words:?}");
+            bytes.extend(ended.stderr.bytes());
+        }
+        secrets.push(secret);
+    }
+    assert_eq!(singing(&bytes, &secrets), Vec::<&String>::new(), "{}", String::from_utf8_lossy(&bytes));
 }
 
 /// What was hidden can be led back where the packet was made, and nowhere else.

@@ -319,6 +319,8 @@ fn the_manifest_says_who_what_and_by_what_right_and_the_letters_name_it() {
         assert!(read(letter).contains(&hash), "{letter}");
     }
     let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    let schema = crate::call(&["generate", "schema", "manifest"]).silent(0).document();
+    assert_eq!(crate::schema::differences(&schema, &manifest), Vec::<String>::new());
     assert_eq!(manifest["run"]["consent"], serde_json::json!({ "policy": "remote support 2026" }));
     assert_eq!(manifest["tool"]["sha256"].as_str().map(str::len), Some(64));
     assert_eq!(manifest["playbook"]["sha256"].as_str().map(str::len), Some(64));
@@ -328,4 +330,33 @@ fn the_manifest_says_who_what_and_by_what_right_and_the_letters_name_it() {
     let refused = run(FAILS, &arguments, |call| call);
     assert_eq!((refused.exit, refused.stdout.as_str()), (3, ""));
     assert!(refused.stderr.contains("nobody is here who could be asked"), "{}", refused.stderr);
+}
+
+/// What lies in the state folder came there by itself and goes by itself, and both is said; what somebody wanted in a
+/// folder of their own is theirs.
+#[test]
+fn only_packets_that_nobody_asked_for_expire() {
+    let folder = Folder::new();
+    let own = folder.0.path().join("own packets");
+    let state = folder.0.path().join("home/.local/state/firstline/packets");
+    let in_home = |more: &[&str]| {
+        let playbook = folder.playbook();
+        let words = [&["run", &playbook, "--set", FAILS, "--format", "json"], more].concat();
+        Call::new(&words).env("HOME", folder.0.path().join("home").to_str().unwrap()).end().silent(2).document()
+    };
+    assert_eq!(in_home(&[])["run"]["packet_kept_days"], 30);
+    assert_eq!(in_home(&["--output", own.to_str().unwrap()])["run"]["packet_kept_days"], serde_json::Value::Null);
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(31 * 86_400);
+    let age = |folder: &Path| {
+        for name in packets(folder) {
+            fs::File::open(folder.join(name)).unwrap().set_modified(old).unwrap();
+        }
+    };
+    age(&own);
+    age(&state);
+    let (theirs, before) = (packets(&own), packets(&state));
+    let document = in_home(&["--output", own.to_str().unwrap()]);
+    assert!(document["run"]["warnings"].to_string().contains("older than 30 days were removed"), "{document}");
+    assert!(packets(&state).is_empty() && !before.is_empty());
+    assert!(theirs.iter().all(|name| own.join(name).exists()), "what was asked for stays");
 }

@@ -55,7 +55,7 @@ impl Desk {
 }
 
 /// Runs a stock tool; none where this machine has it not.
-fn stock(program: &str, arguments: &[&str]) -> Option<(bool, String)> {
+pub fn stock(program: &str, arguments: &[&str]) -> Option<(bool, String)> {
     let found = std::env::split_paths(&std::env::var_os("PATH")?).any(|folder| folder.join(program).is_file());
     if !found {
         eprintln!("SKIPPED: this machine has no {program}");

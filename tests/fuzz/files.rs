@@ -11,11 +11,15 @@ use std::io::{Cursor, Write};
 
 /// An archive with this document and one more file.
 fn archive(document: &[u8]) -> Vec<u8> {
+    archive_of(&[("packet.json", document), ("evidence/one.txt", b"one"), ("SHA256SUMS", b"00  packet.json\n")])
+}
+
+/// An archive with these files.
+pub fn archive_of(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
-    for (name, bytes) in [("packet.json", document), ("evidence/one.txt", b"one"), ("SHA256SUMS", b"00  packet.json\n")]
-    {
-        zip.start_file(name, options).expect("the name is new");
+    for (name, bytes) in files {
+        zip.start_file(*name, options).expect("the name is new");
         zip.write_all(bytes).expect("memory can be written");
     }
     zip.finish().expect("memory can be written").into_inner()

@@ -10,6 +10,7 @@
 //!
 //! What breaks is written to the build folder and named; move it into `found/` together with the repair.
 
+mod boxes;
 mod files;
 mod hostile;
 mod mutate;

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// Every file of a folder beneath `tests/` whose name ends like this.
+/// Every file of a folder whose name ends like this.
 pub fn files(folder: &str, ending: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut paths: Vec<_> = fs::read_dir(folder).expect("the folder is there").flatten().map(|at| at.path()).collect();
@@ -24,7 +24,8 @@ pub fn files(folder: &str, ending: &str) -> Vec<Vec<u8>> {
     wanted.map(|path| fs::read(path).expect("the file can be read")).collect()
 }
 
-fn texts(all: &[&str]) -> Vec<Vec<u8>> {
+/// These texts as seeds.
+pub fn texts(all: &[&str]) -> Vec<Vec<u8>> {
     all.iter().map(|text| text.as_bytes().to_vec()).collect()
 }
 
@@ -53,6 +54,20 @@ fn playbook() {
         mistakes.rows();
         if let Some(playbook) = playbook {
             testing::run(&playbook, &|playbook, seen, case| judge(playbook, seen, case).verdict);
+        }
+    });
+}
+
+#[test]
+fn connector() {
+    let seeds = files("src/send/connectors", ".toml");
+    let words =
+        ["[[step]]\n", "[auth]\n", "keep = { a = \"/0\" }\n", "{{ ", " }}", "\u{202e}", "é", "\"\"\"", "[mail]\n"];
+    fuzz("connector", &seeds, &words, |input| {
+        let text = String::from_utf8_lossy(input);
+        match firstline::send::parse::parse("fuzz.toml", &text) {
+            Ok(connector) => assert!(!connector.id.is_empty()),
+            Err(mistakes) => drop((mistakes.render(true), mistakes.rows())),
         }
     });
 }

@@ -58,8 +58,6 @@ const ELSEWHERE: &[(Code, Shown)] = &[
         Code::HostGroupLimit,
         Fixture("src/probe/resource/tests.rs", "the lab may not set the limits of a control group without root"),
     ),
-    (Code::DnsSearchList, Fixture("src/probe/dns/judge/tests.rs", "the playbooks ask for whole names only")),
-    (Code::ProxyConflict, Fixture("src/probe/proxy/tests.rs", "it takes a desktop session beside the environment")),
     (Code::ProxyPacInvalid, Fixture("src/probe/proxy/tests.rs", "it takes a desktop that names a PAC file")),
     (
         Code::TcpProhibited,

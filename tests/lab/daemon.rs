@@ -6,9 +6,10 @@
 //! ports. Its files lie in one folder in memory. It ends with the world, as everything does.
 
 use crate::certificates::Certificates;
+use crate::machine;
+use crate::namespace::{self, Host};
 use crate::network::Lab;
 use crate::scene::{Certificate, Scene, at};
-use crate::{machine, namespace};
 use nix::mount::{MsFlags, mount};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, sendto, socket};
 use std::collections::BTreeSet;
@@ -55,6 +56,21 @@ pub struct Daemon {
     pub shows: Vec<Certificate>,
     /// A reference clock that is fed to it: seconds by which that clock is ahead.
     pub clock: Option<i64>,
+    /// Environment variables, with the folder in them where it is named.
+    pub environment: &'static [(&'static str, &'static str)],
+    /// A program that prepares its folder, and its arguments; it ends before the daemon begins.
+    pub before: &'static [&'static str],
+    pub place: Place,
+}
+
+/// The machine on which a daemon runs.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub enum Place {
+    /// Beyond the gateway, as an ordinary user.
+    #[default]
+    Far,
+    /// The gateway itself, with all rights that the world has: what serves the LAN by broadcast wants them.
+    Gateway,
 }
 
 /// A place where a daemon listens.
@@ -138,6 +154,7 @@ pub fn start(lab: &Lab, scene: &mut Scene, certificates: &Certificates) -> Resul
         let folder = format!("{FOLDERS}/{number}-{}", daemon.program);
         let wrong = |error: String| format!("{}: {error}", daemon.program);
         furnish(&daemon, &folder, certificates).map_err(|error| wrong(error.to_string()))?;
+        prepare(&daemon, &folder).map_err(wrong)?;
         let child = spawn(lab, &daemon, &folder).map_err(|error| wrong(error.to_string()))?;
         if let Some(ahead_s) = daemon.clock {
             feed(lab, format!("{folder}/clock"), ahead_s);
@@ -173,20 +190,53 @@ fn furnish(daemon: &Daemon, folder: &str, certificates: &Certificates) -> std::i
     private(&format!("{folder}/groups"), GROUPS)
 }
 
+/// Runs what prepares the daemon's folder.
+fn prepare(daemon: &Daemon, folder: &str) -> Result<(), String> {
+    let [program, arguments @ ..] = daemon.before else { return Ok(()) };
+    let wrong = |error: &dyn std::fmt::Display| format!("{program}: {error}");
+    let mut command = machine::command(program, arguments);
+    let output = command.envs(daemon.variables(folder)).output().map_err(|error| wrong(&error))?;
+    let said = || String::from_utf8_lossy(&output.stderr).into_owned();
+    if output.status.success() { Ok(()) } else { Err(wrong(&said())) }
+}
+
 /// A file that only its owner reads, as keys must be.
 fn private(path: &str, text: &str) -> std::io::Result<()> {
     fs::write(path, text)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))
 }
 
-/// Starts the daemon from the far side's thread, so that it is in that network namespace, by way of `become_daemon`.
+impl Daemon {
+    /// Its machine.
+    fn host<'a>(&self, lab: &'a Lab) -> &'a Host {
+        match self.place {
+            Place::Far => &lab.far,
+            Place::Gateway => &lab.gateway,
+        }
+    }
+
+    fn variables(&self, folder: &str) -> Vec<(&'static str, String)> {
+        self.environment.iter().map(|(name, value)| (*name, value.replace(FOLDER, folder))).collect()
+    }
+}
+
+/// Starts the daemon from its machine's thread, so that it is in that network namespace; beyond the gateway by way of
+/// `become_daemon`.
 fn spawn(lab: &Lab, daemon: &Daemon, folder: &str) -> std::io::Result<Child> {
     let program = path(daemon.program).unwrap_or_default();
     let said = fs::File::create(format!("{folder}/said"))?;
-    let mut command = machine::command("/run/lab/lab", &["--daemon", folder]);
-    command.arg(program).args(daemon.arguments.iter().map(|argument| argument.replace(FOLDER, folder)));
+    let mut command = match daemon.place {
+        Place::Far => {
+            let mut command = machine::command("/run/lab/lab", &["--daemon", folder]);
+            command.arg(program);
+            command
+        }
+        Place::Gateway => machine::command(&program.to_string_lossy(), &[]),
+    };
+    command.args(daemon.arguments.iter().map(|argument| argument.replace(FOLDER, folder)));
+    command.envs(daemon.variables(folder));
     command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said);
-    lab.far.call(async move { command.spawn() })
+    daemon.host(lab).call(async move { command.spawn() })
 }
 
 /// Turns this process, which has one thread, into a daemon. Returns only where that fails.
@@ -209,7 +259,7 @@ pub fn become_daemon(arguments: &[String]) -> Result<(), String> {
 fn await_ports(lab: &Lab, daemon: &Daemon, mut child: Child) -> Result<(), String> {
     let began = Instant::now();
     for &port in &daemon.listens {
-        while !lab.far.call(async move { port.is_open() }) {
+        while !daemon.host(lab).call(async move { port.is_open() }) {
             if let Ok(Some(status)) = child.try_wait() {
                 return Err(format!("ended with {status}"));
             }

@@ -92,12 +92,12 @@ impl Zone {
             ResolverMood::Silent => return None,
             ResolverMood::UdpOnly if over == Over::Tcp => return None,
             ResolverMood::TcpOnly if over == Over::Udp => return None,
-            ResolverMood::IgnoresEdns if query.edns.is_some() => return None,
             ResolverMood::NoRecursion => {
                 answer.metadata.recursion_available = false;
                 answer.add_authority(root_servers());
                 return answer.to_vec().ok();
             }
+            ResolverMood::DropsExtended if query.edns.is_some() => return None,
             ResolverMood::SilentEvery(n) if (self.count.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(*n) => {
                 return None;
             }

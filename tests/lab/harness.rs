@@ -81,17 +81,20 @@ pub enum Mode {
     Show,
     /// Diagnose and print the picture alone, a page of HTML.
     Picture,
+    /// Diagnose and print the packet alone, an archive.
+    Freeze,
     /// A shell on the client.
     Shell,
 }
 
 impl Mode {
-    const ALL: [(&'static str, Mode); 6] = [
+    const ALL: [(&'static str, Mode); 7] = [
         ("judge", Mode::Judge),
         ("--prove", Mode::Prove),
         ("--reference", Mode::Reference),
         ("--show", Mode::Show),
         ("--picture", Mode::Picture),
+        ("--freeze", Mode::Freeze),
         ("--shell", Mode::Shell),
     ];
 
@@ -143,7 +146,9 @@ impl Options {
                 "--accuracy" => options.accuracy = true,
                 "--by-chance" => options.by_chance = words.next().and_then(|times| times.parse().ok()).or(Some(20)),
                 "--under-load" => options.under_load = words.next().and_then(|times| times.parse().ok()).or(Some(20)),
-                "--prove" | "--reference" | "--show" | "--picture" | "--shell" => options.mode = Mode::from_word(word),
+                "--prove" | "--reference" | "--show" | "--picture" | "--freeze" | "--shell" => {
+                    options.mode = Mode::from_word(word)
+                }
                 "--skip" => options.skips.extend(words.next().cloned()),
                 "--test-threads" | "--format" | "--color" | "--logfile" | "-Z" => drop(words.next()),
                 flag if flag.starts_with('-') => {}

@@ -7,9 +7,10 @@ use crate::network::{self, Lab};
 use crate::proof::Eyes;
 use crate::scene::{Certificate, Scene, Speaks};
 use crate::world::World;
-use crate::{daemon, dhcp, machine, promises, reference, servers, worlds};
+use crate::{daemon, dhcp, leaks, machine, promises, reference, servers, worlds};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -41,6 +42,7 @@ pub fn main(name: &str, mode: Mode) -> ExitCode {
         Mode::Reference => tell(&refer(&world, &standing)),
         Mode::Show => show(&world, &standing),
         Mode::Picture => picture(&world, &standing),
+        Mode::Freeze => freeze(&world, &standing),
         Mode::Shell => shell(&world, &standing),
     }
 }
@@ -113,6 +115,7 @@ fn judge(world: &World, standing: &Standing) -> Report {
     if world.known_wrong.is_empty() {
         differences.extend(promises::broken(&outcome.stdout));
     }
+    differences.extend(leaks::broken(&standing.scene));
     let report = match differences.is_empty() {
         true if world.known_wrong.is_empty() => prove(world, standing, seconds),
         true => Report::failed("it is right by now: take `known_wrong` away", seconds),
@@ -253,6 +256,27 @@ fn picture(world: &World, standing: &Standing) -> ExitCode {
             eprintln!("{}", outcome.stderr);
             ExitCode::FAILURE
         }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints the packet of the run and nothing else, to be kept among the tests.
+fn freeze(world: &World, standing: &Standing) -> ExitCode {
+    const FOLDER: &str = "/tmp/packet";
+    let mut words = world.command_line();
+    words.extend(["--output", FOLDER]);
+    let _ = standing.lab.started.set(Instant::now());
+    let told = machine::run(&standing.scene, &words, world.expect.limit() * 4).and_then(|outcome| {
+        let mut written = std::fs::read_dir(FOLDER).into_iter().flatten().flatten().map(|entry| entry.path());
+        let archive = written.find(|path| path.extension().is_some_and(|ending| ending == "zip"));
+        let bytes = std::fs::read(archive.ok_or(outcome.stderr)?).map_err(|error| error.to_string())?;
+        std::io::stdout().write_all(&bytes).map_err(|error| error.to_string())
+    });
+    match told {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE

@@ -1,7 +1,7 @@
 //! How each real server program is set up: the least that makes it serve, without rights, out of one folder and in the
 //! foreground. Worlds add lines of the program's own settings.
 
-use crate::daemon::{Daemon, FOLDER, Port, tcp, udp};
+use crate::daemon::{Daemon, FOLDER, Place, Port, tcp, udp};
 use crate::scene::{Certificate, Name, RESOLVER, Scene, TIME};
 use std::fmt::Write;
 
@@ -45,6 +45,42 @@ impl Scene {
             arguments: &["--keep-in-foreground", "--log-facility=-", "--conf-file={folder}/settings"],
             listens: name_ports(address),
             files: vec![("settings", settings)],
+            ..Daemon::default()
+        });
+    }
+
+    /// dnsmasq as the DHCP server of the LAN, on the gateway, with these lines on what it gives to whom.
+    pub fn dhcp_by_dnsmasq(&mut self, lines: &str) {
+        let settings = format!(
+            "port=0\nno-hosts\nno-resolv\npid-file=\ninterface=lan0\nbind-interfaces\nno-ping\n\
+             dhcp-leasefile={FOLDER}/leases\n{lines}\n"
+        );
+        self.install(Daemon {
+            program: "dnsmasq",
+            // Without this it gives up rights that it does not have here.
+            arguments: &["--no-daemon", "--conf-file={folder}/settings"],
+            listens: vec![udp("0.0.0.0:67")],
+            files: vec![("settings", settings)],
+            place: Place::Gateway,
+            ..Daemon::default()
+        });
+    }
+
+    /// MIT's key distribution centre for the realm OFFICE.EXAMPLE.TEST, which knows nobody but itself, at the office's server.
+    pub fn kerberos(&mut self) {
+        let realm = "OFFICE.EXAMPLE.TEST";
+        let library = format!("[libdefaults]\n default_realm = {realm}\n dns_lookup_kdc = false\n");
+        let centre = format!(
+            "[kdcdefaults]\n kdc_listen = {OFFICE}:88\n kdc_tcp_listen = {OFFICE}:88\n[realms]\n {realm} = {{\n  \
+             database_name = {FOLDER}/principal\n  key_stash_file = {FOLDER}/stash\n }}\n[logging]\n kdc = STDERR\n"
+        );
+        self.install(Daemon {
+            program: "krb5kdc",
+            arguments: &["-n"],
+            listens: vec![office(88), udp(&format!("{OFFICE}:88"))],
+            files: vec![("library", library), ("centre", centre)],
+            environment: &[("KRB5_CONFIG", "{folder}/library"), ("KRB5_KDC_PROFILE", "{folder}/centre")],
+            before: &["kdb5_util", "create", "-s", "-P", "of the lab"],
             ..Daemon::default()
         });
     }

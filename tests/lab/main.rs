@@ -16,6 +16,7 @@
 //! cargo test --test lab -- --reference     what the reference script says, of one world or of many
 //! cargo test --test lab -- --show NAME     the text report of one world
 //! cargo test --test lab -- --picture NAME  its picture, a page of HTML, on standard output
+//! cargo test --test lab -- --freeze NAME   its packet, an archive, on standard output (see tests/packets/README.md)
 //! cargo test --test lab -- --shell NAME    a shell on the client of one world
 //! ```
 //!
@@ -25,6 +26,9 @@
 
 #[cfg(target_os = "linux")]
 mod accuracy;
+#[cfg(target_os = "linux")]
+#[path = "../fixtures/canary.rs"]
+mod canary;
 #[cfg(target_os = "linux")]
 mod census;
 #[cfg(target_os = "linux")]
@@ -45,6 +49,8 @@ mod harness;
 mod inside;
 #[cfg(target_os = "linux")]
 mod installed;
+#[cfg(target_os = "linux")]
+mod leaks;
 #[cfg(target_os = "linux")]
 mod machine;
 #[cfg(target_os = "linux")]
@@ -69,6 +75,9 @@ mod scene;
 mod servers;
 #[cfg(target_os = "linux")]
 mod spoken;
+#[cfg(target_os = "linux")]
+#[path = "../fixtures/told.rs"]
+mod told;
 #[cfg(target_os = "linux")]
 mod wire;
 #[cfg(target_os = "linux")]

@@ -97,9 +97,15 @@ impl Host {
 
     /// Sets a kernel setting of this host; those that this kernel does not have are left alone.
     pub fn set(&self, name: &str, value: &str) {
+        let _ = self.must_set(name, value);
+    }
+
+    /// Sets a kernel setting of this host without which the world is not what it says.
+    pub fn must_set(&self, name: &str, value: &str) -> Result<(), String> {
         let (path, value) = (format!("/proc/sys/net/{name}"), value.to_owned());
-        // Read through `/proc/sys/net`, which shows the namespace of the thread that asks.
-        self.call(async move { drop(std::fs::write(path, value)) });
+        // Written through `/proc/sys/net`, which shows the namespace of the thread that asks.
+        let written = self.call(async move { std::fs::write(path, value) });
+        written.map_err(|error| format!("this kernel has no setting `net/{name}` ({error})"))
     }
 }
 

@@ -2,13 +2,14 @@
 //! installed for it.
 
 use crate::namespace::{Host, Space};
-use crate::scene::{ExtraLink, GATEWAY, GATEWAY_FAR, GATEWAY_SIX, Route, Scene, WEB_SIX, Way, ip};
+use crate::scene::{ExtraLink, GATEWAY, GATEWAY_FAR, GATEWAY_SIX, Route, Rule, Scene, WEB_SIX, Way, ip};
 use crate::wire::{self, Wire};
 use futures_util::TryStreamExt;
 use nix::libc;
 use rtnetlink::packet_route::address::AddressHeaderFlags;
 use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkMessage, State};
 use rtnetlink::packet_route::route::RouteType;
+use rtnetlink::packet_route::rule::RuleAction;
 use rtnetlink::{LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder, RouteNextHopBuilder};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -129,7 +130,11 @@ impl Lab {
         add_route(&self.far, &crate::scene::route("0.0.0.0", 0, Way::Via(ip(GATEWAY_FAR))))?;
         if scene.six {
             add_address(&self.gateway, "wan0", ip("2001:db8:2::1"), 64)?;
-            add_address(&self.far, "srv0", ip(WEB_SIX), 64)?;
+            for address in
+                addresses.iter().filter(|address| address.is_ipv6()).chain([&ip(WEB_SIX)]).collect::<BTreeSet<_>>()
+            {
+                add_address(&self.far, "srv0", *address, 64)?;
+            }
             add_route(&self.far, &crate::scene::route("::", 0, Way::Via(ip("2001:db8:2::1"))))?;
         }
         for route in &scene.far_routes {
@@ -194,10 +199,12 @@ impl Lab {
         for route in &scene.client.routes {
             add_route(&self.client, route)?;
         }
-        for (name, value) in &scene.client.kernel {
-            self.client.set(name, value);
+        scene.client.rules.iter().try_for_each(|rule| add_rule(&self.client, rule))?;
+        for (address, mac) in &scene.client.fixed_neighbours {
+            let fixed = self.client.netlink().neighbours().add(index(&self.client, "eth0")?, *address);
+            self.client.call(fixed.link_layer_address(mac).execute()).map_err(failed("a fixed neighbour"))?;
         }
-        Ok(())
+        scene.client.kernel.iter().try_for_each(|(name, value)| self.client.must_set(name, value))
     }
 
     fn add_link(&self, link: &ExtraLink) -> Result<(), String> {
@@ -233,9 +240,13 @@ impl Lab {
         self.client.call(async move { netlink.link().del(port).execute().await }).map_err(failed("a bridge port"))
     }
 
-    /// The machine beyond the client that has this address: the sibling on the LAN, or the far side.
+    /// The machine that has this address: the client itself, the sibling on the LAN, or the far side.
     pub fn host_of(&self, address: IpAddr) -> &Host {
-        if far_away(&address) || address.is_ipv6() { &self.far } else { &self.sibling }
+        match () {
+            () if address.is_loopback() => &self.client,
+            () if far_away(&address) || address.is_ipv6() => &self.far,
+            () => &self.sibling,
+        }
     }
 
     /// Cuts the links that the scene wants cut.
@@ -358,6 +369,9 @@ fn add_route(host: &Host, route: &Route) -> Result<(), String> {
     if let Some(metric) = route.metric {
         builder = builder.priority(metric);
     }
+    if let Some(table) = route.table {
+        builder = builder.table_id(table);
+    }
     let via = |builder: RouteMessageBuilder<IpAddr>, hop: IpAddr| {
         builder.gateway(hop).map_err(|error| wrong(format!("{error:?}")))
     };
@@ -383,6 +397,18 @@ fn add_route(host: &Host, route: &Route) -> Result<(), String> {
     };
     let (netlink, message) = (host.netlink(), builder.build());
     host.call(async move { netlink.route().add(message).execute().await }).map_err(|error| wrong(error.to_string()))
+}
+
+/// A rule for packets to an IPv4 network.
+fn add_rule(host: &Host, rule: &Rule) -> Result<(), String> {
+    let IpAddr::V4(to) = ip(rule.to.0) else { return Err("the lab's rules are for IPv4".to_owned()) };
+    // Before the rule of the main table, whose priority is 32766.
+    let request = host.netlink().rule().add().v4().destination_prefix(to, rule.to.1).priority(100);
+    let request = match rule.table {
+        Some(table) => request.action(RuleAction::ToTable).table_id(table),
+        None => request.action(RuleAction::Prohibit),
+    };
+    host.call(request.execute()).map_err(failed("a policy rule"))
 }
 
 /// A tunnel device: one that stays though no program holds it any more, or one whose program takes what is sent and

@@ -39,6 +39,10 @@ pub const TIME: &str = "198.51.100.123";
 pub const WEB_SIX: &str = "2001:db8:2::10";
 /// The client's IPv6 address, where the world has IPv6.
 pub const CLIENT_SIX: &str = "2001:db8:1::10";
+/// The resolver of those who have IPv6 alone.
+pub const RESOLVER_SIX: &str = "2001:db8:2::53";
+/// The well-known prefix behind which IPv4 is translated (RFC 6052 section 2.1); 96 bits long.
+pub const TRANSLATED: &str = "64:ff9b::";
 /// The gateway's IPv6 address on the LAN.
 pub const GATEWAY_SIX: &str = "2001:db8:1::1";
 /// An address that no machine of any world has, though the gateway would route it.
@@ -102,6 +106,10 @@ pub struct Client {
     pub addresses: Vec<(IpAddr, u8)>,
     /// Routes beside those of the addresses.
     pub routes: Vec<Route>,
+    /// Policy rules, each for packets to one network.
+    pub rules: Vec<Rule>,
+    /// Entries of the neighbour table of `eth0` that somebody fixed: address and hardware address.
+    pub fixed_neighbours: Vec<(IpAddr, [u8; 6])>,
     /// `/etc/resolv.conf`.
     pub nameservers: Vec<String>,
     /// Further lines of `/etc/resolv.conf`.
@@ -128,6 +136,10 @@ pub struct Client {
     pub settings: Vec<String>,
     /// Kernel settings beneath `net/`.
     pub kernel: Vec<(String, String)>,
+    /// Steps that the person says were tried.
+    pub said: Vec<String>,
+    /// What was planted here or out there and must not leave the machine.
+    pub secrets: Vec<String>,
 }
 
 /// A DHCP server on the LAN.
@@ -176,6 +188,17 @@ pub struct Route {
     pub to: (IpAddr, u8),
     pub way: Way,
     pub metric: Option<u32>,
+    /// Another table than the main one.
+    pub table: Option<u32>,
+}
+
+/// A policy rule.
+#[derive(Clone, Copy)]
+pub struct Rule {
+    /// The packets that it is for.
+    pub to: (&'static str, u8),
+    /// The table that they are looked up in; without one they are forbidden.
+    pub table: Option<u32>,
 }
 
 /// Where a route leads.
@@ -198,9 +221,16 @@ pub enum Way {
     Unreachable,
 }
 
+/// An IPv4 address behind the well-known prefix.
+fn translated(address: &IpAddr) -> Option<IpAddr> {
+    let IpAddr::V4(four) = address else { return None };
+    let [a, b, c, d] = four.octets().map(u16::from);
+    Some(IpAddr::from([0x64, 0xff9b, 0, 0, 0, 0, a << 8 | b, c << 8 | d]))
+}
+
 /// A route to `to/prefix`.
 pub fn route(to: &str, prefix: u8, way: Way) -> Route {
-    Route { to: (ip(to), prefix), way, metric: None }
+    Route { to: (ip(to), prefix), way, metric: None, table: None }
 }
 
 /// A virtual interface on the client.
@@ -215,6 +245,15 @@ pub enum ExtraLink {
     Tunnel(&'static str, &'static str, u8),
     /// A tunnel device whose program takes what is sent and never gives anything back, with its address.
     MuteTunnel(&'static str, &'static str, u8),
+}
+
+/// What a network of IPv6 alone has for IPv4 (NAT64, RFC 6146).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Translation {
+    None,
+    Works,
+    /// Names are translated, and packets to their addresses vanish.
+    Dead,
 }
 
 /// A program on the client: its name and what it does. It runs as a process of its own with that name.
@@ -278,10 +317,10 @@ pub enum ResolverMood {
     UdpOnly,
     /// Answers over TCP only; UDP gets no answer.
     TcpOnly,
-    /// Leaves queries with EDNS without an answer.
-    IgnoresEdns,
     /// Serves zones of its own only, and points to other servers for all else.
     NoRecursion,
+    /// Leaves queries with an OPT record (EDNS, RFC 6891) without an answer, as old firewalls make it look.
+    DropsExtended,
     /// Answers names that do not exist with this address.
     Rewrites(IpAddr),
     /// Answers every name with this address.
@@ -580,6 +619,44 @@ impl Scene {
         });
     }
 
+    /// The client has two gateways side by side, and the second one is dead. Which of them a pair of addresses takes is
+    /// for the kernel's hash to say, so that its seed is what decides who goes where.
+    pub fn beside_a_dead_gateway(&mut self, dead: &str, seed: &str) {
+        self.client.routes = vec![route("0.0.0.0", 0, Way::Shared(vec![(ip(GATEWAY), 1), (ip(dead), 1)]))];
+        for (name, value) in [("policy", "0"), ("seed", seed)] {
+            self.client.kernel.push((format!("ipv4/fib_multipath_hash_{name}"), value.to_owned()));
+        }
+    }
+
+    /// The client has IPv6 alone, and so has its resolver. Where IPv4 is translated, each name with an IPv4 address has one
+    /// behind the well-known prefix too (DNS64, RFC 6147); the translator is the far side, which has those addresses.
+    pub fn six_alone(&mut self, translation: Translation) {
+        self.with_six();
+        self.client.addresses.retain(|(address, _)| address.is_ipv6());
+        self.client.routes.retain(|route| route.to.0.is_ipv6());
+        self.resolvers = vec![Resolver { address: ip(RESOLVER_SIX), mood: ResolverMood::Answers, names: Vec::new() }];
+        self.client.nameservers = vec![RESOLVER_SIX.to_owned()];
+        let known = ["192.0.0.170", "192.0.0.171"].map(ip).to_vec();
+        self.names.push(("ipv4only.arpa".to_owned(), Name::Addresses(known)));
+        if translation == Translation::None {
+            return;
+        }
+        for (_, answer) in &mut self.names {
+            if let Name::Addresses(addresses) = answer {
+                let translated: Vec<IpAddr> = addresses.iter().filter_map(translated).collect();
+                addresses.extend(translated);
+            }
+        }
+        let way = if translation == Translation::Works { Way::Via(ip(WEB_SIX)) } else { Way::Blackhole };
+        self.gateway.routes.push(route(TRANSLATED, 96, way));
+        let twin = |service: &Service| {
+            let at = SocketAddr::new(translated(&service.at.ip())?, service.at.port());
+            Some(Service { at, speaks: service.speaks.clone() })
+        };
+        let twins: Vec<Service> = self.services.iter().filter_map(twin).collect();
+        self.services.extend(twins);
+    }
+
     /// Everything that the client sends to these networks goes into a tunnel.
     pub fn route_into_tunnel(&mut self, link: ExtraLink, networks: &[(&str, u8)]) {
         let (ExtraLink::Tunnel(device, ..) | ExtraLink::MuteTunnel(device, ..)) = link else { return };
@@ -611,6 +688,8 @@ impl Client {
             tentative: false,
             addresses: vec![(ip(CLIENT), 24)],
             routes: vec![route("0.0.0.0", 0, Way::Via(ip(GATEWAY)))],
+            rules: Vec::new(),
+            fixed_neighbours: Vec::new(),
             nameservers: vec![RESOLVER.to_owned(), SECOND_RESOLVER.to_owned()],
             resolver_lines: Vec::new(),
             hosts: Vec::new(),
@@ -624,6 +703,8 @@ impl Client {
             log: Vec::new(),
             settings: Vec::new(),
             kernel: Vec::new(),
+            said: Vec::new(),
+            secrets: Vec::new(),
         }
     }
 }

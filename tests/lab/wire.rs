@@ -19,9 +19,16 @@ pub struct Wire {
     pub delay: Duration,
     /// Added to every fourth packet on top, so that round trips differ.
     pub unevenness: Duration,
-    /// Bytes in each second and direction; no limit where there is none.
-    pub bytes_per_second: Option<u64>,
+    narrows: Option<Narrows>,
     rules: Vec<Rule>,
+}
+
+/// What a line carries, and what the routers at its ends keep while it is busy.
+#[derive(Clone, Copy)]
+struct Narrows {
+    bytes_per_second: u64,
+    /// The longest wait; what would have to wait for longer is dropped, as by a router whose queue is full.
+    queue: Duration,
 }
 
 struct Rule {
@@ -42,6 +49,11 @@ enum Loss {
 }
 
 impl Wire {
+    /// Carries so many bytes in each second and direction, and keeps what comes meanwhile for at most this long.
+    pub fn narrow(&mut self, bytes_per_second: u64, queue: Duration) {
+        self.narrows = Some(Narrows { bytes_per_second, queue });
+    }
+
     /// Drops every packet that matches.
     pub fn drop(&mut self, matches: fn(&Packet) -> bool) {
         self.drop_every(1, matches);
@@ -83,7 +95,7 @@ impl Wire {
 
     /// Whether it is an ordinary line that needs no help.
     pub fn is_plain(&self) -> bool {
-        self.delay.is_zero() && self.unevenness.is_zero() && self.bytes_per_second.is_none() && self.rules.is_empty()
+        self.delay.is_zero() && self.unevenness.is_zero() && self.narrows.is_none() && self.rules.is_empty()
     }
 
     fn passes(&mut self, packet: &Packet, age: Duration) -> bool {
@@ -196,9 +208,13 @@ pub fn carry(mut wire: Wire, sockets: [OwnedFd; 2], started: &std::sync::OnceLoc
                 if !wire.passes(&packet, age) {
                     continue;
                 }
-                let mut due = Instant::now();
-                if let Some(rate) = wire.bytes_per_second {
-                    due = due.max(free[side]) + Duration::from_secs_f64(frame.len() as f64 / rate as f64);
+                let now = Instant::now();
+                let mut due = now;
+                if let Some(Narrows { bytes_per_second, queue }) = wire.narrows {
+                    if free[side].saturating_duration_since(now) > queue {
+                        continue;
+                    }
+                    due = now.max(free[side]) + Duration::from_secs_f64(frame.len() as f64 / bytes_per_second as f64);
                     free[side] = due;
                 }
                 count += 1;

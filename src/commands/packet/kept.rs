@@ -6,7 +6,9 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::packet::finish::{self, Left};
 use crate::packet::purge::{self, Act, Old};
+use crate::packet::source;
 use crate::packet::spool::state_folders;
+use crate::packet::write::{Attached, Place};
 use crate::report::{Page, Paint};
 use crate::request::run_id;
 use crate::settings::Settings;
@@ -34,13 +36,13 @@ pub(super) fn finish(context: &Context, spool: Option<&Path>, output: Option<&Pa
         Some(spool) => vec![absolute(spool)],
         None => finish::spools(&state),
     };
-    let folders: Vec<PathBuf> =
-        output.map(absolute).into_iter().chain(state.iter().map(|folder| folder.join(purge::PACKETS))).collect();
+    let places: Vec<Place> =
+        output.map(Place::chosen).into_iter().chain(Place::of_state(&state, settings.keep_days)).collect();
     let mut finished = Vec::new();
     let mut failed = Vec::new();
     for spool in spools {
         match finish::open(&spool) {
-            Ok(Some(left)) => finished.push(finish_one(left, &settings, &state, &folders)?),
+            Ok(Some(left)) => finished.push(finish_one(left, &settings, &state, &places)?),
             Ok(None) => {}
             Err(error) => failed.push(error),
         }
@@ -55,12 +57,16 @@ pub(super) fn finish(context: &Context, spool: Option<&Path>, output: Option<&Pa
     Ok(Exit::found(finished.iter().all(|one| one.packet.is_some())))
 }
 
-fn finish_one(left: Left, settings: &Settings, state: &[PathBuf], folders: &[PathBuf]) -> Result<Finished> {
+fn finish_one(left: Left, settings: &Settings, state: &[PathBuf], places: &[Place]) -> Result<Finished> {
     let stored = left.playbook();
-    let playbook = library::load(library::reference(stored)).ok();
-    let packet = left.packet(playbook.as_ref(), &settings.priorities);
-    let desk = Desk { level: left.level(), state, folders, limit: settings.packet_bytes };
-    let handed = desk.hand_over(&packet, left.files.clone(), playbook.as_ref())?;
+    let mut playbook = library::load(library::reference(stored)).ok();
+    playbook.iter_mut().for_each(|playbook| playbook.name_teams(&settings.teams));
+    let packet = left.packet(playbook.as_ref(), settings);
+    // Another one than that of the run says nothing about it.
+    let own = playbook.as_ref().filter(|playbook| playbook.hash == stored.hash);
+    let attached = Attached { evidence: left.files.clone(), playbook: own.map(source::files).unwrap_or_default() };
+    let desk = Desk { level: left.level(), state, places, limit: settings.packet_bytes };
+    let handed = desk.hand_over(&packet, attached, playbook.as_ref())?;
     let finished = Finished {
         spool: left.folder().to_owned(),
         run: packet.run.id.clone(),

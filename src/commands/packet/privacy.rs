@@ -9,6 +9,7 @@ use crate::exit::Exit;
 use crate::packet::read::{self, open_with};
 use crate::packet::redact::{Level, store, unmask};
 use crate::packet::spool::state_folders;
+use crate::packet::write::Place;
 use crate::report::{self, Page, Paint};
 use crate::request::run_id;
 use crate::settings::Settings;
@@ -31,14 +32,13 @@ pub(super) fn redact(context: &Context, stored: &Stored, level: Level, output: O
         return Err(Error::usage(format!("`{}` is redacted already: {}", path.display(), before.word()))
             .hint("what a packet hides is gone from it; only the machine that made it can show more"));
     }
-    let playbook = library::load(library::reference(&packet.playbook))
-        .ok()
+    let attached = read::attached(path, identity)?;
+    let playbook = library::of_packet(&packet.playbook, &attached.playbook)
         .filter(|playbook| playbook.hash == packet.playbook.hash);
     let folder = match output {
         Some(folder) => folder.to_owned(),
         None => path.parent().map(Path::to_owned).unwrap_or_default(),
     };
-    let folder = std::path::absolute(&folder).unwrap_or(folder);
     let state = state_folders(&run_id());
     if before >= Level::Standard && store::of_run(&state, &packet.run.id).is_none() {
         context.warn(
@@ -46,8 +46,8 @@ pub(super) fn redact(context: &Context, stored: &Stored, level: Level, output: O
              may stay readable",
         );
     }
-    let desk = Desk { level, state: &state, folders: &[folder], limit: settings.packet_bytes };
-    let handed = desk.hand_over(&packet, read::evidence(path, identity)?, playbook.as_ref())?;
+    let desk = Desk { level, state: &state, places: &[Place::chosen(&folder)], limit: settings.packet_bytes };
+    let handed = desk.hand_over(&packet, attached, playbook.as_ref())?;
     let Some(written) = &handed.path else {
         let why = handed.warnings().pop().unwrap_or_else(|| "the packet could not be written".to_owned());
         return Err(Error::environment(why));

@@ -1,13 +1,15 @@
 //! `firstline packet verify`, `sign` and `seal`: whether a packet is what was sent, and by whom.
 
 use super::super::Context;
-use crate::cli::Stored;
+use crate::cli::{KeyFlags, Stored};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::packet::read::{Verified, open_with, verify};
-use crate::packet::seal::{self, ENCRYPTED_ENDING, Signature};
 use crate::packet::write::put;
 use crate::report::{Page, Paint};
+use crate::seal::encryption::{self, ENCRYPTED_ENDING};
+use crate::seal::signature::{self, Signature, Signer};
+use crate::seal::with_ending;
 use serde::Serialize;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -22,7 +24,7 @@ struct Checked {
 /// Unchanged or changed, and by whom.
 pub(super) fn check(context: &Context, stored: &Stored, key: Option<&Path>) -> Result<Exit> {
     let path = &stored.packet;
-    let signature = seal::check(path, key)?;
+    let signature = signature::check(path, key)?;
     let verified = verify(path, stored.identity.as_deref())?;
     let whole = verified.wrong.is_empty();
     let good = whole && signature.is_good(key.is_some());
@@ -59,7 +61,7 @@ fn in_words(signature: &Signature) -> String {
 }
 
 /// Signs the bytes of a packet. The comment, which is signed too, says which run and which ticket.
-pub(super) fn sign(context: &Context, packet: &Path, key: &Path, password: Option<&Path>) -> Result<Exit> {
+pub(super) fn sign(context: &Context, packet: &Path, flags: &KeyFlags) -> Result<Exit> {
     let opened = match open_with(packet, None) {
         Ok(opened) => Some(opened.packet),
         Err(error) if !is_sealed(packet) => return Err(error),
@@ -69,29 +71,27 @@ pub(super) fn sign(context: &Context, packet: &Path, key: &Path, password: Optio
         || "encrypted packet".to_owned(),
         |packet| {
             let ticket = packet.case.ticket.map(|ticket| format!(", ticket {ticket}")).unwrap_or_default();
-            let line = format!("run {}{ticket}", packet.run.id);
-            // One line of the signature file.
-            line.chars().filter(|character| !character.is_control()).take(200).collect()
+            format!("run {}{ticket}", packet.run.id)
         },
     );
     let mut file = File::open(packet).map_err(|error| unreadable(packet, &error))?;
-    let signature = seal::sign(&mut file, key, password, &comment)?;
-    let path = seal::signature_path(packet);
+    let signature = Signer::open(&flags.key, context.password(flags))?.sign(&mut file, &comment)?;
+    let path = signature::signature_path(packet);
     put(&path, signature.as_bytes()).map_err(|error| unwritable(&path, &error))?;
-    told(context, &path)
+    told(context, &[path])
 }
 
 fn is_sealed(packet: &Path) -> bool {
-    File::open(packet).is_ok_and(|mut file| seal::is_encrypted(&mut file).unwrap_or(false))
+    File::open(packet).is_ok_and(|mut file| encryption::is_encrypted(&mut file).unwrap_or(false))
 }
 
 /// Encrypts a packet to the people in a file; the packet itself stays.
 pub(super) fn encrypt(context: &Context, packet: &Path, recipients: &Path) -> Result<Exit> {
     open_with(packet, None)?;
     let bytes = fs::read(packet).map_err(|error| unreadable(packet, &error))?;
-    let path = seal::with_ending(packet, ENCRYPTED_ENDING);
-    put(&path, &seal::encrypt(&bytes, recipients)?).map_err(|error| unwritable(&path, &error))?;
-    told(context, &path)
+    let path = with_ending(packet, ENCRYPTED_ENDING);
+    put(&path, &encryption::encrypt(&bytes, recipients)?).map_err(|error| unwritable(&path, &error))?;
+    told(context, &[path])
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {
@@ -103,16 +103,24 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Error {
 }
 
 #[derive(Serialize)]
-struct Written {
-    written: PathBuf,
+struct Written<'a> {
+    /// The first of them, or the only one.
+    written: &'a Path,
+    /// The others.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    also: &'a [PathBuf],
 }
 
-fn told(context: &Context, path: &Path) -> Result<Exit> {
+/// Says which files were written.
+pub(in crate::commands) fn told(context: &Context, written: &[PathBuf]) -> Result<Exit> {
+    let Some((first, others)) = written.split_first() else { return Ok(Exit::Good) };
     if context.wants_json() {
-        context.print_json(&Written { written: path.to_owned() })?;
+        context.print_json(&Written { written: first, also: others })?;
     } else {
         let mut page = Page::new(&context.terminal.style(false));
-        page.headline("WRITTEN", Paint::Good, &path.to_string_lossy());
+        for path in written {
+            page.headline("WRITTEN", Paint::Good, &path.to_string_lossy());
+        }
         context.print(&page.finish())?;
     }
     Ok(Exit::Good)

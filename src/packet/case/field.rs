@@ -1,7 +1,8 @@
 //! The fields that people fill, one list: the case file, `--said`, the questions of playbooks, the letter and the
 //! reference pages all read it.
 
-use super::{Case, Effect, Elsewhere, Frequency, Scope, Tried, Urgency};
+use super::{Case, Effect, Elsewhere, Frequency, Scope, Tried, Urgency, step};
+use crate::packet::redact::mask;
 
 /// Characters of one text. A page of error text fits; a log belongs into the ticket as a file.
 const LONGEST: usize = 4_000;
@@ -138,7 +139,7 @@ answers_in_words! { Scope Frequency Effect Urgency Elsewhere }
 
 /// A wrong word as messages repeat it.
 fn bounded_name(text: &str) -> String {
-    crate::ui::shorten(text, 60).into_owned()
+    crate::ui::shorten(&mask(text), 60).into_owned()
 }
 
 fn push<T>(list: &mut Vec<T>, item: T) -> Result<(), String> {
@@ -167,7 +168,7 @@ impl Answer for Vec<String> {
     }
 }
 
-fn step(what: &str, result: &str) -> Result<Tried, String> {
+fn tried(what: &str, result: &str) -> Result<Tried, String> {
     let (what, result) = (what.trim(), result.trim());
     if what.is_empty() {
         return Err("a result without a step".to_owned());
@@ -182,7 +183,7 @@ impl Case {
     /// # Errors
     /// In words, where there is no step, or too much of it.
     pub fn add_step(&mut self, what: &str, result: &str) -> Result<(), String> {
-        push(&mut self.tried, step(what, result)?)
+        push(&mut self.tried, tried(what, result)?)
     }
 }
 
@@ -190,10 +191,9 @@ impl Answer for Vec<Tried> {
     fn takes(&self) -> Takes {
         Takes::Steps
     }
-    /// `what=result`, or the step alone.
     fn say(&mut self, text: &str) -> Result<(), String> {
-        let (what, result) = text.split_once('=').unwrap_or((text, ""));
-        push(self, step(what, result)?)
+        let (what, result) = step::parts(text);
+        push(self, tried(what, result)?)
     }
     fn said(&self) -> Vec<String> {
         self.iter()
@@ -233,15 +233,15 @@ fields! {
     ticket Where "Ticket" false "Which ticket does it belong to?";
     user Where "User" false "Who is affected?";
     place Where "Place" false "Where: site, building, room, at home?";
-    since When "Since" false "Since when?";
-    last_worked When "Last worked" false "When did it last work?";
+    since When "Since" true "Since when?";
+    last_worked When "Last worked" true "When did it last work?";
     last_seen When "Last seen" false "When did it last happen, with the time zone?";
     frequency When "How often" true "Is it always so, or does it come and go?";
     scope Scope "Affected" true "Who is affected?";
     others Scope "Others" false "Who else, by name or number?";
     other_device Scope "Other device" true "Does it work on another device in the same network?";
     other_network Scope "Other network" true "Does it work from another network, such as a phone's?";
-    changed Changed "They say" false "What changed before: update, password, driver, VPN, move, new hardware?";
+    changed Changed "They say" true "What changed before: update, password, driver, VPN, move, new hardware?";
     tried Tried "Before" false "What was tried, in order, and what came of it?";
     effect Impact "Effect" true "Is the work blocked, slowed, or is it a blemish?";
     impact Impact "Business" false "What does it cost the business?";

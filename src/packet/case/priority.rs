@@ -1,15 +1,52 @@
 //! The priority that follows from who is affected and how badly: ITIL's impact times urgency. The tool proposes, a person
-//! confirms.
+//! confirms. What nobody said is taken from the playbook, and the reason says so.
 
 use super::{Case, Effect, Scope, Urgency};
+use crate::playbook::Gravity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Priority by impact (rows, 1 to 3) and urgency (columns, 1 to 3).
 pub type Matrix = [[u8; 3]; 3];
 
 /// ServiceNow's stock lookup: impact plus urgency minus one. Sites that count differently set their own.
 pub const STOCK: Matrix = [[1, 2, 3], [2, 3, 4], [3, 4, 5]];
+
+/// What the site promises for a priority: two clocks, because the person works again before the cause is mended.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServiceLevel {
+    /// Until somebody has taken the case: `15 min`.
+    pub respond: Option<Within>,
+    /// Until the person can work again: `4 h`.
+    pub restore: Option<Within>,
+}
+
+/// A length of time as people write it: `15 min`, `4 h`, `2 days`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Within(String);
+
+impl TryFrom<String> for Within {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Within, String> {
+        match text.parse::<jiff::Span>() {
+            Ok(span) if span.is_positive() => Ok(Within(text)),
+            _ => Err(format!("`{text}` is no length of time; write it as `15 min`, `4 h` or `2 days`")),
+        }
+    }
+}
+
+impl From<Within> for String {
+    fn from(within: Within) -> String {
+        within.0
+    }
+}
+
+/// Service levels by priority, `1` being the gravest.
+pub type ServiceLevels = BTreeMap<String, ServiceLevel>;
 
 /// A priority that is proposed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -23,16 +60,31 @@ pub struct Priority {
     pub priority: u8,
     /// Why, in words.
     pub reason: String,
+    /// How long until somebody takes it, where the site's settings say so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub respond: Option<String>,
+    /// How long until the person can work again, where the site's settings say so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restore: Option<String>,
 }
 
 impl Priority {
-    /// What follows from the case; none where nobody said who is affected, or how badly.
-    pub fn propose(case: &Case, matrix: &Matrix) -> Option<Priority> {
-        let (impact, who) = impact(case.scope?);
-        let (urgency, why) = urgency(case)?;
+    /// What follows from the case, and from the playbook where nobody said; none where neither tells who is affected, or
+    /// how badly.
+    pub fn propose(case: &Case, gravity: Gravity, matrix: &Matrix, levels: &ServiceLevels) -> Option<Priority> {
+        let (impact, who) = said_or_expected(case.scope.map(impact), gravity.impact.map(impact))?;
+        let (urgency, why) = said_or_expected(urgency(case), gravity.urgency.map(expected_urgency))?;
         let priority = matrix[usize::from(impact - 1)][usize::from(urgency - 1)];
-        Some(Priority { impact, urgency, priority, reason: format!("{who}; {why}") })
+        let level = levels.get(&priority.to_string()).cloned().unwrap_or_default();
+        let (respond, restore) = (level.respond.map(String::from), level.restore.map(String::from));
+        Some(Priority { impact, urgency, priority, reason: format!("{who}; {why}"), respond, restore })
     }
+}
+
+/// What people said goes before what the playbook expects, and the reason tells them apart.
+fn said_or_expected(said: Option<(u8, &str)>, expected: Option<(u8, &str)>) -> Option<(u8, String)> {
+    let said = said.map(|(grade, words)| (grade, words.to_owned()));
+    said.or_else(|| expected.map(|(grade, words)| (grade, format!("{words}, as the playbook expects"))))
 }
 
 fn impact(scope: Scope) -> (u8, &'static str) {
@@ -42,6 +94,14 @@ fn impact(scope: Scope) -> (u8, &'static str) {
         Scope::One => 3,
     };
     (impact, scope.meaning())
+}
+
+fn expected_urgency(urgency: Urgency) -> (u8, &'static str) {
+    match urgency {
+        Urgency::High => (1, "urgent"),
+        Urgency::Medium => (2, "of medium urgency"),
+        Urgency::Low => (3, "not urgent"),
+    }
 }
 
 fn urgency(case: &Case) -> Option<(u8, &'static str)> {
@@ -85,8 +145,23 @@ mod tests {
             (case(None, blocked, None, None), None),
         ];
         for (case, expected) in cases {
-            let proposed = Priority::propose(&case, &STOCK);
+            let proposed = Priority::propose(&case, Gravity::default(), &STOCK, &ServiceLevels::new());
             assert_eq!(proposed.map(|it| (it.impact, it.urgency, it.priority)), expected, "{case:?}");
         }
+    }
+
+    #[test]
+    fn the_playbook_fills_what_nobody_said_and_the_settings_promise() {
+        let gravity = Gravity { impact: Some(Scope::Everyone), urgency: Some(Urgency::High) };
+        let levels: ServiceLevels =
+            toml::from_str("1 = { respond = \"15 min\", restore = \"4 h\" }\n3.restore = \"3 days\"").unwrap();
+        let proposed = Priority::propose(&Case::default(), gravity, &STOCK, &levels).unwrap();
+        assert_eq!((proposed.priority, proposed.restore.as_deref()), (1, Some("4 h")));
+        assert!(proposed.reason.ends_with("as the playbook expects; urgent, as the playbook expects"), "{proposed:?}");
+        let one = Case { scope: Some(Scope::One), effect: Some(Effect::Minor), ..Case::default() };
+        let said = Priority::propose(&one, gravity, &STOCK, &levels).unwrap();
+        assert_eq!((said.priority, said.respond, said.reason.as_str()), (5, None, "one person; the work goes on"));
+        let error = toml::from_str::<ServiceLevels>("1.restore = \"soon\"").unwrap_err().to_string();
+        assert!(error.contains("`soon` is no length of time"), "{error}");
     }
 }

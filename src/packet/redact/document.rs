@@ -1,10 +1,11 @@
 //! Which texts of a packet are words of ours and which come from outside. The program's own words (codes, layers, ids of
 //! checks) are what replay and reports work on, and are never touched; everything else is.
 
-use super::learn::{field_class, hidden_from};
+use super::learn::{field_class, hidden_from, is_address};
 use super::pseudonym::Class;
+use super::redactor::Redactor;
 use super::rules::is_secret_field;
-use super::{Level, Redactor};
+use super::{Level, is_secret_pair};
 use crate::diagnosis::evidence::CASE_CHECK;
 use crate::packet::case::field::{Field, Takes};
 use serde_json::{Map, Value};
@@ -54,14 +55,27 @@ const OF_PLAYBOOK: &[&str] = &["id", "title"];
 /// Fields that hold ids of observations.
 const IDS: &[&str] = &["id", "because", "by", "after"];
 
-impl Redactor<'_> {
+impl Redactor {
     /// Redacts a packet in place.
     pub(super) fn document(&mut self, document: &mut Value) {
         let ids = self.ids(document);
+        self.steps(document);
         each(document, &mut |text, place| match place {
             Place::Id => ids.get(text).cloned().unwrap_or_else(|| text.to_owned()),
             Place::Field(field, typed) => self.field(field, text, typed),
         });
+    }
+
+    /// What people tried: where the step says that its result is a secret, nothing in the result itself does.
+    fn steps(&mut self, document: &mut Value) {
+        let steps = document.get_mut("case").and_then(|case| case.get_mut("tried")).and_then(Value::as_array_mut);
+        for step in steps.into_iter().flatten() {
+            let (Some(what), Some(result)) = (step["what"].as_str(), step["result"].as_str()) else { continue };
+            if is_secret_pair(what, result) {
+                let hidden = self.secret("password", result);
+                step["result"] = Value::from(hidden);
+            }
+        }
     }
 
     /// New ids of observations: what stands in brackets is redacted, and two that became one are told apart.
@@ -87,7 +101,7 @@ impl Redactor<'_> {
 
     /// The text of a field, whose name may say what it is.
     fn field(&mut self, field: &str, text: &str, typed: bool) -> String {
-        if text.is_empty() || text == super::HIDDEN {
+        if text.is_empty() || text == super::find::HIDDEN {
             return text.to_owned();
         }
         if let Some(class) = is_secret_field(field) {
@@ -100,11 +114,12 @@ impl Redactor<'_> {
         match field_class(field) {
             // Outside of facts the words of a person may stand in a field of the same name.
             Some(class) if !typed && self.level >= hidden_from(class) => match class {
-                Class::User if !super::find::is_personal(text) || text.contains(' ') => {
+                Class::User if !super::account::is_personal(text) || text.contains(' ') => {
                     self.text(text, typed).into_owned()
                 }
-                Class::Name if text.parse::<std::net::IpAddr>().is_err() && is_host(text) => self.host(text),
+                Class::Name if !is_address(text) && is_host(text) => self.host(text),
                 Class::Name => self.text(text, typed).into_owned(),
+                _ if is_address(text) => self.text(text, typed).into_owned(),
                 _ => self.name(class, text),
             },
             _ => self.text(text, typed && self.level < Level::Strict).into_owned(),

@@ -3,12 +3,14 @@
 //! then looked at by its shape.
 
 use super::Level;
+use super::account::is_personal;
 use super::pseudonym::{Class, is_pseudonym};
 use super::rules::{Letters, PERSONAL, Rule, SECRETS, Shape};
 use super::topology;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use std::net::IpAddr;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 /// What stands in the place of a secret.
 pub(super) const HIDDEN: &str = "***";
@@ -19,56 +21,6 @@ const LONGEST_TAIL: usize = 40;
 const LEAST_CREDENTIALS: usize = 8;
 /// The beginning of every JSON web token (`{"` in base64url); shorter words of that kind are none.
 const LEAST_WEB_TOKEN: usize = 30;
-
-/// Accounts that every system has, or that only say what they are for: hiding them would hide the finding.
-pub(super) const COMMON_ACCOUNTS: &[&str] = &[
-    "root",
-    "admin",
-    "administrator",
-    "system",
-    "daemon",
-    "nobody",
-    "user",
-    "users",
-    "guest",
-    "default",
-    "service",
-    "local",
-    "localhost",
-    "none",
-    "null",
-    "unknown",
-    "anonymous",
-    "public",
-    "bin",
-    "sys",
-    "www-data",
-    "sshd",
-    "postgres",
-    "mysql",
-    "nginx",
-    "apache",
-    "git",
-    "backup",
-    "mail",
-    "ftp",
-    "test",
-    "shared",
-    "name",
-    "from",
-    "the",
-    "password",
-    "any",
-    "all",
-    "this",
-    "that",
-    "with",
-    "not",
-    "for",
-    "invalid",
-    "networkservice",
-    "localservice",
-];
 
 /// One thing to hide.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,6 +72,12 @@ impl Finder {
             .build(words)
             .expect("rules and bounded names make an automaton of bounded size");
         Finder { automaton, level, rules, names, topology: false }
+    }
+
+    /// The one that looks for secrets and for nothing else, made once.
+    pub(super) fn of_secrets() -> &'static Finder {
+        static SECRETS_ONLY: LazyLock<Finder> = LazyLock::new(|| Finder::new(Level::Secrets, Vec::new()));
+        &SECRETS_ONLY
     }
 
     /// One that looks for these names and for nothing else.
@@ -255,6 +213,9 @@ impl Found<'_> {
     fn value(&self, start: usize, end: usize, to_end_of_line: bool) -> Option<Range<usize>> {
         // The word may go on (`token_id`, `passwords`), quoted or not.
         let tail = self.run(end, |byte| is_word(byte) || b"-\"'\\".contains(&byte)).min(end + LONGEST_TAIL);
+        if names_a_file(&self.text[end..tail]) {
+            return None;
+        }
         let sign = self.run(tail, |byte| byte == b' ' || byte == b'\t');
         let mut at = match self.text.get(sign) {
             Some(b'=' | b':') => self.run(sign, |byte| b"=:> \t".contains(&byte)),
@@ -508,12 +469,12 @@ impl Found<'_> {
     }
 }
 
-/// Whether this names a person and not a role.
-pub(super) fn is_personal(account: &str) -> bool {
-    !account.is_empty()
-        && !account.bytes().all(|byte| byte.is_ascii_digit() || b"._-*%+".contains(&byte))
-        && !is_pseudonym(account)
-        && !COMMON_ACCOUNTS.contains(&account.to_ascii_lowercase().as_str())
+/// Whether a word for a secret goes on so that its value is a place and no secret: `--password-file /run/x`.
+fn names_a_file(tail: &[u8]) -> bool {
+    let letters = tail.iter().rposition(u8::is_ascii_alphanumeric).map_or(&[][..], |last| &tail[..=last]);
+    [&b"file"[..], b"path"]
+        .iter()
+        .any(|end| letters.len() >= end.len() && letters[letters.len() - end.len()..].eq_ignore_ascii_case(end))
 }
 
 fn is_word(byte: u8) -> bool {

@@ -1,16 +1,12 @@
 //! The second net: looks through finished bytes for secrets that are known, also where they are encoded or compressed.
 //! What the first net let through is withheld and named.
 
-use super::Level;
-use super::encoding::forms;
 use super::find::{Finder, What};
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use super::sought::{SHORTEST_SECRET, Sought};
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
-use std::collections::BTreeMap;
 use std::io::Read;
+use std::ops::Range;
 
-/// A secret shorter than this stands in texts by chance.
-pub(super) const SHORTEST_SECRET: usize = 6;
 /// Wrappings within each other that are opened: a compressed text in base 64 is two.
 const DEEPEST: usize = 4;
 /// A run of letters that may be an encoding; shorter ones are words, and known secrets are looked for in them anyway.
@@ -18,57 +14,32 @@ const SHORTEST_RUN: usize = 32;
 /// Bytes that are unpacked in all for one file, so that a bomb in the evidence costs nothing.
 const MOST_UNPACKED: usize = 64 << 20;
 
-/// The secrets of one packet.
+/// The secrets of one packet, and what secrets look like.
 pub(super) struct Net {
-    known: Option<AhoCorasick>,
-    classes: Vec<&'static str>,
-    rules: Finder,
-    open: bool,
+    sought: Sought,
+    rules: &'static Finder,
 }
 
 impl Net {
-    /// A net for these secrets, each with its class.
-    pub(super) fn new(secrets: &BTreeMap<String, &'static str>) -> Net {
-        let mut words = Vec::new();
-        let mut classes = Vec::new();
-        for (secret, class) in secrets.iter().filter(|(secret, _)| secret.len() >= SHORTEST_SECRET) {
-            let all = std::iter::once(secret.as_bytes().to_vec()).chain(forms(secret));
-            for form in all {
-                words.push(form);
-                classes.push(*class);
-            }
-        }
-        let automaton = AhoCorasick::builder().kind(Some(AhoCorasickKind::ContiguousNFA)).build(words);
-        // An automaton that cannot be built (gigabytes of secrets) must not mean that nothing is looked for: then
-        // `leaks` says so for every file.
-        let open = automaton.is_err();
-        let known = automaton.ok().filter(|_| !classes.is_empty());
-        Net { known, classes, rules: Finder::new(Level::Secrets, Vec::new()), open }
+    /// A net for these secrets.
+    pub(super) fn new(sought: Sought) -> Net {
+        Net { sought, rules: Finder::of_secrets() }
     }
 
-    /// A net that lets everything through: nothing was asked to be hidden.
-    pub(super) fn off() -> Net {
-        Net::new(&BTreeMap::new())
-    }
-
-    /// The class of a known secret that stands in these bytes.
+    /// The class of a known secret that stands in these bytes, or of any that is wrapped in them.
     pub(super) fn leaks(&self, bytes: &[u8]) -> Option<&'static str> {
-        if self.open {
-            return Some("secret");
-        }
         let mut left = MOST_UNPACKED;
         self.plain(bytes).or_else(|| self.wrapped(bytes, DEEPEST, &mut left))
     }
 
     /// In these bytes as they are.
     fn plain(&self, bytes: &[u8]) -> Option<&'static str> {
-        let found = self.known.as_ref()?.find(bytes)?;
-        Some(self.classes[found.pattern().as_usize()])
+        self.sought.find(bytes, 0).map(|found| found.class)
     }
 
     /// In what these bytes wrap.
     fn wrapped(&self, bytes: &[u8], depth: usize, left: &mut usize) -> Option<&'static str> {
-        if depth == 0 || self.known.is_none() {
+        if depth == 0 {
             return None;
         }
         unpacked(bytes, left)
@@ -90,16 +61,10 @@ impl Net {
     }
 }
 
-/// What begins like gzip or zlib and unpacks.
+/// What begins like gzip, zlib or a file of a zip archive, and unpacks.
 fn unpacked(bytes: &[u8], left: &mut usize) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
-    let mut at = 0;
-    while let Some(next) = bytes[at..]
-        .windows(2)
-        .position(|pair| matches!(pair, [0x1f, 0x8b] | [0x78, 0x01 | 0x5e | 0x9c | 0xda] | [b'P', b'K']))
-    {
-        let start = at + next;
-        at = start + 1;
+    for start in memchr::memchr3_iter(0x1f, 0x78, b'P', bytes) {
         let rest = &bytes[start..];
         let read = |from: &mut dyn Read, left: &mut usize| {
             let mut text = Vec::new();
@@ -116,17 +81,27 @@ fn unpacked(bytes: &[u8], left: &mut usize) -> Vec<Vec<u8>> {
                 let data = rest.get(30 + long(26) + long(28)..).unwrap_or_default();
                 read(&mut flate2::read::DeflateDecoder::new(data), left)
             }
-            [b'P', b'K', ..] => None,
-            _ => read(&mut flate2::read::ZlibDecoder::new(rest), left),
+            [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => read(&mut flate2::read::ZlibDecoder::new(rest), left),
+            _ => None,
         };
         found.extend(text);
     }
     found
 }
 
-/// Whether base 64 of either kind, or hexadecimal, may hold this byte.
-const fn is_letter(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+/// Which bytes base 64 of either kind, or hexadecimal, may hold.
+static LETTERS: [bool; 256] = {
+    let mut letters = [false; 256];
+    let mut byte = 0;
+    while byte < letters.len() {
+        letters[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'+' | b'/' | b'-' | b'_');
+        byte += 1;
+    }
+    letters
+};
+
+fn is_letter(byte: u8) -> bool {
+    LETTERS[usize::from(byte)]
 }
 
 /// Where the run of letters ends that begins here.
@@ -134,17 +109,25 @@ fn run_end(bytes: &[u8], start: usize) -> usize {
     bytes[start..].iter().position(|byte| !is_letter(*byte)).map_or(bytes.len(), |length| start + length)
 }
 
+/// The next long run of letters. Words are short, so most of a text is passed over by a look at its every so manieth byte.
+fn long_run(bytes: &[u8], from: usize) -> Option<Range<usize>> {
+    let mut start = from;
+    loop {
+        let window = bytes.get(start..start + SHORTEST_RUN)?;
+        match window.iter().rposition(|byte| !is_letter(*byte)) {
+            Some(last) => start += last + 1,
+            None => return Some(start..run_end(bytes, start + SHORTEST_RUN)),
+        }
+    }
+}
+
 /// What long runs of letters decode to. Line breaks within base 64 are passed over, as mail and PEM have them.
 fn decoded(bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
     let mut at = 0;
-    while let Some(next) = bytes[at..].iter().position(|byte| is_letter(*byte)) {
-        let start = at + next;
-        at = run_end(bytes, start);
-        if at - start < SHORTEST_RUN {
-            continue;
-        }
-        let mut run = bytes[start..at].to_vec();
+    while let Some(letters) = long_run(bytes, at) {
+        at = letters.end;
+        let mut run = bytes[letters].to_vec();
         loop {
             let breaks = bytes[at..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
             let end = run_end(bytes, at + breaks);
@@ -170,10 +153,11 @@ fn decoded(bytes: &[u8]) -> Vec<Vec<u8>> {
 mod tests {
     use super::*;
     use flate2::{Compression, write::GzEncoder, write::ZlibEncoder};
+    use std::collections::BTreeMap;
     use std::io::Write;
 
     fn net() -> Net {
-        Net::new(&BTreeMap::from([("hunter2-Correct".to_owned(), "password")]))
+        Net::new(Sought::new(&BTreeMap::from([("hunter2-Correct".to_owned(), "password")])))
     }
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {

@@ -1,13 +1,16 @@
 //! Learns what must be hidden before anything is hidden: names from the fields that hold them, and secrets from the
 //! environment of the run.
 
-use super::find::is_personal;
+use super::account::is_personal;
 use super::pseudonym::{Class, class_of, is_pseudonym};
+use super::sought::SHORTEST_SECRET;
 use super::store::Map;
 use super::{Known, Level};
 use crate::packet::Packet;
+use ipnet::IpNet;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// A name shorter than this is a word too often to be hidden in running text.
 const SHORTEST_NAME: usize = 3;
@@ -19,7 +22,7 @@ const LEAST_VALUE: usize = 8;
 /// Fields of facts whose text is the name of an account.
 const ACCOUNT_FIELDS: &[&str] = &["user", "users", "owner", "login", "account", "username", "person"];
 /// Fields of facts whose text is the name of a wireless network.
-const NETWORK_FIELDS: &[&str] = &["ssid", "ssids", "essid"];
+const NETWORK_FIELDS: &[&str] = &["ssid", "ssids", "essid", "network"];
 /// Fields of facts whose text is a host or domain name.
 const HOST_FIELDS: &[&str] = &[
     "host",
@@ -107,6 +110,11 @@ pub(super) fn field_class(name: &str) -> Option<Class> {
     }
 }
 
+/// Whether a text is an address or a subnet: what a field of names holds may be one of these, too.
+pub(super) fn is_address(text: &str) -> bool {
+    text.parse::<IpAddr>().is_ok() || text.parse::<IpNet>().is_ok()
+}
+
 /// From which level on names of a class are hidden.
 pub(super) fn hidden_from(class: Class) -> Level {
     match class {
@@ -164,7 +172,7 @@ impl Known {
     /// authentication encodes.
     pub(super) fn secret(&mut self, class: &'static str, text: &str) {
         let text = text.trim();
-        if text.len() < super::leak::SHORTEST_SECRET || text.contains(super::find::HIDDEN) {
+        if text.len() < SHORTEST_SECRET || text.contains(super::find::HIDDEN) {
             return;
         }
         self.secrets.insert(text.to_owned(), class);
@@ -204,7 +212,7 @@ impl Known {
     }
 
     fn part(&mut self, class: &'static str, text: &str) {
-        if text.len() >= super::leak::SHORTEST_SECRET && !text.contains(super::find::HIDDEN) {
+        if text.len() >= SHORTEST_SECRET && !text.contains(super::find::HIDDEN) {
             self.secrets.insert(text.to_owned(), class);
         }
     }
@@ -243,13 +251,13 @@ impl Known {
     fn learn_from(&mut self, field: &str, value: &Value) {
         match value {
             Value::String(text) => {
-                if let Some(class) = field_class(field) {
+                if let Some(class) = field_class(field).filter(|_| !is_address(text)) {
                     self.name(class, text);
                 }
                 // The first label of a name is the box.
                 if field_class(field) == Some(Class::Name)
                     && let Some((label, _)) = text.split_once('.')
-                    && text.parse::<std::net::IpAddr>().is_err()
+                    && !is_address(text)
                     && !super::topology::is_role(label)
                     && label.len() > SHORTEST_NAME
                 {

@@ -18,7 +18,8 @@ pub const MAP_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 const LARGEST: u64 = 64 << 20;
 
 const KEY: &str = "redaction.key";
-const MAPS: &str = "redaction";
+/// The folder of the maps in a state folder.
+pub(in crate::packet) const MAPS: &str = "redaction";
 const SCHEMA: &str = "firstline.pseudonyms/1";
 
 /// From pseudonym to name.
@@ -126,6 +127,23 @@ fn expire(state: &Path, now: SystemTime) {
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+/// Leads every pseudonym in a text back to its name.
+pub fn unmask(text: &str, map: &Map) -> String {
+    let words =
+        aho_corasick::AhoCorasick::builder().match_kind(aho_corasick::MatchKind::LeftmostLongest).build(map.keys());
+    let Ok(automaton) = words else { return text.to_owned() };
+    let names: Vec<&String> = map.values().collect();
+    let joined = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let mut unmasked = String::with_capacity(text.len());
+    automaton.replace_all_with(text, &mut unmasked, |found, pseudonym, unmasked| {
+        let bytes = text.as_bytes();
+        let part = joined(bytes.get(found.end())) || found.start() > 0 && joined(bytes.get(found.start() - 1));
+        unmasked.push_str(if part { pseudonym } else { names[found.pattern().as_usize()] });
+        true
+    });
+    unmasked
 }
 
 fn file_stem(run: &str) -> String {

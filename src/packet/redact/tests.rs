@@ -1,21 +1,27 @@
 //! Canaries: secrets of every kind, planted wherever a packet holds text; none may be found in anything that leaves.
 
 use super::*;
+use crate::diagnosis::judge;
 use crate::layer::Layer;
 use crate::observation::{Certainty, Outcome};
-use crate::packet::case::priority::STOCK;
 use crate::packet::read::open;
-use crate::packet::write::json as to_json;
+use crate::packet::write::{Files, json as to_json};
 use crate::playbook::builtin;
 use crate::problem::Code;
+use crate::settings::Settings;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use std::net::IpAddr;
 use std::path::Path;
 
 #[path = "../../../tests/fixtures/canary.rs"]
 mod canary;
 
 use canary::{KINDS, canary, word};
+
+fn evidence(files: Files) -> Attached {
+    Attached { evidence: files, ..Attached::default() }
+}
 
 fn key() -> Key {
     Key::from_bytes(&[5; 32]).unwrap()
@@ -70,7 +76,7 @@ fn everything(redacted: &Redacted) -> Vec<u8> {
     for format in crate::report::FORMATS {
         bytes.extend((format.render)(&redacted.packet, &style).into_bytes());
     }
-    for (name, content) in &redacted.files {
+    for (name, content) in &redacted.attached.evidence {
         bytes.extend(name.as_bytes());
         bytes.extend(content);
     }
@@ -90,16 +96,16 @@ fn none_of_two_hundred_secrets_leaves() {
     let (packet, files, secrets) = planted();
     assert_eq!(secrets.len(), 200);
     for level in [Level::Secrets, Level::Standard, Level::Strict] {
-        let redacted = super::packet(&packet, files.clone(), level, &key(), &Known::default(), None).unwrap();
+        let redacted = super::packet(&packet, evidence(files.clone()), level, &key(), &Known::default(), None).unwrap();
         let bytes = everything(&redacted);
         let left: Vec<&String> = secrets.iter().filter(|secret| holds(&bytes, secret)).collect();
         assert_eq!(left, Vec::<&String>::new(), "at {level:?}");
         assert_eq!(redacted.packet.run.withheld, Vec::<String>::new());
-        assert_eq!(redacted.files.len(), KINDS);
+        assert_eq!(redacted.attached.evidence.len(), KINDS);
         assert!(redacted.packet.run.hidden.values().sum::<usize>() >= 200, "{:?}", redacted.packet.run.hidden);
         assert_eq!(redacted.packet.run.redaction, level.word());
     }
-    let raw = super::packet(&packet, files, Level::None, &key(), &Known::default(), None).unwrap();
+    let raw = super::packet(&packet, evidence(files), Level::None, &key(), &Known::default(), None).unwrap();
     let bytes = everything(&raw);
     let singing = secrets.iter().filter(|secret| holds(&bytes, secret)).count();
     assert!(singing >= 190, "where nothing is hidden all are there, ten of them in base 64: {singing}");
@@ -127,19 +133,22 @@ fn a_secret_that_is_known_is_hidden_in_every_dress_or_its_file_withheld() {
     let mut packet = example();
     packet.observations[0].evidence = vec!["packed.txt".to_owned(), "good.txt".to_owned()];
     packet.observations[0].summary = format!("saw {gzip}");
-    let redacted = super::packet(&packet, files, Level::Standard, &key(), &Known::default(), None).unwrap();
-    let names: Vec<&str> = redacted.files.iter().map(|(name, _)| name.as_str()).collect();
+    let redacted = super::packet(&packet, evidence(files), Level::Standard, &key(), &Known::default(), None).unwrap();
+    let names: Vec<&str> = redacted.attached.evidence.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["plain.txt", "base.txt", "good.txt"]);
     assert_eq!(redacted.packet.run.withheld, ["evidence/wide.bin", "evidence/packed.txt"]);
     assert_eq!(redacted.packet.observations[0].evidence, ["good.txt"]);
     assert!(redacted.packet.observations[0].summary.contains("withheld"));
-    assert!(redacted.files.iter().all(|(_, bytes)| redacted.gate.leaks(bytes).is_none()));
+    assert!(redacted.attached.evidence.iter().all(|(_, bytes)| redacted.gate.leaks(bytes).is_none()));
     assert_eq!(redacted.gate.leaks(&to_json(&redacted.packet).unwrap()), None);
     assert_eq!(
-        String::from_utf8_lossy(&redacted.files[1].1),
-        "x *** y".replace("***", &String::from_utf8_lossy(&redacted.files[1].1)[2..redacted.files[1].1.len() - 2])
+        String::from_utf8_lossy(&redacted.attached.evidence[1].1),
+        "x *** y".replace(
+            "***",
+            &String::from_utf8_lossy(&redacted.attached.evidence[1].1)[2..redacted.attached.evidence[1].1.len() - 2]
+        )
     );
-    assert!(!holds(&redacted.files[1].1, &data_encoding::BASE64.encode(format!("u:{secret}").as_bytes())));
+    assert!(!holds(&redacted.attached.evidence[1].1, &data_encoding::BASE64.encode(format!("u:{secret}").as_bytes())));
 }
 
 /// A packet with everything that says who and where.
@@ -168,8 +177,8 @@ fn personal() -> (Packet, Files) {
 #[test]
 fn standard_hides_persons_and_leaves_the_network_readable() {
     let (packet, files) = personal();
-    let redacted = super::packet(&packet, files, Level::Standard, &key(), &Known::default(), None).unwrap();
-    let log = String::from_utf8_lossy(&redacted.files[0].1).into_owned();
+    let redacted = super::packet(&packet, evidence(files), Level::Standard, &key(), &Known::default(), None).unwrap();
+    let log = String::from_utf8_lossy(&redacted.attached.evidence[0].1).into_owned();
     let json = String::from_utf8(to_json(&redacted.packet).unwrap()).unwrap();
     for gone in ["for user jdoe", "jane.doe", "offer.odt", "PF3X9ABC", "S-1-5-21", "illness", "id=9", " JDOE,"] {
         assert!(!log.contains(gone), "{gone} is in {log}");
@@ -201,8 +210,8 @@ fn standard_hides_persons_and_leaves_the_network_readable() {
 #[test]
 fn strict_hides_where_things_are_and_keeps_how_they_hang_together() {
     let (packet, files) = personal();
-    let redacted = super::packet(&packet, files, Level::Strict, &key(), &Known::default(), None).unwrap();
-    let log = String::from_utf8_lossy(&redacted.files[0].1).into_owned();
+    let redacted = super::packet(&packet, evidence(files), Level::Strict, &key(), &Known::default(), None).unwrap();
+    let log = String::from_utf8_lossy(&redacted.attached.evidence[0].1).into_owned();
     let json = String::from_utf8(to_json(&redacted.packet).unwrap()).unwrap();
     for gone in [
         "jdoe",
@@ -229,9 +238,9 @@ fn strict_hides_where_things_are_and_keeps_how_they_hang_together() {
     assert!(back.contains("10.1.2.3 via 10.1.2.1") && back.contains("laptop7.corp.example"), "{back}");
     // Standard first and strict later hides as much.
     let (packet, files) = personal();
-    let first = super::packet(&packet, files, Level::Standard, &key(), &Known::default(), None).unwrap();
+    let first = super::packet(&packet, evidence(files), Level::Standard, &key(), &Known::default(), None).unwrap();
     let known = Known::default().with_names_of(&first.gate.map());
-    let later = super::packet(&first.packet, first.files, Level::Strict, &key(), &known, None).unwrap();
+    let later = super::packet(&first.packet, first.attached, Level::Strict, &key(), &known, None).unwrap();
     let later = String::from_utf8(everything(&later)).unwrap();
     for gone in ["jdoe", "laptop7", "corp", "10.1.2.", "Wohnung"] {
         assert!(!later.contains(gone), "{gone} is in {later}");
@@ -245,7 +254,8 @@ fn a_verdict_is_worded_anew_from_what_is_left() {
     let judgement = judge(&playbook, &packet.observations, &packet.case);
     (packet.verdict, packet.next) = (judgement.verdict, judgement.next);
     let redacted =
-        super::packet(&packet, Vec::new(), Level::Standard, &key(), &Known::default(), Some(&playbook)).unwrap();
+        super::packet(&packet, Attached::default(), Level::Standard, &key(), &Known::default(), Some(&playbook))
+            .unwrap();
     let again = judge(&playbook, &redacted.packet.observations, &redacted.packet.case);
     assert_eq!(again.verdict, redacted.packet.verdict);
     assert_eq!(again.next, redacted.packet.next);
@@ -257,7 +267,7 @@ fn secrets_of_the_environment_are_looked_for() {
     known.secret("token", "Zq7-hidden-canary");
     let mut packet = example();
     packet.observations[0].summary = "said Zq7-hidden-canary aloud".into();
-    let redacted = super::packet(&packet, Vec::new(), Level::Secrets, &key(), &known, None).unwrap();
+    let redacted = super::packet(&packet, Attached::default(), Level::Secrets, &key(), &known, None).unwrap();
     assert_eq!(redacted.packet.observations[0].summary, "said *** aloud");
 }
 
@@ -288,6 +298,7 @@ fn secrets_are_hidden_and_the_rest_stays() {
             "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
             "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
         ),
+        ("--password-file FILE names it; token_path=/run/x", "--password-file FILE names it; token_path=/run/x"),
         ("", ""),
     ] {
         assert_eq!(mask(text), masked);
@@ -354,15 +365,15 @@ proptest! {
         packet.observations[0].summary = text.clone();
         packet.observations[0].facts.insert("x".into(), json!({ text.clone(): [text.clone()] }));
         let files = vec![("a.txt".to_owned(), text.into_bytes())];
-        let once = super::packet(&packet, files, level, &key(), &Known::default(), None).unwrap();
-        let twice = super::packet(&once.packet, once.files.clone(), level, &key(), &Known::default(), None).unwrap();
+        let once = super::packet(&packet, evidence(files), level, &key(), &Known::default(), None).unwrap();
+        let twice = super::packet(&once.packet, once.attached.clone(), level, &key(), &Known::default(), None).unwrap();
         let plain = |packet: &Packet| {
             let mut value: Value = serde_json::from_slice(&to_json(packet).unwrap()).unwrap();
             value["run"]["hidden"] = Value::Null;
             value
         };
         prop_assert_eq!(plain(&once.packet), plain(&twice.packet));
-        prop_assert_eq!(once.files, twice.files);
+        prop_assert_eq!(once.attached, twice.attached);
     }
 
     #[test]
@@ -416,16 +427,43 @@ fn a_strict_packet_is_judged_as_the_whole_one_was() {
     let mut wifi = seen("link", Layer::Link, "wifi", Outcome::Ok);
     wifi.facts.insert("ssid".to_owned(), json!("Corp Guest"));
     let mut whole = example();
-    whole.close(&playbook, vec![fails, wifi], &STOCK);
+    whole.close(&playbook, vec![fails, wifi], &Settings::default());
     assert_eq!(whole.verdict.cause.as_deref(), Some("guest-network"));
     let known = Known::default();
-    let strict = super::packet(&whole, Vec::new(), Level::Strict, &key(), &known, Some(&playbook)).unwrap().packet;
+    let strict =
+        super::packet(&whole, Attached::default(), Level::Strict, &key(), &known, Some(&playbook)).unwrap().packet;
     assert!(!String::from_utf8(to_json(&strict).unwrap()).unwrap().contains("Guest\""));
     let again = judge(&playbook, &strict.observations, &strict.case);
     assert_eq!(again.verdict.cause.as_deref(), Some("guest-network"));
     assert_eq!((again.verdict, again.next), (strict.verdict.clone(), strict.next.clone()));
-    let twice = super::packet(&strict, Vec::new(), Level::Strict, &key(), &known, Some(&playbook)).unwrap().packet;
+    let twice =
+        super::packet(&strict, Attached::default(), Level::Strict, &key(), &known, Some(&playbook)).unwrap().packet;
     assert_eq!(twice.observations, strict.observations);
+}
+
+/// A playbook of one's own may hold what nobody else may know; one that is in every copy of the program cannot.
+#[test]
+fn the_text_of_a_playbook_is_redacted_unless_everybody_has_it() {
+    let text = "title = \"ask jdoe@corp.example, password=hunter2-long\"";
+    let attached = Attached { playbook: vec![("own.toml".into(), text.as_bytes().to_vec())], ..Attached::default() };
+    let mut packet = example();
+    for (origin, stays) in [("/srv/own.toml", false), (builtin::ORIGIN, true)] {
+        packet.playbook.origin = origin.into();
+        let known = Known::default();
+        let redacted = super::packet(&packet, attached.clone(), Level::Standard, &key(), &known, None).unwrap();
+        assert_eq!(redacted.attached == attached, stays, "{origin}");
+        assert!(
+            stays
+                || !holds(&redacted.attached.playbook[0].1, "hunter2")
+                    && !holds(&redacted.attached.playbook[0].1, "jdoe")
+        );
+    }
+    // What is known to be a secret is none of the program's words.
+    let mut known = Known::default();
+    known.secret("token", "hunter2-long");
+    let redacted = super::packet(&packet, attached, Level::Standard, &key(), &known, None).unwrap();
+    assert_eq!(redacted.attached.playbook, Files::new());
+    assert_eq!(redacted.packet.run.withheld, ["playbook/own.toml"]);
 }
 
 #[test]
@@ -439,18 +477,32 @@ fn a_file_that_is_called_after_a_person_is_called_after_its_check() {
         ("plain.txt".into(), b"quiet".to_vec()),
     ];
     let known = Known::default();
-    let standard = super::packet(&packet, files.clone(), Level::Standard, &key(), &known, None).unwrap();
+    let standard = super::packet(&packet, evidence(files.clone()), Level::Standard, &key(), &known, None).unwrap();
     let check = packet.observations[0].check.clone();
     assert_eq!(standard.packet.observations[0].evidence[0], format!("{check}-1.txt"));
     assert_eq!(standard.packet.observations[0].evidence[2], "plain.txt");
-    let names: Vec<&String> = standard.files.iter().map(|(name, _)| name).collect();
+    let names: Vec<&String> = standard.attached.evidence.iter().map(|(name, _)| name).collect();
     assert_eq!(names, standard.packet.observations[0].evidence.iter().collect::<Vec<_>>());
-    let strict = super::packet(&packet, files, Level::Strict, &key(), &known, None).unwrap();
+    let strict = super::packet(&packet, evidence(files), Level::Strict, &key(), &known, None).unwrap();
     assert!(
-        strict.files.iter().all(|(name, _)| name.starts_with(&check)),
+        strict.attached.evidence.iter().all(|(name, _)| name.starts_with(&check)),
         "{:?}",
         strict.packet.observations[0].evidence
     );
+}
+
+/// A step whose words say that its result is a secret: nothing in the result alone does.
+#[test]
+fn a_password_that_somebody_tried_is_hidden_and_what_came_of_it_is_not() {
+    let mut packet = example();
+    packet.case.add_step("the new password", "correct horse").unwrap();
+    packet.case.add_step("reset the password", "worked").unwrap();
+    packet.case.symptom = Some("typed correct horse twice".into());
+    let known = Known::default();
+    let standard = super::packet(&packet, Attached::default(), Level::Standard, &key(), &known, None).unwrap().packet;
+    let results: Vec<_> = standard.case.tried.iter().rev().take(2).filter_map(|step| step.result.as_deref()).collect();
+    assert_eq!(results, ["worked", "***"]);
+    assert_eq!(standard.case.symptom.as_deref(), Some("typed *** twice"), "and it is hidden everywhere");
 }
 
 /// Words of a case that this program chose are no names, whoever is called like them.
@@ -463,9 +515,9 @@ fn the_words_of_a_case_stay_words() {
     packet.case.answers.insert("password-expired".into(), "yes".into());
     packet.run.user = "several".into();
     let known = Known::default();
-    let standard = super::packet(&packet, Vec::new(), Level::Standard, &key(), &known, None).unwrap().packet;
+    let standard = super::packet(&packet, Attached::default(), Level::Standard, &key(), &known, None).unwrap().packet;
     assert_eq!(standard.case, packet.case, "what a person typed for the ticket stays");
-    let strict = super::packet(&packet, Vec::new(), Level::Strict, &key(), &known, None).unwrap().packet;
+    let strict = super::packet(&packet, Attached::default(), Level::Strict, &key(), &known, None).unwrap().packet;
     assert_eq!((strict.case.scope, &strict.case.answers), (packet.case.scope, &packet.case.answers));
     assert!(strict.case.user.is_some_and(|user| user.starts_with("user-")));
     assert!(strict.case.contact.is_some_and(|contact| contact.starts_with("user-")));

@@ -205,7 +205,7 @@ fn host(text: &str, sign: usize, least: usize, hits: &mut Vec<Hit>) -> Option<us
         return None;
     }
     let (_, last) = text[start..end].rsplit_once('.')?;
-    if ENDINGS.contains(&last.to_ascii_lowercase().as_str()) {
+    if is_ending(last) {
         hits.push(Hit { at: start..end, what: What::Host });
         return Some(end);
     }
@@ -220,5 +220,5 @@ pub(super) fn is_role(label: &str) -> bool {
 
 /// Whether the last label of a name stays: it is a public one.
 pub(super) fn is_ending(label: &str) -> bool {
-    ENDINGS.contains(&label.to_ascii_lowercase().as_str())
+    ENDINGS.iter().any(|ending| ending.eq_ignore_ascii_case(label))
 }

@@ -3,6 +3,7 @@
 use crate::observation::Outcome;
 use crate::playbook::Condition;
 use crate::playbook::condition::{Atom, Compare, Over, Test};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Two statements of a condition that never hold together, and why; none where it can hold.
 pub(super) fn contradiction(condition: &Condition) -> Option<(&Atom, &Atom, String)> {
@@ -97,8 +98,37 @@ fn always_too(one: &Compare, other: &Compare) -> bool {
     }
 }
 
+/// What a condition states, ready to be compared with that of every other cause.
+pub(super) struct Stated<'c> {
+    parts: Vec<&'c Condition>,
+    /// One bit for each check that a plain statement is about; several checks may share one. Most pairs of causes differ in
+    /// these already, and a library has a hundred thousand pairs.
+    checks: u64,
+}
+
+impl<'c> Stated<'c> {
+    /// What this condition states.
+    pub(super) fn of(condition: &'c Condition) -> Stated<'c> {
+        let parts = conjuncts(condition);
+        let checks = parts.iter().filter_map(|part| some_subject(part)).map(|atom| bit(&atom.check));
+        Stated { checks: checks.fold(0, |all, bit| all | bit), parts }
+    }
+
+    /// How the two stand to each other, with this one as the first.
+    pub(super) fn compare(&self, second: &Stated<'_>) -> Pair {
+        // A statement follows only from one about the same check.
+        if second.checks & !self.checks != 0 { Pair::Different } else { compare(&self.parts, &second.parts) }
+    }
+}
+
+fn bit(check: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    check.hash(&mut hasher);
+    1 << (hasher.finish() % 64)
+}
+
 /// A condition as the list of statements that must all hold.
-pub(super) fn conjuncts(condition: &Condition) -> Vec<&Condition> {
+fn conjuncts(condition: &Condition) -> Vec<&Condition> {
     match condition {
         Condition::All(parts) => parts.iter().flat_map(conjuncts).collect(),
         other => vec![other],
@@ -126,7 +156,7 @@ pub(super) enum Pair {
 }
 
 /// Compares the statements of two conditions.
-pub(super) fn compare(first: &[&Condition], second: &[&Condition]) -> Pair {
+fn compare(first: &[&Condition], second: &[&Condition]) -> Pair {
     let second_follows = second.iter().all(|part| says_nothing_new(first, part));
     let includes = |large: &[&Condition], small: &[&Condition]| {
         large.len() > small.len() && small.iter().all(|part| large.contains(part))

@@ -1,10 +1,12 @@
 //! Whether a playbook makes sense as a whole: checks that are never made, causes that never win, causes that nothing
 //! tells apart, words that a user would not understand.
 
-use super::logic::{Pair, compare, conjuncts, contradiction};
+use super::logic::{Pair, Stated, contradiction};
 use super::{Lint, STEPS_SHOWN};
+use crate::diagnosis::evidence::is_told;
 use crate::packet::case::heard::Heard;
 use crate::playbook::Condition;
+use crate::playbook::change::CHANGES_CHECK;
 use crate::playbook::condition::Atom;
 use crate::playbook::draft::{DraftCause, DraftCheck, PlacedText};
 use crate::playbook::mistake::{Kind, Mistake, shown};
@@ -32,8 +34,20 @@ impl<'d> Lint<'d> {
         for cause in &draft.causes {
             let what = format!("the cause `{}` can never win: its `when` cannot hold", shown(&cause.cause.id));
             self.impossible(Kind::NeverWins, &what, &cause.cause.when, &cause.atoms);
+            self.change_alone(cause);
         }
         self.pairs();
+    }
+
+    /// A change is the prime suspect and no proof, so such a cause never holds.
+    fn change_alone(&mut self, draft: &DraftCause) {
+        let mut wanted = Vec::new();
+        draft.cause.when.wanted_checks(&mut wanted);
+        if wanted.contains(&CHANGES_CHECK) && wanted.into_iter().all(is_told) {
+            let message = format!("the cause `{}` rests on what changed alone", shown(&draft.cause.id));
+            let help = "a change proves nothing: add what shows that something is wrong";
+            self.add(Mistake::new(Kind::ChangeAlone, &draft.at, message).help(help));
+        }
     }
 
     fn impossible(&mut self, kind: Kind, what: &str, when: &Condition, atoms: &[PlacedAtom]) {
@@ -68,10 +82,10 @@ impl<'d> Lint<'d> {
     /// Causes that hold in the same cases, and causes that another one always beats.
     fn pairs(&mut self) {
         let causes = &self.draft.causes;
-        let stated: Vec<Vec<&Condition>> = causes.iter().map(|cause| conjuncts(&cause.cause.when)).collect();
+        let stated: Vec<Stated<'_>> = causes.iter().map(|cause| Stated::of(&cause.cause.when)).collect();
         for (index, cause) in causes.iter().enumerate() {
             for (other, earlier) in causes[..index].iter().enumerate() {
-                match (compare(&stated[other], &stated[index]), compare(&stated[index], &stated[other])) {
+                match (stated[other].compare(&stated[index]), stated[index].compare(&stated[other])) {
                     (Pair::Same, _) => self.twins(earlier, cause),
                     (Pair::SecondWins, _) => self.beaten(earlier, cause),
                     (_, Pair::SecondWins) => self.beaten(cause, earlier),
@@ -98,6 +112,18 @@ impl<'d> Lint<'d> {
                 .related(&strong.at, "it states more, so it wins")
                 .help(format!("add to `{weak_id}` what `{strong_id}` does not state, or make them one cause")),
         );
+    }
+
+    /// The first rule that applies counts, so one without a condition is the last.
+    pub(super) fn rules(&mut self, draft: &DraftCause) {
+        let always = draft.cause.escalate.iter().position(|rule| rule.condition.is_none());
+        let after = always.and_then(|first| Some((draft.rules.get(first)?, draft.rules.get(first + 1)?)));
+        if let Some((first, next)) = after {
+            let mistake = Mistake::new(Kind::Unreached, next, "this rule is never reached")
+                .related(first, "this one has no `if`, so it always applies")
+                .help("put the rule without `if` last");
+            self.add(mistake);
+        }
     }
 
     /// Steps beyond what a person holds in mind, and words that a user need not know.

@@ -5,6 +5,7 @@ use super::{CASE_FACTS, Lint, is_open, properties};
 use crate::diagnosis::evidence::CASE_CHECK;
 use crate::packet::case::field::{FIELDS, Field, Takes};
 use crate::playbook::Check;
+use crate::playbook::change::{self, CHANGES_CHECK};
 use crate::playbook::condition::{Compare, Test};
 use crate::playbook::mistake::{At, Kind, Mistake, shown};
 use crate::playbook::template::variable;
@@ -15,27 +16,27 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 impl Lint<'_> {
-    /// A statement about what people said.
-    fn case(&mut self, atom: &PlacedAtom) {
+    /// A statement about what people said, or about what changed.
+    fn told(&mut self, atom: &PlacedAtom, types: &BTreeMap<String, &'static str>) {
+        let check = &atom.atom.check;
         let Test::Fact(name, compare) = &atom.atom.test else {
-            let message = format!("`{CASE_CHECK}` is what people said: it has facts only");
+            let message = format!("`{check}` is no check of the playbook: it has facts only");
             self.add(Mistake::new(Kind::BadCompare, &atom.test, message));
             return;
         };
-        let types = self.case_facts();
         match types.get(name.as_str()) {
             Some(kind) => {
-                let words = match Field::find(name).filter(|field| field.is_fact).map(Field::takes) {
-                    Some(Takes::Word(words)) => Some(words.iter().map(|word| (*word).to_owned()).collect()),
-                    _ => None,
-                };
-                let fact = FactType { types: vec![(*kind).to_owned()], words };
+                let fact = FactType { types: vec![(*kind).to_owned()], words: self.case_words(name) };
                 if let Some(problem) = fact.mismatch(name, compare) {
-                    self.add(Mistake::new(Kind::BadCompare, &atom.value, problem));
+                    let mut mistake = Mistake::new(Kind::BadCompare, &atom.value, problem);
+                    if let (Some(words), Some(wrong)) = (&fact.words, wrong_word(compare, fact.words.as_deref())) {
+                        mistake = mistake.suggest(&wrong, words.iter().map(String::as_str));
+                    }
+                    self.add(mistake);
                 }
             }
             None => {
-                let message = format!("`{CASE_CHECK}` has no fact `{}`", shown(name));
+                let message = format!("`{check}` has no fact `{}`", shown(name));
                 let mistake = Mistake::new(Kind::UnknownFact, &atom.test, message)
                     .suggest(name, types.keys().map(String::as_str));
                 self.add(mistake);
@@ -43,7 +44,25 @@ impl Lint<'_> {
         }
     }
 
-    pub(super) fn case_facts(&self) -> BTreeMap<String, &'static str> {
+    /// The only words that a fact of the case can be: those of a field, or the choices of an input.
+    fn case_words(&self, name: &str) -> Option<Vec<String>> {
+        if let Some(Takes::Word(words)) = Field::find(name).filter(|field| field.is_fact).map(Field::takes) {
+            return Some(words.iter().map(|word| (*word).to_owned()).collect());
+        }
+        let input = self.draft.inputs.iter().find(|input| variable(&input.name) == name)?;
+        Some(input.input.one_of.clone()).filter(|choices| !choices.is_empty())
+    }
+
+    /// The facts of what is no check and may be spoken of: what people said, and what changed.
+    pub(super) fn told_facts(&self, check: &str) -> Option<BTreeMap<String, &'static str>> {
+        match check {
+            CASE_CHECK => Some(self.case_facts()),
+            CHANGES_CHECK => Some(change::facts().collect()),
+            _ => None,
+        }
+    }
+
+    fn case_facts(&self) -> BTreeMap<String, &'static str> {
         let inputs = self.draft.inputs.iter().map(|input| (variable(&input.name), "string"));
         let fields = FIELDS.iter().filter(|field| field.is_fact).map(|field| (field.name.to_owned(), "string"));
         inputs.chain(fields).chain(CASE_FACTS.map(|(name, kind)| (name.to_owned(), kind))).collect()
@@ -51,8 +70,8 @@ impl Lint<'_> {
 
     pub(super) fn atoms(&mut self, atoms: &[PlacedAtom]) {
         for atom in atoms {
-            if atom.atom.check == CASE_CHECK {
-                self.case(atom);
+            if let Some(types) = self.told_facts(&atom.atom.check) {
+                self.told(atom, &types);
                 continue;
             }
             let Some(check) = self.known_check(&atom.atom.check, &atom.check) else { continue };

@@ -3,6 +3,7 @@
 use super::{Lint, is_open, properties};
 use crate::diagnosis::evidence::CASE_CHECK;
 use crate::playbook::InputKind;
+use crate::playbook::change::{self, CHANGES_CHECK};
 use crate::playbook::draft::{Fill, PlacedText};
 use crate::playbook::mistake::{At, Kind, Mistake, shown};
 use crate::playbook::template::{self, FIXED_ROOTS, OBSERVATION_NAMES, TARGET_NAMES, variable};
@@ -39,7 +40,7 @@ impl Lint<'_> {
         let Some((range, name)) = single_braces(&text.text) else { return };
         let root = name.split('.').next().unwrap_or_default();
         let is_input = self.draft.inputs.iter().any(|input| variable(&input.name) == root);
-        let is_known = is_input || FIXED_ROOTS.contains(&root) || root == CASE_CHECK;
+        let is_known = is_input || FIXED_ROOTS.contains(&root) || root == CASE_CHECK || root == CHANGES_CHECK;
         if is_known || self.checks.contains_key(template::check_of(root).as_str()) {
             let at = self.within(text, Some(range));
             let mistake = Mistake::new(Kind::OtherBraces, &at, "single braces are no template: nothing is filled here");
@@ -102,6 +103,11 @@ impl Lint<'_> {
             return;
         }
         if root == CASE_CHECK {
+            return;
+        }
+        if root == CHANGES_CHECK {
+            let known: Vec<String> = change::facts().map(|(name, _)| name).collect();
+            self.part(root, name, known.iter().map(String::as_str).collect(), at);
             return;
         }
         let id = template::check_of(root);

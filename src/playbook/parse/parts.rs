@@ -1,15 +1,17 @@
-//! Reads the parts of a playbook one by one: an input, a check, a cause.
+//! Reads the parts of a playbook one by one: a check, a cause.
 
 use super::Registry;
 use crate::diagnosis::evidence::CASE_CHECK;
 use crate::layer::Layer;
 use crate::observation::Facts;
-use crate::playbook::draft::{DraftCause, DraftCheck, DraftInput, Fill, PlacedText};
+use crate::packet::case::{Scope, Urgency};
+use crate::playbook::change::CHANGES_CHECK;
+use crate::playbook::draft::{DraftCause, DraftCheck, Fill, PlacedText};
 use crate::playbook::mistake::{At, Kind, Mistake, shown};
 use crate::playbook::reader::{Fields, Placed, Reader};
-use crate::playbook::{Cause, Check, Escalate, Input, InputKind, Prior, when};
+use crate::playbook::when::PlacedAtom;
+use crate::playbook::{Cause, Check, Escalation, Gravity, Prior, when};
 use crate::probe::{Cost, Probe};
-use crate::target;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -17,15 +19,10 @@ pub(in crate::playbook) const COSTS: &[(&str, Cost)] =
     &[("local", Cost::Local), ("network", Cost::Network), ("slow", Cost::Slow), ("person", Cost::Person)];
 pub(in crate::playbook) const PRIORS: &[(&str, Prior)] =
     &[("rare", Prior::Rare), ("occasional", Prior::Occasional), ("common", Prior::Common)];
-pub(in crate::playbook) const KINDS: &[(&str, InputKind)] = &[
-    ("target", InputKind::Target),
-    ("text", InputKind::Text),
-    ("number", InputKind::Number),
-    ("path", InputKind::Path),
-];
 /// Names that templates use for something else.
-const RESERVED: &[&str] = &[
+pub(super) const RESERVED: &[&str] = &[
     CASE_CHECK,
+    CHANGES_CHECK,
     "inputs",
     "settings",
     "target",
@@ -44,46 +41,6 @@ const RESERVED: &[&str] = &[
     "namespace",
     "debug",
 ];
-pub(super) fn read_input(
-    reader: &mut Reader<'_>,
-    name: &str,
-    at: &At,
-    value: &Spanned<DeValue<'_>>,
-) -> Option<DraftInput> {
-    let mut fields = reader.table("[inputs.NAME]", name, value)?;
-    let id = Placed { value: name.to_owned(), at: at.clone() };
-    // `target` is the natural name of the input that is the target.
-    let reserved: Vec<&str> = RESERVED.iter().copied().filter(|word| *word != "target").collect();
-    kebab(reader, &Placed { value: name.replace('_', "-"), ..id }, &reserved);
-    let kind = read_kind(reader, &mut fields);
-    let schemes: Vec<_> = target::schemes().map(|scheme| (scheme, scheme)).collect();
-    let scheme = fields.word(reader, "scheme", &schemes);
-    let ask = fields.need(reader, "ask", "the question that a person is asked for it");
-    let default = fields.get("default").and_then(|value| read_default(reader, value));
-    fields.deny_rest(reader);
-    let mut texts: Vec<PlacedText> = ask.iter().map(|text| placed(text, Fill::Never)).collect();
-    texts.extend(default.iter().map(|text| placed(text, Fill::Settings)));
-    let input = Input { kind: kind?, scheme, ask: ask?.value, default: default.map(|text| text.value) };
-    Some(DraftInput { name: name.to_owned(), input, at: at.clone(), texts })
-}
-
-fn read_kind(reader: &mut Reader<'_>, fields: &mut Fields<'_>) -> Option<InputKind> {
-    if !fields.has("kind") {
-        let help = "one of `target`, `text`, `number`, `path`";
-        reader.add(Mistake::new(Kind::MissingKey, &fields.at, "[inputs.NAME] lacks `kind`").help(help));
-    }
-    fields.word(reader, "kind", KINDS)
-}
-
-fn read_default(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Option<Placed<String>> {
-    match value.get_ref() {
-        DeValue::Integer(_) => {
-            reader.plain_value("default", value).map(|it| Placed { value: it.value.to_string(), at: it.at })
-        }
-        _ => reader.text("default", value),
-    }
-}
-
 pub(super) fn read_check(reader: &mut Reader<'_>, mut fields: Fields<'_>, registry: Registry) -> Option<DraftCheck> {
     let id = fields.need(reader, "id", "a kebab-case word by which conditions name the check");
     if let Some(id) = &id {
@@ -98,7 +55,7 @@ pub(super) fn read_check(reader: &mut Reader<'_>, mut fields: Fields<'_>, regist
     let after = fields.texts(reader, "after");
     let may_affect = fields.texts(reader, "may_affect");
     let control_for = fields.texts(reader, "control_for");
-    let when = fields.get("when").map(|value| when::read(reader, value)).unwrap_or_default();
+    let when = fields.get("when").map(|value| when::read(reader, "when", value)).unwrap_or_default();
     let mut texts: Vec<PlacedText> = title.iter().map(|text| placed(text, Fill::Never)).collect();
     let mut args = Facts::new();
     let mut arg_places = Vec::new();
@@ -182,7 +139,7 @@ pub(super) fn read_cause(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Opt
     let title = fields.need(reader, "title", "the cause in a few words, for the ticket");
     let plain = fields.need(reader, "plain", "one sentence for the user, in words that need no training");
     let when = match fields.get("when") {
-        Some(value) => when::read(reader, value),
+        Some(value) => when::read(reader, "when", value),
         None => {
             let help = "the list of conditions under which this is the cause";
             reader.add(Mistake::new(Kind::MissingKey, &fields.at, "[[cause]] lacks `when`").help(help));
@@ -198,15 +155,17 @@ pub(super) fn read_cause(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Opt
     let or_layer = fields.word(reader, "or_layer", &Layer::ALL.map(|layer| (layer.name(), layer)));
     let suspected = fields.flag(reader, "suspected");
     let security_stop = fields.flag(reader, "security_stop");
-    let escalate = fields.get("escalate").and_then(|value| reader.table("`escalate`", "escalate", value));
-    let escalate = escalate.and_then(|fields| read_escalate(reader, fields));
+    let rules = fields.get("escalate").map(|value| read_rules(reader, value)).unwrap_or_default();
+    let gravity = read_gravity(reader, &mut fields);
+    let changes = fields.get("changes").map(|value| read_topics(reader, value)).unwrap_or_default();
+    let kb = fields.text(reader, "kb");
+    let links = read_links(reader, &mut fields);
     fields.deny_rest(reader);
 
     let mut texts: Vec<PlacedText> =
         title.iter().chain(&plain).chain(&culprit).chain(&technical).chain(&workaround).map(filled).collect();
-    if let Some((_, never)) = &escalate {
-        texts.extend(never.iter().cloned());
-    }
+    texts.extend(rules.texts);
+    texts.extend(kb.iter().chain(&links).map(|text| placed(text, Fill::Never)));
     let id = id?;
     let cause = Cause {
         id: id.value,
@@ -220,14 +179,19 @@ pub(super) fn read_cause(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Opt
         technical: technical.map(|text| text.value),
         workaround: values(&workaround),
         verify: verify.as_ref().map(|text| text.value.clone()),
-        escalate: escalate.map(|(escalate, _)| escalate),
+        changes,
+        escalate: rules.rules,
+        gravity,
+        kb: kb.map(|text| text.value),
+        links: values(&links),
         degrades,
         or_layer,
         suspected,
         security_stop,
     };
     let (verify, workaround) = (verify.map(|text| text.at), places(workaround));
-    Some(DraftCause { cause, at: id.at, atoms: when.atoms, verify, workaround, texts })
+    let (rule_atoms, rules) = (rules.atoms, rules.places);
+    Some(DraftCause { cause, at: id.at, atoms: when.atoms, rule_atoms, rules, verify, workaround, texts })
 }
 
 /// The steps of a workaround: each a text, or a table that says what it risks and how it is taken back.
@@ -258,13 +222,66 @@ fn filled(text: &Placed<String>) -> PlacedText {
     placed(text, Fill::Everything)
 }
 
-fn read_escalate(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Option<(Escalate, Vec<PlacedText>)> {
-    let to = fields.need(reader, "to", "the team or vendor that takes it over");
-    let when = fields.text(reader, "when");
-    fields.deny_rest(reader);
-    let texts = to.iter().chain(&when).map(|text| placed(text, Fill::Never)).collect();
-    let when = when.map(|text| text.value).unwrap_or_default();
-    Some((Escalate { to: to?.value, when }, texts))
+/// The rules of `escalate`, and where their parts stand.
+#[derive(Default)]
+struct Rules {
+    rules: Vec<Escalation>,
+    places: Vec<At>,
+    atoms: Vec<PlacedAtom>,
+    texts: Vec<PlacedText>,
+}
+
+/// One rule, or a list of them.
+fn read_rules(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Rules {
+    let tables = match value.get_ref() {
+        DeValue::Array(_) => reader.tables("`escalate`", "escalate", value),
+        _ => reader.table("`escalate`", "escalate", value).into_iter().collect(),
+    };
+    let mut rules = Rules::default();
+    for mut fields in tables {
+        let to = fields.need(reader, "to", "the team or vendor that takes it over");
+        let when = fields.text(reader, "when");
+        let condition = fields.get("if").map(|value| when::read(reader, "if", value));
+        fields.deny_rest(reader);
+        rules.texts.extend(to.iter().chain(&when).map(|text| placed(text, Fill::Never)));
+        let Some(to) = to else { continue };
+        let condition = condition.map(|read| (read.condition, rules.atoms.extend(read.atoms)).0);
+        // A condition that could not be read was reported; without it the rule would say something else.
+        if condition.as_ref().is_none_or(Option::is_some) {
+            let when = when.map(|text| text.value).unwrap_or_default();
+            rules.rules.push(Escalation { to: to.value, when, condition: condition.flatten() });
+            rules.places.push(fields.at.clone());
+        }
+    }
+    rules
+}
+
+/// How grave it is: of a cause, or of all causes of a playbook.
+pub(super) fn read_gravity(reader: &mut Reader<'_>, fields: &mut Fields<'_>) -> Gravity {
+    let scopes: Vec<(&str, Scope)> = Scope::WORDS.iter().filter_map(|word| Some((*word, Scope::read(word)?))).collect();
+    let urgencies: Vec<(&str, Urgency)> =
+        Urgency::WORDS.iter().filter_map(|word| Some((*word, Urgency::read(word)?))).collect();
+    Gravity { impact: fields.word(reader, "impact", &scopes), urgency: fields.word(reader, "urgency", &urgencies) }
+}
+
+/// What was changed, as a rule, where it is this cause.
+fn read_topics(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Vec<&'static str> {
+    let texts = reader.texts("changes", value);
+    texts.iter().filter_map(|text| when::topic(reader, "changes", text)).collect()
+}
+
+/// Addresses to read on at: only what a browser opens without harm.
+fn read_links(reader: &mut Reader<'_>, fields: &mut Fields<'_>) -> Vec<Placed<String>> {
+    let links = fields.texts(reader, "links");
+    for link in &links {
+        let is_web = url::Url::parse(&link.value).is_ok_and(|url| ["http", "https"].contains(&url.scheme()));
+        if !is_web {
+            let message = format!("`{}` is no web address", shown(&link.value));
+            let help = "write it whole, such as `https://kb.example/articles/12`";
+            reader.add(Mistake::new(Kind::BadLink, &link.at, message).help(help));
+        }
+    }
+    links
 }
 
 pub(super) fn placed(text: &Placed<String>, fill: Fill) -> PlacedText {

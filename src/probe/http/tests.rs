@@ -243,9 +243,8 @@ async fn pages_come_through_the_proxy_that_programs_use() {
         let world = world(Loopback::default(), proxied(&shown));
         let args = json!({"url": format!("{scheme}://crm.test/page")});
         let trust = Some(Arc::clone(&trust));
-        let seen = testing::look_by(&PROBE, &world, args, testing::LONG, async |look| match look.params() {
-            Ok(params) => fetch(look, params, trust).await,
-            Err(unknown) => unknown,
+        let seen = testing::look_by(&PROBE, &world, args, testing::LONG, async |look| {
+            look.with(|look, params| fetch(look, params, trust)).await
         })
         .await;
         let seen = &seen.last[0];

@@ -37,7 +37,7 @@ enum Ends {
 /// One protocol, as one scheme means it.
 pub struct Speech {
     scheme: &'static str,
-    pub protocol: &'static Protocol,
+    pub(in crate::probe) protocol: &'static Protocol,
     /// Whether encryption comes before everything else.
     pub encrypted: bool,
     /// Whether people sign in there; servers hand mail on to each other without.
@@ -182,6 +182,11 @@ impl Ends {
             Ends::Dot => bytes.starts_with(b"-") || lines.any(|line| line.trim_ascii() == b"."),
         }
     }
+}
+
+/// Whether a reply of SMTP has come to its end.
+pub fn is_whole_reply(bytes: &[u8]) -> bool {
+    Ends::LastReply.is_whole(bytes)
 }
 
 /// Whether a line of SMTP says that another one follows.

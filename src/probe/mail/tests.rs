@@ -50,7 +50,9 @@ async fn looked_at(scheme: &str, says: Says, root: &Authority, leaf: &Leaf) -> (
     let world = world(Loopback::default(), ProxySettings::default());
     let (to, trust) = (served.address, Some(Trust::in_roots(&[root.der()], &[root.der()])));
     let args = json!({ "host": "mail.test", "port": to.port(), "addresses": [to.ip().to_string()], "scheme": scheme });
-    let seen = look_by(&PROBE, &world, args, LONG, async |look| run(look, trust).await).await;
+    let seen =
+        look_by(&PROBE, &world, args, LONG, async |look| look.with(|look, params| run(look, params, trust)).await)
+            .await;
     let (mut last, emitted) = seen.both();
     assert_eq!(last.len(), 1);
     (last.remove(0), emitted)

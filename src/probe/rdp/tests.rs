@@ -41,7 +41,9 @@ async fn looked_at(says: Says) -> (Observation, Vec<Observation>) {
     let to = served.address;
     let args = json!({ "host": "desk.test", "addresses": [to.ip().to_string()], "port": to.port() });
     let trust = Some(Trust::in_roots(&[Authority::root("Example Root").der()], &[]));
-    let seen = look_by(&PROBE, &world, args, LONG, async |look| run(look, trust).await).await;
+    let seen =
+        look_by(&PROBE, &world, args, LONG, async |look| look.with(|look, params| run(look, params, trust)).await)
+            .await;
     let (mut last, emitted) = seen.both();
     assert_eq!(last.len(), 1);
     (last.remove(0), emitted)
@@ -70,6 +72,7 @@ async fn what_a_desktop_says_against_it_is_named() {
         let (seen, _) = looked_at(says).await;
         assert_eq!((seen.code, seen.certainty), (Some(code), Some(Certainty::Confirmed)), "{seen:#?}");
         assert_eq!(seen.facts.get("refusal").and_then(|word| word.as_str()).unwrap_or_default(), refusal);
+        assert_eq!(seen.facts.contains_key("first_bytes"), code == Code::AppWrongProtocol, "{seen:#?}");
     }
 }
 
@@ -80,6 +83,7 @@ async fn silence_is_suspected_and_then_confirmed() {
     assert_eq!((emitted[0].code, emitted[0].certainty), (Some(Code::AppNoAnswer), Some(Certainty::Suspected)));
     let world = world(Loopback::default(), ProxySettings::default());
     let args = json!({ "addresses": ["127.0.0.1"], "port": 1 });
-    let seen = look_by(&PROBE, &world, args, LONG, async |look| run(look, None).await).await;
+    let seen =
+        look_by(&PROBE, &world, args, LONG, async |look| look.with(|look, params| run(look, params, None)).await).await;
     assert_eq!(seen.last[0].outcome, Outcome::Unknown);
 }

@@ -45,7 +45,7 @@ const KEPT_BYTES: usize = 4096;
 const GREETING_LIMIT: usize = 40;
 
 /// What goes out with a request; most take nothing along.
-type Sent = Full<Bytes>;
+pub type Sent = Full<Bytes>;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,6 +185,17 @@ impl Session {
             }
         }
         Err(Broken::Silent(start.elapsed(), self.ear.borrow().bytes))
+    }
+
+    /// The same for a request that takes much along, which a slow line carries for long: `until` alone bounds it.
+    pub async fn submit(&mut self, request: Request<Sent>, until: Instant) -> Result<Response<Incoming>, Broken> {
+        let start = Instant::now();
+        let answer = drive(&mut self.connection, &mut self.ended, self.sender.send_request(request));
+        match timeout_at(until, answer).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(broken(&error, &self.ear)),
+            Err(_) => Err(Broken::Silent(start.elapsed(), self.ear.borrow().bytes)),
+        }
     }
 
     /// When the first byte of the answer came.
@@ -345,7 +356,8 @@ pub fn connect_request(host: &str, port: u16) -> Result<Request<Sent>, String> {
         .map_err(|error| error.to_string())
 }
 
-const USER_AGENT: &str = concat!("firstline/", env!("CARGO_PKG_VERSION"));
+/// Who asks.
+pub const USER_AGENT: &str = concat!("firstline/", env!("CARGO_PKG_VERSION"));
 
 fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();

@@ -124,6 +124,8 @@ pub struct TlsFacts {
     /// The alert that the server ended the handshake with.
     pub alert: Option<String>,
     /// How an answer that is not TLS begins.
+    // Left out where there is none, because these facts stand beside those of a protocol with such a fact of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub first_bytes: Option<String>,
     /// From our hello until the handshake was complete or had failed, in milliseconds.
     pub handshake_ms: Option<f64>,

@@ -10,6 +10,9 @@ pub(super) fn draw(view: &View) -> Markup {
     let word = status_word(content.status);
     let rest = content.heading.strip_prefix(word).unwrap_or_default().trim_start_matches([',', ' ']);
     html! {
+        @if let Some(stop) = &content.stop {
+            p.stop role="alert" { strong { "STOP" } " " (stop) }
+        }
         section class={ "verdict " (mark.class()) } aria-labelledby="verdict" {
             p.status { (mark.pill(word)) @if !rest.is_empty() { span.rest { (rest) } } }
             h1 id="verdict" { (content.title) }
@@ -36,6 +39,9 @@ fn steps(view: &View) -> Markup {
         ol { @for step in &content.steps { li { (step) } } }
         @if !content.then.is_empty() {
             ul.then aria-label="Then" { @for then in &content.then { li { (then) } } }
+        }
+        @if !content.read.is_empty() {
+            ul.then aria-label="Read" { @for read in &content.read { li { "Read: " (read) } } }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! How names are resolved here: resolv.conf, nsswitch.conf, the hosts file and, behind its stub, systemd-resolved.
 
 use super::netlink::names;
-use crate::sys::parse::{hosts as hosts_file, resolv};
+use crate::sys::parse::{hosts as hosts_file, policy, resolv};
 use crate::sys::*;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
@@ -21,6 +21,9 @@ const BUS_WAIT: Duration = Duration::from_millis(300);
 
 /// Configuration files are small; one that is not is no configuration.
 const FILE_LIMIT: u64 = 4 << 20;
+
+/// Files of one folder that are read; nobody has so many.
+const FILES_READ: usize = 50;
 
 pub(super) async fn resolvers() -> Known<ResolverConfig> {
     // glibc takes a missing file for an empty one.
@@ -55,7 +58,51 @@ pub(super) async fn resolvers() -> Known<ResolverConfig> {
         garbage: conf.garbage.into_iter().map(|line| format!("{RESOLV_CONF}:{line}")).collect(),
         stub,
         comments: conf.comments,
+        over_tls: if stub { over_tls() } else { None },
+        browsers: browsers(),
     })
+}
+
+/// What systemd-resolved is told about encryption. Later files and lines win (resolved.conf(5)); those of a name in a
+/// folder further ahead hide those behind, which matters to nobody who writes this line once.
+fn over_tls() -> Option<String> {
+    let drop_ins = ["/usr/lib/systemd/resolved.conf.d", "/run/systemd/resolved.conf.d", "/etc/systemd/resolved.conf.d"];
+    let mut files = vec!["/etc/systemd/resolved.conf".to_owned()];
+    files.extend(drop_ins.into_iter().flat_map(|folder| in_folder(folder, ".conf")));
+    let texts = files.iter().filter_map(|path| read(path).ok().flatten());
+    texts.filter_map(|text| resolv::over_tls(&text)).last()
+}
+
+/// Where browsers look for the policies of a machine.
+const FIREFOX_POLICIES: [&str; 2] =
+    ["/etc/firefox/policies/policies.json", "/usr/lib/firefox/distribution/policies.json"];
+const CHROMIUM_POLICIES: [(&str, &str); 3] = [
+    ("Chrome", "/etc/opt/chrome/policies/managed"),
+    ("Chromium", "/etc/chromium/policies/managed"),
+    ("Edge", "/etc/opt/edge/policies/managed"),
+];
+
+/// The browsers that a policy tells to ask others for names.
+fn browsers() -> Vec<(String, String)> {
+    let said = |browser: &str, path: &str, whom: fn(&str) -> Option<String>| {
+        let text = read(path).ok().flatten()?;
+        Some((browser.to_owned(), whom(&text)?))
+    };
+    let firefox = FIREFOX_POLICIES.iter().find_map(|path| said("Firefox", path, policy::firefox_doh));
+    let others = CHROMIUM_POLICIES.iter().filter_map(|(browser, folder)| {
+        in_folder(folder, ".json").iter().filter_map(|path| said(browser, path, policy::chromium_doh)).next_back()
+    });
+    firefox.into_iter().chain(others).collect()
+}
+
+/// The files of a folder with this ending, in the order in which programs read them.
+fn in_folder(folder: &str, ending: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<String> = entries.map(|entry| entry.path().to_string_lossy().into_owned()).collect();
+    files.retain(|path| path.ends_with(ending));
+    files.sort();
+    files.truncate(FILES_READ);
+    files
 }
 
 pub(super) async fn hosts() -> Known<Vec<HostsEntry>> {

@@ -25,6 +25,15 @@ pub fn make_private_file(path: &Path) -> io::Result<std::fs::File> {
     std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
+/// Whether nobody but its owner can read or change an open file.
+///
+/// # Errors
+/// Where the system does not say.
+pub fn is_private(file: &std::fs::File) -> io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt;
+    Ok(file.metadata()?.permissions().mode() & 0o077 == 0)
+}
+
 /// Where services keep state, for a run without a home folder.
 pub fn system_state_folder() -> Option<PathBuf> {
     Some(PathBuf::from("/var/lib"))

@@ -9,6 +9,7 @@ pub mod log;
 pub mod mount;
 pub mod nft;
 pub mod package;
+pub mod policy;
 pub mod process;
 pub mod resolv;
 pub mod sock_diag;

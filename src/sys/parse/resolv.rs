@@ -147,6 +147,22 @@ pub fn nsswitch_hosts(text: &str) -> Vec<String> {
     sources
 }
 
+/// The last word of a `resolved.conf` on DNS over TLS: `no`, `opportunistic` or `yes`; none where it says nothing that
+/// can be understood.
+pub fn over_tls(text: &str) -> Option<String> {
+    let settings = text.lines().filter_map(|line| line.trim().split_once('='));
+    let values =
+        settings.filter(|(name, _)| name.trim() == "DNSOverTLS").map(|(_, value)| value.trim().to_ascii_lowercase());
+    let words = values.filter_map(|value| match value.as_str() {
+        // systemd.syntax(7): booleans.
+        "yes" | "true" | "on" | "1" => Some("yes"),
+        "no" | "false" | "off" | "0" => Some("no"),
+        "opportunistic" => Some("opportunistic"),
+        _ => None,
+    });
+    words.last().map(str::to_owned)
+}
+
 /// Cuts a text of strangers.
 fn bounded(text: &str) -> String {
     text.chars().take(LINE_SHOWN).collect()
@@ -192,6 +208,15 @@ mod tests {
         let kept = resolv_conf(&much).garbage;
         assert_eq!(kept.len(), NONSENSE_KEPT);
         assert_eq!(kept[0], "1001: `nameserver 300.1.1.1` is not an address");
+    }
+
+    #[test]
+    fn the_last_word_on_encryption_counts() {
+        let text =
+            "[Resolve]\n#DNSOverTLS=no\nDNS=192.0.2.1#dns.example\nDNSOverTLS=opportunistic\n DNSOverTLS = true \n";
+        assert_eq!(over_tls(text).as_deref(), Some("yes"));
+        assert_eq!(over_tls("DNSOverTLS=Off"), Some("no".to_owned()));
+        assert_eq!(over_tls("[Resolve]\n#DNSOverTLS=yes\nDNSOverTLS=perhaps\n"), None);
     }
 
     #[test]

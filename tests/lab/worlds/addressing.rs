@@ -2,6 +2,7 @@
 
 use crate::scene::*;
 use crate::world::*;
+use std::io::ErrorKind::NetworkUnreachable;
 
 /// A client that waits for an address, with a DHCP client that runs.
 fn waiting(scene: &mut Scene) {
@@ -12,16 +13,27 @@ fn waiting(scene: &mut Scene) {
 
 /// What dhclient wrote of a lease that ended on this day.
 fn lease_of(scene: &mut Scene, address: &str, expire: &str) {
+    lease_from(GATEWAY, scene, address, expire);
+}
+
+/// The same of a lease that this server gave.
+fn lease_from(server: &str, scene: &mut Scene, address: &str, expire: &str) {
     let text = format!(
         "lease {{\n  interface \"eth0\";\n  fixed-address {address};\n  option subnet-mask 255.255.255.0;\n  \
          option routers {GATEWAY};\n  option dhcp-lease-time 43200;\n  \
-         option dhcp-server-identifier {GATEWAY};\n  expire {expire};\n}}\n"
+         option dhcp-server-identifier {server};\n  expire {expire};\n}}\n"
     );
     scene.client.files.push(("/var/lib/dhcp/dhclient.eth0.leases".to_owned(), text));
     scene.program("dhclient", Does::Waits);
 }
 
 const DHCP_WORLD: World = World { run: ("no-ip-or-link", ""), ..WORLD };
+
+/// The same faults as people tell them: the internet is gone.
+const GONE: World = World { run: ("no-internet", ""), ..WORLD };
+
+/// A second DHCP server that has no business here.
+const ROGUE: DhcpServer = DhcpServer { on_gateway: false, offers: "10.66.0.5", router: Some("10.66.0.1") };
 
 pub const WORLDS: &[World] = &[
     World {
@@ -89,7 +101,7 @@ pub const WORLDS: &[World] = &[
         says: "some of us lose the network, others do not",
         fault: |scene| {
             scene.dhcp.push(DHCP);
-            scene.dhcp.push(DhcpServer { on_gateway: false, offers: "10.66.0.5", router: Some("10.66.0.1") });
+            scene.dhcp.push(ROGUE);
             lease_of(scene, CLIENT, "never");
         },
         expect: Expect {
@@ -215,5 +227,110 @@ pub const WORLDS: &[World] = &[
             ..fault(&["link"], &["link.sign_on_certificate"], Culprit::Is("eth0"))
         },
         ..DHCP_WORLD
+    },
+    World {
+        name: "internet-gone-with-the-lease",
+        says: "the internet went away while I was at lunch",
+        fault: |scene| {
+            scene.client.addresses.clear();
+            scene.client.routes.clear();
+            lease_of(scene, CLIENT, "5 2026/01/02 03:04:05");
+        },
+        proof: |eyes| eyes.fails("198.51.100.10:443", NetworkUnreachable),
+        expect: Expect {
+            cause: &["lease-over-and-dhcp-silent"],
+            decides: "dhcp",
+            innocent: &["link", "route", "path", "dns", "process", "host"],
+            seconds: 14.0,
+            ..fault(&["ip"], &["dhcp.no_server", "dhcp.lease_over", "ip.none"], Culprit::Is(GATEWAY))
+        },
+        ..GONE
+    },
+    World {
+        name: "internet-gone-by-a-strangers-dhcp-server",
+        says: "since somebody plugged in a box of their own I have no internet",
+        fault: |scene| {
+            scene.client.addresses = vec![(ip("10.66.0.5"), 24)];
+            scene.client.routes = vec![route("0.0.0.0", 0, Way::Via(ip("10.66.0.1")))];
+            lease_from(SIBLING, scene, "10.66.0.5", "never");
+            scene.dhcp = vec![DHCP, ROGUE];
+        },
+        proof: |eyes| {
+            eyes.pings("10.66.0.1", false)?;
+            eyes.sibling_connects("198.51.100.10:443", true)
+        },
+        expect: Expect {
+            cause: &["lease-leads-nowhere"],
+            decides: "dhcp",
+            innocent: &["link", "path", "dns", "process", "host"],
+            seconds: 14.0,
+            ..fault(&["ip"], &["dhcp.several_servers", "route.gateway_dead"], Culprit::Is(SIBLING))
+        },
+        ..GONE
+    },
+    World {
+        name: "internet-gone-with-an-address-from-home",
+        says: "no internet in the office, at home it works",
+        fault: |scene| {
+            scene.client.addresses = vec![(ip("192.168.178.20"), 24)];
+            scene.client.routes = vec![route("0.0.0.0", 0, Way::Via(ip("192.168.178.1")))];
+            scene.program("NetworkManager", Does::Waits);
+            scene.dhcp.push(DHCP);
+        },
+        proof: |eyes| eyes.pings(SIBLING, false),
+        expect: Expect {
+            cause: &["address-set-by-hand"],
+            decides: "dhcp",
+            innocent: &["link", "path", "dns", "process", "host"],
+            seconds: 14.0,
+            ..fault(&["ip"], &["dhcp.other_network", "route.gateway_dead"], Culprit::Is("192.168.178.20"))
+        },
+        rule: (2, "the dead gateway is a consequence of an address that is of another network"),
+        ..GONE
+    },
+    World {
+        name: "internet-gone-without-a-dhcp-client",
+        says: "no internet since the computer started",
+        fault: |scene| {
+            scene.client.addresses.clear();
+            scene.client.routes.clear();
+            scene.dhcp.push(DHCP);
+        },
+        proof: |eyes| eyes.fails("198.51.100.10:443", NetworkUnreachable),
+        expect: Expect {
+            cause: &["no-dhcp-client"],
+            decides: "lease",
+            innocent: &["link", "ip", "route", "path", "dns", "host"],
+            seconds: 14.0,
+            ..fault(&["process"], &["dhcp.no_client"], Culprit::Is("DHCP client"))
+        },
+        ..GONE
+    },
+    World {
+        name: "internet-works-on-a-lease-that-is-over",
+        says: "now and then the internet is gone for a while",
+        fault: |scene| {
+            scene.dhcp.push(DHCP);
+            lease_of(scene, CLIENT, "5 2026/01/02 03:04:05");
+        },
+        proof: |eyes| eyes.page("198.51.100.80:80", "control.example.test", "200"),
+        expect: Expect {
+            cause: &["lease-over"],
+            decides: "lease",
+            innocent: &["link", "route", "path", "dns", "process", "host"],
+            seconds: 14.0,
+            ..degraded(&["ip"], &["dhcp.lease_over"], Culprit::Is(CLIENT))
+        },
+        ..GONE
+    },
+    World {
+        name: "healthy-internet-with-a-lease",
+        says: "is the internet all right?",
+        fault: |scene| {
+            scene.dhcp.push(DHCP);
+            lease_of(scene, CLIENT, "never");
+        },
+        expect: Expect { decides: "reproduce", innocent: &["link", "ip", "route", "process"], ..HEALTHY },
+        ..GONE
     },
 ];

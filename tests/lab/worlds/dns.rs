@@ -7,28 +7,20 @@ use std::io::ErrorKind::{ConnectionRefused, WouldBlock};
 /// What a fault of names must not be blamed on.
 const BELOW: &[&str] = &["link", "ip", "route", "path"];
 
+/// A stub of systemd-resolved with this word on encryption, and a network that drops DNS over TLS: the stub fails where
+/// it may ask nobody in the open.
+fn names_over_tls(scene: &mut Scene, word: &str) {
+    scene.client.nameservers = vec!["127.0.0.53".to_owned()];
+    let upstream = format!("nameserver {RESOLVER}\nnameserver {SECOND_RESOLVER}\n");
+    scene.client.files.push(("/run/systemd/resolve/resolv.conf".to_owned(), upstream));
+    let settings = format!("[Resolve]\nDNSOverTLS={word}\n");
+    scene.client.files.push(("/etc/systemd/resolved.conf".to_owned(), settings));
+    let stub = Resolver { address: ip("127.0.0.53"), mood: ResolverMood::Fails, names: Vec::new() };
+    scene.resolvers.push(stub);
+    scene.wire.drop(|packet| packet.tcp(853));
+}
+
 pub const WORLDS: &[World] = &[
-    World {
-        name: "search-list-answers-first",
-        says: "only this site refuses me, since the new settings",
-        fault: |scene| {
-            scene.client.resolver_lines.push("search corp.test".to_owned());
-            scene.client.resolver_lines.push("options ndots:5".to_owned());
-            scene.name("www.example.test.corp.test", Name::Addresses(vec![ip(TIME)]));
-        },
-        proof: |eyes| {
-            eyes.connects("198.51.100.10:443")?;
-            eyes.resolves(RESOLVER, "www.example.test", WEB)
-        },
-        expect: Expect {
-            cause: &["search-list-answers-first"],
-            decides: "by-plain-name",
-            innocent: &["link", "ip", "route", "path", "transport"],
-            ..fault(&["dns"], &["tcp.refused"], Culprit::Contains("corp.test"))
-        },
-        rule: (4, "the address fails that programs get, and the one that the name has works"),
-        ..WORLD
-    },
     World {
         name: "resolver-serves-only-its-own-zones",
         says: "no page opens since the new name server was entered",
@@ -40,14 +32,6 @@ pub const WORLDS: &[World] = &[
             innocent: BELOW,
             ..fault(&["dns"], &["dns.no_recursion"], Culprit::Contains(RESOLVER))
         },
-        ..WORLD
-    },
-    World {
-        name: "healthy-resolver-without-edns",
-        says: "the name server is twenty years old, so it must be that",
-        fault: |scene| scene.resolvers(ResolverMood::IgnoresEdns),
-        proof: |eyes| eyes.resolves(RESOLVER, "www.example.test", WEB),
-        expect: Expect { decides: "reproduce", innocent: &[RESOLVER, SECOND_RESOLVER], ..HEALTHY },
         ..WORLD
     },
     World {
@@ -575,6 +559,58 @@ pub const WORLDS: &[World] = &[
             seconds: 15.0,
             ..degraded(&["dns"], &["dns.flapping"], Culprit::Is(RESOLVER))
         },
+        ..WORLD
+    },
+    World {
+        name: "names-over-tls-where-the-port-is-blocked",
+        says: "at home it works, in the guest network no page opens",
+        run: ("no-internet", ""),
+        fault: |scene| names_over_tls(scene, "yes"),
+        proof: |eyes| {
+            eyes.answers("127.0.0.53", "control.example.test", "ServFail")?;
+            eyes.silent("198.51.100.53:853")?;
+            eyes.resolves(RESOLVER, "control.example.test", CONTROL)
+        },
+        expect: Expect {
+            cause: &["encrypted-names-blocked"],
+            decides: "resolver-over-tls",
+            innocent: &["link", "ip", "route", "path", "transport"],
+            seconds: 12.0,
+            ..fault(&["dns"], &["tcp.timeout", "dns.servfail", "dns.lookup_failed"], Culprit::Contains(":853"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "search-list-leads-to-another-server",
+        says: "since I am in the new office network the shop shows a certificate warning",
+        fault: |scene| {
+            scene.client.resolver_lines = vec!["search office.example.test".to_owned(), "options ndots:5".to_owned()];
+            let made = "www.example.test.office.example.test";
+            scene.name(made, Name::Addresses(vec![ip("198.51.100.99")]));
+            scene.serve("198.51.100.99:443", Speaks::Https(Certificate::WrongName, Handshake::Normal, Page::Login));
+        },
+        proof: |eyes| {
+            eyes.resolves(RESOLVER, "www.example.test", WEB)?;
+            eyes.resolves(RESOLVER, "www.example.test.office.example.test", "198.51.100.99")?;
+            eyes.page("198.51.100.10:443", "www.example.test", "200")
+        },
+        expect: Expect {
+            cause: &["search-list-leads-elsewhere"],
+            decides: "search-list",
+            innocent: &["link", "ip", "route", "path", "transport", "tls", WEB],
+            ..fault(&["dns"], &["dns.search_list", "tls.name"], Culprit::Is("www.example.test.office.example.test"))
+        },
+        rule: (4, "every resolver is right about the name; what convicts is the name that programs really ask for"),
+        ..WORLD
+    },
+    World {
+        name: "search-list-that-finds-nothing",
+        says: "does the new search list hurt?",
+        fault: |scene| {
+            scene.client.resolver_lines = vec!["search office.example.test".to_owned(), "options ndots:5".to_owned()];
+        },
+        proof: |eyes| eyes.answers(RESOLVER, "www.example.test.office.example.test", "NXDomain"),
+        expect: Expect { decides: "reproduce", innocent: &["dns", "tls", RESOLVER], ..HEALTHY },
         ..WORLD
     },
 ];

@@ -391,4 +391,36 @@ pub const WORLDS: &[World] = &[
         },
         ..WORLD
     },
+    World {
+        name: "healthy-policy-rule-into-an-empty-table",
+        says: "the VPN program left a rule behind, does it hurt?",
+        fault: |scene| scene.client.rules.push(Rule { to: (WEB, 32), table: Some(100) }),
+        proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "200"),
+        expect: Expect { decides: "reproduce", innocent: &["route", "path", "dns", "vpn"], ..HEALTHY },
+        ..WORLD
+    },
+    World {
+        name: "healthy-fixed-entry-of-somebody-else",
+        says: "somebody fixed a hardware address here and made packets smaller, is that bad?",
+        fault: |scene| {
+            scene.client.fixed_neighbours.push((ip(SIBLING), [2, 0, 0, 0, 0, 0x66]));
+            scene.client.mtu = Some(1_280);
+        },
+        proof: |eyes| {
+            eyes.pings(SIBLING, false)?;
+            eyes.page("198.51.100.10:443", "www.example.test", "200")
+        },
+        expect: Expect { decides: "reproduce", innocent: &["link", "route", "path"], ..HEALTHY },
+        ..WORLD
+    },
+    World {
+        name: "healthy-resolvers-drop-extended-queries",
+        says: "the old firewall drops something of DNS, says the log",
+        run: ("dns", "www.example.test"),
+        fault: |scene| scene.resolvers(ResolverMood::DropsExtended),
+        proof: |eyes| eyes.resolves(RESOLVER, "www.example.test", WEB),
+        expect: Expect { decides: "lookup", innocent: &["path", "dns", RESOLVER], seconds: 6.0, ..HEALTHY },
+        rule: (3, "programs here ask without EDNS, and what they do not use cannot hurt them"),
+        ..WORLD
+    },
 ];

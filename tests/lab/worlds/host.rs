@@ -51,6 +51,28 @@ pub const WORLDS: &[World] = &[
         ..WORLD
     },
     World {
+        name: "local-filter-drops-what-this-user-sends",
+        says: "the shop fails for me, my colleague opens it on the same machine",
+        fault: |scene| {
+            scene.client.filter = "table inet filter {
+                chain output { type filter hook output priority 0; policy accept; meta skuid 0 tcp dport 443 drop; }
+            }"
+            .to_owned();
+        },
+        proof: |eyes| {
+            eyes.silent("198.51.100.10:443")?;
+            eyes.connects("198.51.100.80:80")?;
+            eyes.sibling_connects("198.51.100.10:443", true)
+        },
+        expect: Expect {
+            cause: &["local-filter"],
+            decides: "filter",
+            innocent: &["link", "ip", "route", "path", "dns", "transport"],
+            ..fault(&["host"], &["host.filter_drops"], Culprit::Contains("skuid"))
+        },
+        ..WORLD
+    },
+    World {
         name: "local-filter-rejects",
         says: "no secure page opens, plain ones do",
         fault: |scene| {

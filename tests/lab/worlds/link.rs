@@ -2,7 +2,14 @@
 
 use crate::scene::*;
 use crate::world::*;
-use std::io::ErrorKind::{AddrNotAvailable, HostUnreachable, NetworkUnreachable};
+use std::io::ErrorKind::{AddrNotAvailable, HostUnreachable, NetworkUnreachable, PermissionDenied};
+
+/// The machine's own record of packages that were upgraded three hours ago.
+fn upgraded(scene: &mut Scene, packages: &[&str]) {
+    let then = jiff::Zoned::now() - jiff::SignedDuration::from_hours(3);
+    let line = |name: &&str| format!("{} upgrade {name}:amd64 1.0 1.1\n", then.strftime("%Y-%m-%d %H:%M:%S"));
+    scene.client.files.push(("/var/log/dpkg.log".to_owned(), packages.iter().map(line).collect()));
+}
 
 pub const WORLDS: &[World] = &[
     World {
@@ -96,16 +103,18 @@ pub const WORLDS: &[World] = &[
         fault: |scene| {
             scene.client.addresses.clear();
             scene.client.routes.clear();
+            scene.program("dhclient", Does::Waits);
         },
         proof: |eyes| {
             eyes.carrier("eth0", true)?;
             eyes.fails("198.51.100.10:443", NetworkUnreachable)
         },
         expect: Expect {
-            cause: &["no-address"],
-            decides: "address",
+            cause: &["dhcp-silent"],
+            decides: "dhcp",
             innocent: &["link", "path", "dns"],
-            ..fault(&["ip"], &["ip.none"], Culprit::Contains("eth0"))
+            seconds: 14.0,
+            ..fault(&["ip"], &["dhcp.no_server", "ip.none"], Culprit::Contains("eth0"))
         },
         ..WORLD
     },
@@ -116,13 +125,15 @@ pub const WORLDS: &[World] = &[
         fault: |scene| {
             scene.client.addresses = vec![(ip("169.254.23.7"), 16)];
             scene.client.routes.clear();
+            scene.program("dhclient", Does::Waits);
         },
         proof: |eyes| eyes.fails("198.51.100.10:443", NetworkUnreachable),
         expect: Expect {
-            cause: &["self-assigned-address"],
-            decides: "address",
+            cause: &["dhcp-silent"],
+            decides: "dhcp",
             innocent: &["link", "path", "dns"],
-            ..fault(&["ip"], &["ip.link_local_only"], Culprit::OneOf(&["eth0", "169.254.23.7"]))
+            seconds: 14.0,
+            ..fault(&["ip"], &["dhcp.no_server", "ip.link_local_only"], Culprit::Is("eth0"))
         },
         ..WORLD
     },
@@ -252,6 +263,30 @@ pub const WORLDS: &[World] = &[
             innocent: &["ip", "route", "path", "dns"],
             ..fault(&["link"], &["link.none"], Culprit::NotCompared)
         },
+        ..WORLD
+    },
+    World {
+        name: "no-interface-since-the-kernel-was-replaced",
+        says: "since the updates last night there is no network any more",
+        run: ("no-internet", ""),
+        fault: |scene| {
+            scene.client.present = false;
+            upgraded(scene, &["linux-image-6.1.0-26-amd64"]);
+        },
+        proof: |eyes| eyes.fails("198.51.100.10:443", NetworkUnreachable),
+        expect: Expect {
+            cause: &["no-interface-since-kernel"],
+            decides: "link",
+            innocent: &["ip", "route", "path", "dns"],
+            ..fault(&["link"], &["link.none"], Culprit::NotCompared)
+        },
+        ..WORLD
+    },
+    World {
+        name: "updates-and-all-is-well",
+        says: "is everything all right after the updates?",
+        fault: |scene| upgraded(scene, &["linux-image-6.1.0-26-amd64", "openvpn", "libnss3"]),
+        expect: Expect { decides: "reproduce", ..HEALTHY },
         ..WORLD
     },
     World {
@@ -450,6 +485,62 @@ pub const WORLDS: &[World] = &[
             decides: "route",
             innocent: &["link", "ip", "path", "dns", "transport"],
             ..fault(&["route"], &["tcp.timeout"], Culprit::Contains(SIBLING))
+        },
+        ..WORLD
+    },
+    World {
+        name: "gateway-entry-fixed-and-wrong",
+        says: "no internet on this machine since the router was replaced",
+        run: ("no-internet", ""),
+        fault: |scene| scene.client.fixed_neighbours.push((ip(GATEWAY), [2, 0, 0, 0, 0, 0x66])),
+        proof: |eyes| {
+            eyes.pings(GATEWAY, false)?;
+            eyes.silent("198.51.100.10:443")?;
+            eyes.sibling_connects("198.51.100.10:443", true)
+        },
+        expect: Expect {
+            cause: &["neighbour-entry-wrong"],
+            decides: "gateway",
+            innocent: &["link", "ip", "path", "dns", "transport", RESOLVER],
+            ..fault(&["route"], &["route.neighbour_wrong"], Culprit::Is("02:00:00:00:00:66"))
+        },
+        rule: (4, "a state of this machine that nobody asked about proves nothing; who answers to ARP does"),
+        ..WORLD
+    },
+    World {
+        name: "policy-rule-forbids-the-target",
+        says: "only this one site fails, at once",
+        fault: |scene| scene.client.rules.push(Rule { to: (WEB, 32), table: None }),
+        proof: |eyes| {
+            eyes.fails("198.51.100.10:443", PermissionDenied)?;
+            eyes.connects("198.51.100.11:443")
+        },
+        expect: Expect {
+            cause: &["route-rejected"],
+            decides: "route",
+            innocent: &["link", "ip", "path", "dns", "transport"],
+            ..fault(&["route"], &["route.rejected"], Culprit::Contains("100: "))
+        },
+        ..WORLD
+    },
+    World {
+        name: "policy-rule-leads-to-a-dead-router",
+        says: "since the VPN program was removed only this one site fails",
+        fault: |scene| {
+            scene.client.rules.push(Rule { to: (WEB, 32), table: Some(100) });
+            let way = route("0.0.0.0", 0, Way::Via(ip("192.0.2.77")));
+            scene.client.routes.push(Route { table: Some(100), ..way });
+        },
+        proof: |eyes| {
+            eyes.pings("192.0.2.77", false)?;
+            eyes.connects("198.51.100.11:443")?;
+            eyes.sibling_connects("198.51.100.10:443", true)
+        },
+        expect: Expect {
+            cause: &["next-hop-dead"],
+            decides: "neighbour",
+            innocent: &["link", "ip", "path", "dns", "transport"],
+            ..fault(&["route"], &["route.gateway_dead"], Culprit::Contains("table 100"))
         },
         ..WORLD
     },

@@ -15,6 +15,7 @@ mod path;
 mod process;
 mod proxy;
 mod real;
+mod secrets;
 mod several;
 mod tls;
 mod transport;
@@ -48,6 +49,8 @@ const ALL: &[&[World]] = &[
     computer::WORLDS,
     calls::WORLDS,
     update::WORLDS,
+    secrets::WORLDS,
+    real::addresses::WORLDS,
     real::names::WORLDS,
     real::proxy::WORLDS,
     real::services::WORLDS,

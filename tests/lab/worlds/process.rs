@@ -177,4 +177,20 @@ pub const WORLDS: &[World] = &[
         },
         ..WORLD
     },
+    World {
+        name: "local-service-on-the-other-family",
+        says: "the report page does not open, and the program says that it listens",
+        run: ("local-service", "http://127.0.0.1:8080/"),
+        fault: |scene| scene.program("reportd", Does::Serves("[::1]:8080")),
+        proof: |eyes| {
+            eyes.refused("127.0.0.1:8080")?;
+            eyes.connects("[::1]:8080")
+        },
+        expect: Expect {
+            cause: &["other-address"],
+            decides: "listening",
+            ..process(&["process.wrong_address"], Culprit::Contains("reportd"))
+        },
+        ..WORLD
+    },
 ];

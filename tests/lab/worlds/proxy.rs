@@ -357,6 +357,55 @@ pub const WORLDS: &[World] = &[
         },
         ..WORLD
     },
+    World {
+        name: "proxy-variables-contradict",
+        says: "the browser works and the update program does not",
+        run: ("proxy", "https://www.example.test/"),
+        fault: |scene| {
+            scene.behind_proxy(ProxyMood::Works);
+            for (name, value) in &mut scene.client.environment {
+                if name == "HTTPS_PROXY" {
+                    *value = "http://198.51.100.200:3128".to_owned();
+                }
+            }
+        },
+        proof: |eyes| {
+            eyes.proxy_says("200")?;
+            eyes.connections("198.51.100.200:3128", 1, 0..=0)
+        },
+        expect: Expect {
+            cause: &["proxy-variables-contradict"],
+            decides: "proxy",
+            innocent: &["link", "ip", "route", "path", "dns", "tls", "http"],
+            ..degraded(&["proxy"], &["proxy.conflict"], Culprit::Contains("HTTPS_PROXY"))
+        },
+        rule: (1, "a page that comes by one of two settings proves nothing about the other"),
+        ..WORLD
+    },
+    World {
+        name: "internal-site-missing-from-the-exceptions",
+        says: "the intranet gives a gateway error, everything else opens",
+        run: ("one-site-fails", "http://intranet.example.test/"),
+        fault: |scene| {
+            // The proxy asks DNS, which does not know the site; this machine's file does.
+            scene.client.hosts.push(format!("{SECOND_WEB} intranet.example.test"));
+            scene.serve("198.51.100.11:80", Speaks::Http(Page::Text("welcome to the intranet")));
+            scene.behind_proxy(ProxyMood::Works);
+            scene.client.environment.push(("no_proxy".to_owned(), "office.example.test,localhost".to_owned()));
+        },
+        proof: |eyes| {
+            eyes.page("198.51.100.11:80", "intranet.example.test", "200")?;
+            eyes.proxy_says("200")
+        },
+        expect: Expect {
+            cause: &["missing-from-proxy-exceptions"],
+            decides: "direct",
+            innocent: &["link", "ip", "route", "path", "dns", "transport", "tls", "http"],
+            ..fault(&["proxy"], &["proxy.upstream", "http.server_error"], Culprit::Contains("exceptions"))
+        },
+        rule: (4, "the proxy works for others and the site works without it: together they are what is wrong"),
+        ..WORLD
+    },
 ];
 
 /// The run is root's, called by somebody who has a proxy set for the session.

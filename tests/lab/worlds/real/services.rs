@@ -230,4 +230,33 @@ pub const WORLDS: &[World] = &[
         expect: WORKS,
         ..WORLD
     },
+    World {
+        name: "real-kdc-serves-its-realm",
+        says: "can people sign in?",
+        run: ("sign-in", "kerberos://office.example.test"),
+        fault: |scene| {
+            scene.kerberos();
+            let known = scene.known_to_dnsmasq();
+            let record = "srv-host=_kerberos._tcp.office.example.test,office.example.test,88";
+            scene.dnsmasq(RESOLVER, &format!("{known}{record}"));
+            scene.client.nameservers.truncate(1);
+        },
+        proof: |eyes| eyes.connects("198.51.100.30:88"),
+        expect: WORKS,
+        ..WORLD
+    },
+    World {
+        name: "real-kdc-of-another-realm",
+        says: "the sign-in says that the domain is not known",
+        run: ("sign-in", "kerberos://198.51.100.30"),
+        fault: Scene::kerberos,
+        proof: |eyes| eyes.connects("198.51.100.30:88"),
+        expect: Expect {
+            innocent: &["link", "ip", "route", "path", "proxy", "transport"],
+            ..fault(&["application"], &["app.unknown_name"], Culprit::Is(OFFICE))
+        },
+        known_wrong: "MIT's centre says that the client is unknown before it looks at the realm, in its own realm as in others, \
+                      and a client that every realm knows would be an attack to ask for",
+        ..WORLD
+    },
 ];

@@ -1,10 +1,8 @@
-//! A playbook as a picture, in the Mermaid language that wikis and code hosts draw: what is looked at, what stands on
-//! what, what is asked when, and which causes are decided by what.
+//! A playbook in the Mermaid language, which wikis and code hosts draw.
 
-use super::order::{rounds, waits_for};
-use super::template::variable;
-use super::{Cause, Check, Playbook};
-use crate::diagnosis::evidence::CASE_CHECK;
+use super::{Graph, Join};
+use crate::playbook::template::variable;
+use crate::playbook::{Cause, Check, Playbook};
 use crate::probe::Cost;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -15,8 +13,9 @@ const CAUSES_NAMED: usize = 4;
 /// The whole playbook as a Mermaid flowchart. A solid line leads from what must work to what stands on it, a dotted one
 /// from a result to the check that waits for it or repeats it, and a thick one to the causes that it decides.
 pub fn mermaid(playbook: &Playbook) -> String {
+    let graph = Graph::of(playbook);
     let mut out = format!("---\ntitle: \"{}\"\n---\nflowchart TD\n", word(&playbook.title));
-    for (index, round) in rounds(playbook).iter().enumerate() {
+    for (index, round) in graph.rounds.iter().enumerate() {
         let asked = round.iter().all(|check| check.cost == Cost::Person);
         let title = if asked { "asked last".to_owned() } else { format!("round {}", index + 1) };
         let _ = writeln!(out, "  subgraph round_{} [\"{title}\"]", index + 1);
@@ -25,10 +24,15 @@ pub fn mermaid(playbook: &Playbook) -> String {
         }
         out.push_str("  end\n");
     }
-    for check in &playbook.checks {
-        edges(&mut out, check, playbook);
+    for line in &graph.lines {
+        let (from, to) = (name(line.from), name(line.to));
+        let _ = match line.join {
+            Join::Stands => writeln!(out, "  {from} --> {to}"),
+            Join::Waits => writeln!(out, "  {from} -.-> {to}"),
+            Join::Repeats => writeln!(out, "  {to} -. control .-> {from}"),
+        };
     }
-    causes(&mut out, playbook);
+    causes(&mut out, &graph);
     out
 }
 
@@ -44,28 +48,10 @@ fn node(check: &Check) -> String {
     format!("{}{open}{label}{close}", name(&check.id))
 }
 
-fn edges(out: &mut String, check: &Check, playbook: &Playbook) {
-    let to = name(&check.id);
-    for lower in &check.after {
-        let _ = writeln!(out, "  {} --> {to}", name(lower));
-    }
-    for other in waits_for(check, playbook).iter().filter(|other| !check.after.contains(other)) {
-        let _ = writeln!(out, "  {} -.-> {to}", name(other));
-    }
-    for other in &check.control_for {
-        let _ = writeln!(out, "  {to} -. control .-> {}", name(other));
-    }
-}
-
-/// One box for all causes that the same checks decide.
-fn causes(out: &mut String, playbook: &Playbook) {
-    let mut groups: BTreeMap<Vec<&str>, Vec<&Cause>> = BTreeMap::new();
-    for cause in &playbook.causes {
-        let mut checks = Vec::new();
-        cause.when.wanted_checks(&mut checks);
-        checks.retain(|check| *check != CASE_CHECK);
-        checks.sort_unstable();
-        checks.dedup();
+/// One box for all causes that the same checks tell.
+fn causes(out: &mut String, graph: &Graph<'_>) {
+    let mut groups: BTreeMap<&[&str], Vec<&Cause>> = BTreeMap::new();
+    for (cause, checks) in &graph.causes {
         groups.entry(checks).or_default().push(cause);
     }
     for (index, (checks, causes)) in groups.iter().enumerate() {
@@ -74,7 +60,7 @@ fn causes(out: &mut String, playbook: &Playbook) {
             lines.push(format!("and {} more", causes.len() - CAUSES_NAMED));
         }
         let _ = writeln!(out, "  causes_{index}([\"{}\"])", lines.join("<br/>"));
-        for check in checks {
+        for check in *checks {
             let _ = writeln!(out, "  {} ==> causes_{index}", name(check));
         }
     }
@@ -99,17 +85,12 @@ fn word(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::playbook::{builtin, parse};
+    use crate::playbook::builtin;
+    use crate::playbook::draw::tests::small;
 
     #[test]
     fn shows_goal_question_trail_and_causes() {
-        let text = "schema = 1\nid = 'x'\ntitle = 'a \"b\" <c>'\n\
-            [[check]]\nid = 'end'\nprobe = 'link'\n\
-            [[check]]\nid = 'page'\nprobe = 'http'\nurl = 'http://a.test'\ngoal = true\nafter = ['end']\n\
-            [[check]]\nid = 'sure'\nprobe = 'ask'\nquestion = '?'\nwhen = [{ check = 'page', outcome = 'problem' }]\n\
-            [[cause]]\nid = 'unplugged'\nlayer = 'link'\ntitle = 't'\nplain = 'p'\n\
-            when = [{ check = 'end', code = 'link.no_carrier' }]\n";
-        let drawn = mermaid(&parse("x", text, &|_| None).unwrap());
+        let drawn = mermaid(&small());
         for line in [
             "title: \"a 'b' c\"",
             "check_page[[\"page<br/><small>http</small>\"]]",
