@@ -5,7 +5,7 @@ use super::fill::Values;
 use super::given::Given;
 use super::request::Request;
 use super::secret::Hidden;
-use super::{AuthKind, Connector, Parcel, Secret, Step, Way, exchange, mail};
+use super::{AuthKind, Connector, Mail, Parcel, Secret, Step, Way, exchange, mail};
 use crate::error::{Error, Result};
 use crate::probe::way::host_of;
 use crate::world::World;
@@ -30,7 +30,7 @@ pub struct Order<'a> {
 /// What came of it.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// The steps that went well, in words.
+    /// The steps that changed something there, in words.
     pub done: Vec<String>,
     /// What was made there; none where not every step went well.
     pub answer: Option<String>,
@@ -76,7 +76,7 @@ impl Order<'_> {
         let mut values = self.values(false)?;
         let steps = match &self.connector.way {
             Way::Mail(wish) => {
-                let letter = mail::Message::of(wish, &values, self.parcel).map_err(|why| self.wrong(&why))?;
+                let letter = mail::Message::of(wish, &values).map_err(|why| self.wrong(&why))?;
                 self.may_go_to(&letter.server)?;
                 return Ok(vec![("send a mail".to_owned(), letter.shown(self.parcel))]);
             }
@@ -84,7 +84,7 @@ impl Order<'_> {
         };
         let mut shown = Vec::new();
         for step in steps {
-            let request = self.request(step, &values, None)?;
+            let request = self.request(step, &values, false)?;
             self.may_go_to(&request.url)?;
             shown.push((step.does.clone(), request.shown(self.parcel)));
             for (name, _) in &step.keep {
@@ -94,12 +94,13 @@ impl Order<'_> {
         Ok(shown)
     }
 
-    fn request(&self, step: &Step, values: &Values, secret: Option<&Secret>) -> Result<Request> {
+    /// The request of a step; where it is not real, the token is masked in it.
+    fn request(&self, step: &Step, values: &Values, real: bool) -> Result<Request> {
         let mut request = Request::of(step, values).map_err(|why| self.wrong(&why))?;
-        let rehearsing = secret.is_none();
         if let Some(auth) = self.connector.auth.as_ref().filter(|_| step.signed_in)
-            && (self.secret.is_some() || (rehearsing && !auth.optional))
+            && (self.secret.is_some() || !(real || auth.optional))
         {
+            let secret = self.secret.as_ref().filter(|_| real);
             let signed = request.sign_in(auth, values, secret, self.parcel, Timestamp::now());
             signed.map_err(|why| self.wrong(&why))?;
         }
@@ -127,47 +128,16 @@ impl Order<'_> {
     /// # Errors
     /// Where the connector itself cannot be used; what the far end does is the outcome.
     pub async fn carry_out(&self, world: &World) -> Result<Outcome> {
-        let mut hidden = Hidden::default();
-        self.given.hide_in(&mut hidden);
-        if let Some(secret) = &self.secret {
-            hidden.add(secret.expose());
-        }
         let mut values = self.values(true)?;
-        if let (Some(AuthKind::Basic { user, password }), Some(secret)) =
-            (self.connector.auth.as_ref().map(|auth| &auth.kind), &self.secret)
-        {
-            // It travels as one text.
-            let known = values.with("token", secret.expose());
-            let pair = known.text(user).and_then(|user| Ok(format!("{user}:{}", known.text(password)?)));
-            hidden.add(&pair.unwrap_or_default());
-        }
+        let mut hidden = self.hidden(&values);
         let mut outcome = Outcome::default();
         match &self.connector.way {
-            Way::Mail(wish) => {
-                let letter = mail::Message::of(wish, &values, self.parcel).map_err(|why| self.wrong(&why))?;
-                self.may_go_to(&letter.server)?;
-                let signing = self.connector.auth.as_ref().zip(self.secret.as_ref());
-                let weak = self.unencrypted || is_here(&letter.server);
-                match mail::send(world, &letter, signing, &values, self.parcel, weak).await {
-                    Ok(reply) => {
-                        outcome.done.push("send a mail".to_owned());
-                        values.put("reply", &Value::from(hidden.clean(&reply)));
-                    }
-                    Err(failure) => outcome.failure = Some(failure.cleaned(&hidden)),
-                }
-            }
+            Way::Mail(wish) => self.mail(world, wish, &mut values, &hidden, &mut outcome).await?,
             Way::Http(steps) => {
-                for step in steps {
-                    if outcome.failure.is_some() && !step.always {
-                        continue;
-                    }
-                    match self.make(world, step, &mut values, &mut hidden).await? {
-                        Ok(()) if step.always => {}
-                        Ok(()) => outcome.done.push(step.does.clone()),
-                        Err(failure) if step.always => {
-                            outcome.warnings.push(failure.cleaned(&hidden).words().to_owned())
-                        }
-                        Err(failure) => outcome.failure = Some(failure.cleaned(&hidden)),
+                for step in steps.iter() {
+                    if outcome.failure.is_none() || step.always {
+                        let made = self.make(world, step, &mut values, &mut hidden).await?;
+                        outcome.note(step, made);
                     }
                 }
             }
@@ -179,6 +149,49 @@ impl Order<'_> {
         Ok(outcome)
     }
 
+    /// Everything secret that goes out, in the forms that it travels in.
+    fn hidden(&self, values: &Values) -> Hidden {
+        let mut hidden = Hidden::default();
+        self.given.hide_in(&mut hidden);
+        let Some(secret) = &self.secret else { return hidden };
+        hidden.add(secret.expose());
+        if let Some(AuthKind::Basic { user, password }) = self.connector.auth.as_ref().map(|auth| &auth.kind) {
+            let known = values.with("token", secret.expose());
+            if let (Ok(user), Ok(password)) = (known.text(user), known.text(password)) {
+                hidden.add(&format!("{user}:{password}"));
+                hidden.add(&format!("\0{user}\0{password}"));
+            }
+        }
+        hidden
+    }
+
+    async fn mail(
+        &self,
+        world: &World,
+        wish: &Mail,
+        values: &mut Values,
+        hidden: &Hidden,
+        outcome: &mut Outcome,
+    ) -> Result<()> {
+        let letter = mail::Message::of(wish, values).map_err(|why| self.wrong(&why))?;
+        self.may_go_to(&letter.server)?;
+        let post = mail::Post {
+            signing: self.connector.auth.as_ref().zip(self.secret.as_ref()),
+            values,
+            parcel: self.parcel,
+            hidden,
+            weak: self.unencrypted || is_here(&letter.server),
+        };
+        match mail::send(world, &letter, &post).await {
+            Ok(reply) => {
+                outcome.done.push("send a mail".to_owned());
+                values.put("reply", &Value::from(reply));
+            }
+            Err(failure) => outcome.failure = Some(failure),
+        }
+        Ok(())
+    }
+
     /// Makes one step and keeps what later ones need.
     async fn make(
         &self,
@@ -188,17 +201,17 @@ impl Order<'_> {
         hidden: &mut Hidden,
     ) -> Result<std::result::Result<(), Failure>> {
         // A step that only tidies up needs what an earlier one kept; where that never came there is nothing to tidy.
-        let request = match self.request(step, values, self.secret.as_ref()) {
+        let request = match self.request(step, values, true) {
             Err(_) if step.always => return Ok(Ok(())),
             request => request?,
         };
         self.may_go_to(&request.url)?;
         let answer = match exchange::exchange(world, &request, self.parcel).await {
             Ok(answer) => answer,
-            Err(why) => return Ok(Err(Failure::NotReached(format!("cannot {}: {why}", step.does)))),
+            Err(why) => return Ok(Err(Failure::NotReached(format!("cannot {}: {}", step.does, hidden.clean(&why))))),
         };
         if !step.expect.contains(&answer.status) {
-            return Ok(Err(self.refused(step, &request.url, &answer)));
+            return Ok(Err(self.refused(step, &request.url, &answer.without(hidden))));
         }
         match answer.kept(step) {
             Ok(kept) => {
@@ -230,11 +243,15 @@ impl Order<'_> {
     }
 }
 
-impl Failure {
-    fn cleaned(self, hidden: &Hidden) -> Failure {
-        match self {
-            Failure::Refused { status, words } => Failure::Refused { status, words: hidden.clean(&words) },
-            Failure::NotReached(words) => Failure::NotReached(hidden.clean(&words)),
+impl Outcome {
+    /// Takes what came of a step.
+    fn note(&mut self, step: &Step, made: std::result::Result<(), Failure>) {
+        match made {
+            // What only reads leaves nothing there.
+            Ok(()) if step.always || step.method == "GET" => {}
+            Ok(()) => self.done.push(step.does.clone()),
+            Err(failure) if step.always => self.warnings.push(failure.words().to_owned()),
+            Err(failure) => self.failure = Some(failure),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What an answer says: what is kept of it for the next step, and what a refusal means in words.
 
+use super::secret::Hidden;
 use super::{Connector, Step};
 use crate::probe::way::printable;
 use serde_json::Value;
@@ -45,6 +46,17 @@ const MEANINGS: &[(u16, &str)] = &[
 ];
 
 impl Answer {
+    /// The same without what is hidden. It comes before anything is cut, so that no half of a token stays.
+    pub fn without(&self, hidden: &Hidden) -> Answer {
+        let clean = |text: &Option<String>| text.as_deref().map(|text| hidden.clean(text));
+        Answer {
+            status: self.status,
+            retry_after: clean(&self.retry_after),
+            location: clean(&self.location),
+            body: hidden.clean(&self.body),
+        }
+    }
+
     /// What the step keeps of it.
     ///
     /// # Errors

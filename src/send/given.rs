@@ -151,7 +151,9 @@ mod tests {
     use super::super::builtin::connector;
     use super::*;
 
-    fn check(pairs: &[(&str, &str)], ticket: Option<&str>) -> Result<Given> {
+    type Pairs<'a> = &'a [(&'a str, &'a str)];
+
+    fn check(pairs: Pairs<'_>, ticket: Option<&str>) -> Result<Given> {
         let zammad = connector("zammad").unwrap().unwrap();
         let pairs: Vec<(String, String)> =
             pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -162,7 +164,7 @@ mod tests {
     fn what_is_needed_is_asked_for_and_what_is_wrong_is_named() {
         const URL: (&str, &str) = ("url", "https://desk.example");
         assert_eq!(check(&[URL], Some("7")).unwrap().text("ticket"), "7");
-        let cases: [(&[(&str, &str)], Option<&str>, &str); 9] = [
+        let cases: [(Pairs<'_>, Option<&str>, &str); 9] = [
             (&[], Some("7"), "hint: --set url=..."),
             (&[URL], None, "hint: --ticket ID"),
             (&[URL], Some("7/../8"), "it is no number"),

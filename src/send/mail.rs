@@ -5,6 +5,7 @@
 use super::act::Failure;
 use super::exchange::{Line, direct, secure};
 use super::fill::Values;
+use super::secret::Hidden;
 use super::{Auth, AuthKind, Mail, Parcel, Secret};
 use crate::probe::dialogue::{self, Wants};
 use crate::probe::mail::speech::{Offer, Speech, is_whole_reply};
@@ -62,7 +63,7 @@ impl Message {
     ///
     /// # Errors
     /// Where one cannot be filled, or gives no address.
-    pub fn of(wish: &Mail, values: &Values, _: &Parcel) -> Result<Message, String> {
+    pub fn of(wish: &Mail, values: &Values) -> Result<Message, String> {
         let subject = values.text(&wish.subject)?;
         let one_line: String = subject.split_whitespace().collect::<Vec<_>>().join(" ");
         Ok(Message {
@@ -162,24 +163,28 @@ fn header_text(text: &str) -> String {
     coded.join("\r\n ")
 }
 
-/// A conversation with a server.
-struct Talk {
-    stream: Box<dyn Stream>,
-    host: String,
+/// What goes with a message, and what must not come back.
+pub struct Post<'a> {
+    pub signing: Option<(&'a Auth, &'a Secret)>,
+    pub values: &'a Values,
+    pub parcel: &'a Parcel,
+    pub hidden: &'a Hidden,
+    /// An open line will do.
+    pub weak: bool,
 }
 
-/// Sends a message; what comes back is the server's last word about it. `weak` allows an open line.
+/// A conversation with a server.
+struct Talk<'a> {
+    stream: Box<dyn Stream>,
+    host: &'a str,
+    hidden: &'a Hidden,
+}
+
+/// Sends a message; what comes back is the server's last word about it.
 ///
 /// # Errors
 /// Where the server cannot be reached or does not take it.
-pub async fn send(
-    world: &World,
-    message: &Message,
-    signing: Option<(&Auth, &Secret)>,
-    values: &Values,
-    parcel: &Parcel,
-    weak: bool,
-) -> Result<String, Failure> {
+pub async fn send(world: &World, message: &Message, post: &Post<'_>) -> Result<String, Failure> {
     let lost = |why: String| Failure::NotReached(format!("cannot send the mail: {why}"));
     let url = &message.server;
     let (host, encrypted) = (host_of(url), url.scheme() == "smtps");
@@ -193,7 +198,8 @@ pub async fn send(
     if encrypted {
         line = secure(line, &host, &again, true, until).await.map_err(lost)?;
     }
-    let (local, mut talk) = (line.local, Talk { stream: line.stream, host: host.clone() });
+    let local = line.local;
+    let mut talk = Talk { stream: line.stream, host: &host, hidden: post.hidden };
     let speech = Speech::of(url.scheme()).ok_or_else(|| lost(format!("{} is no mail server", url.scheme())))?;
     talk.greeting().await?;
     let mut offer = talk.hello(speech, own.as_deref()).await?;
@@ -203,19 +209,19 @@ pub async fn send(
         // A second connection would not be in the middle of this conversation.
         let none = || -> LocalBoxFuture<'_, Result<Box<dyn Stream>, Lost>> { Box::pin(async { Err(Lost::Closed) }) };
         let line = secure(line, &host, &none, false, Instant::now() + CONNECT_WAIT).await.map_err(lost)?;
-        talk = Talk { stream: line.stream, host: host.clone() };
+        talk = Talk { stream: line.stream, host: &host, hidden: post.hidden };
         // What was said before encryption may be somebody else's (RFC 3207 section 4.2).
         offer = talk.hello(speech, own.as_deref()).await?;
-    } else if !encrypted && !weak {
+    } else if !encrypted && !post.weak {
         return Err(lost(format!("{host} offers no encryption here, and nothing is sent without")));
     }
-    let bytes = message.bytes(parcel, Timestamp::now());
+    let bytes = message.bytes(post.parcel, Timestamp::now());
     if let Some(most) = offer.largest_bytes.filter(|most| bytes.len() as u64 > *most) {
         let words = format!("{host} takes mails of at most {most} bytes, and this one has {}", bytes.len());
         return Err(Failure::Refused { status: 552, words });
     }
-    if let Some((auth, secret)) = signing {
-        talk.sign_in(&offer, auth, secret, values).await?;
+    if let Some((auth, secret)) = post.signing {
+        talk.sign_in(&offer, auth, secret, post.values).await?;
     }
     talk.say(&format!("MAIL FROM:<{}>", message.from), 250, "take a mail from this sender").await?;
     talk.say(&format!("RCPT TO:<{}>", message.to), 250, "take a mail for this recipient").await?;
@@ -226,7 +232,7 @@ pub async fn send(
     Ok(reply)
 }
 
-impl Talk {
+impl Talk<'_> {
     async fn greeting(&mut self) -> Result<(), Failure> {
         let end = Instant::now() + REPLY_WAIT;
         let reply = dialogue::listen(&mut self.stream, end, LONGEST_REPLY, wants).await;
@@ -258,7 +264,7 @@ impl Talk {
 
     fn judged(&self, reply: Result<Vec<u8>, Lost>, wanted: u16, what: &str) -> Result<String, Failure> {
         let reply = reply.map_err(|failure| Failure::NotReached(format!("{} did not {what}: {failure}", self.host)))?;
-        let text = String::from_utf8_lossy(&reply).into_owned();
+        let text = self.hidden.clean(&String::from_utf8_lossy(&reply));
         match text.get(..3).and_then(|code| code.parse::<u16>().ok()) {
             // 251 is a recipient that is passed on (RFC 5321 section 4.3.2).
             Some(code) if code == wanted || (wanted == 250 && code == 251) => Ok(text),

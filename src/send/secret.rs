@@ -90,8 +90,13 @@ impl Hidden {
     /// Hides a text, as it is and as it travels.
     pub fn add(&mut self, text: &str) {
         if text.len() >= SHORTEST_HIDDEN {
-            let forms =
-                [text.to_owned(), BASE64.encode(text), utf8_percent_encode(text, super::fill::UNRESERVED).to_string()];
+            let forms = [
+                text.to_owned(),
+                BASE64.encode(text),
+                utf8_percent_encode(text, super::fill::UNRESERVED).to_string(),
+                // As PHP writes JSON.
+                text.replace('/', "\\/"),
+            ];
             self.0.extend(forms.map(SecretString::from));
         }
     }

@@ -70,7 +70,9 @@ mod tests {
     const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     const AT: (&str, &str) = (DATE, "20130524T000000Z");
 
-    fn signature(method: &str, url: &str, headers: &[(&str, &str)]) -> String {
+    type Headers<'a> = &'a [(&'a str, &'a str)];
+
+    fn signature(method: &str, url: &str, headers: Headers<'_>) -> String {
         let header = authorization(&KEY, method, &Url::parse(url).unwrap(), headers);
         header.rsplit('=').next().unwrap().to_owned()
     }
@@ -78,7 +80,7 @@ mod tests {
     /// The four examples of the page above.
     #[test]
     fn the_examples_of_the_documentation_come_out() {
-        let cases: [(&str, &str, &[(&str, &str)], &str); 4] = [
+        let cases: [(&str, &str, Headers<'_>, &str); 4] = [
             (
                 "GET",
                 "https://examplebucket.s3.amazonaws.com/test.txt",

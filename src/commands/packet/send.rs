@@ -21,6 +21,9 @@ use serde::Serialize;
 use std::rc::Rc;
 use url::Url;
 
+/// The consent of a person who was asked.
+const ANSWERED: &str = "answer";
+
 /// What goes where, in words and numbers.
 #[derive(Serialize)]
 struct Plan {
@@ -209,12 +212,8 @@ fn warnings(order: &Order<'_>, sending: &Sending, plan: &Plan) -> Vec<String> {
         warnings.push("encryption is not insisted on (--insecure-http)".to_owned());
     }
     let now = sent(plan, &Outcome::default(), String::new());
-    warnings.extend(
-        record::all(&parcel.path)
-            .iter()
-            .filter(|before| before.repeats(&now))
-            .map(|before| format!("the same packet was sent there before, at {}", before.at)),
-    );
+    let before = record::all(&parcel.path).into_iter().rfind(|before| before.repeats(&now));
+    warnings.extend(before.map(|before| format!("the same packet was sent there before, at {}", before.at)));
     warnings
 }
 
@@ -244,7 +243,7 @@ fn consent(context: &Context, sending: &Sending, plan: &Plan) -> Result<Option<S
     let mut page = Page::new(&context.terminal.style(false));
     rows(&mut page, plan);
     tell(&page.finish());
-    Ok(confirm("Send it?").then(|| "answer".to_owned()))
+    Ok(confirm("Send it?").then(|| ANSWERED.to_owned()))
 }
 
 fn show_requests(context: &Context, plan: &Plan, rehearsed: Vec<(String, String)>) -> Result<Exit> {
@@ -330,7 +329,10 @@ fn tell_result(
         Some(why) if outcome.done.is_empty() => page.headline("NOT SENT", Paint::Bad, why),
         Some(why) => page.headline("PARTLY SENT", Paint::Bad, why),
     }
-    rows(&mut page, plan);
+    // A person who was asked has just read them.
+    if sent.is_none_or(|sent| sent.consent != ANSWERED) {
+        rows(&mut page, plan);
+    }
     page.labelled("Done", outcome.done.iter().map(String::as_str));
     page.labelled("", warnings.iter().map(String::as_str));
     page.labelled("Record", written.as_deref());

@@ -215,7 +215,8 @@ fn each_system_is_understood_when_it_is_full_busy_or_elsewhere() {
 fn a_far_end_that_repeats_the_token_is_not_repeated() {
     let fake = Fake::answering(|asked| {
         let said = ["authorization", "x-api-key", "app-token"].map(|name| asked.header(name));
-        reply(403, format!("\u{1b}[31myou said: {}", said.concat()))
+        // Often enough that one stands where the far end's words are cut.
+        reply(403, format!("\u{1b}[31myou said: {}", said.concat().repeat(20)))
     });
     // What S3 is sent proves the key and does not hold it.
     for system in SYSTEMS.iter().filter(|system| system.connector != "s3") {
@@ -235,6 +236,18 @@ fn what_was_done_before_a_refusal_is_told_and_written_down() {
     assert!(ended.exit == 2 && ended.stdout.starts_with("PARTLY SENT: "), "{}", ended.stdout);
     assert!(ended.stdout.contains("put the packet there"), "{}", ended.stdout);
     assert_eq!(desk.record()[0]["whole"], false);
+
+    // What was only looked up leaves nothing there.
+    let system = SYSTEMS.iter().find(|system| system.connector == "servicenow").unwrap();
+    let fake = Fake::answering(|asked| match asked.method.as_str() {
+        "GET" => reply(200, r#"{"result":[{"sys_id":"1"}]}"#),
+        _ => reply(403, ""),
+    });
+    let desk = Desk::new();
+    let ended = desk.send_to(system, &fake.url, system.ticket);
+    assert!(ended.exit == 2 && ended.stdout.starts_with("NOT SENT: "), "{}", ended.stdout);
+    assert!(flat(&ended.stdout).contains("the user may not attach files to this record"), "{}", ended.stdout);
+    assert!(desk.record().is_empty());
 }
 
 #[test]

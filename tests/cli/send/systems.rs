@@ -187,7 +187,7 @@ fn zendesk(asked: &Asked, packet: &[u8]) -> Reply {
     }
 }
 
-/// <https://api.freshservice.com/#create_ticket_note>
+/// <https://api.freshservice.com/#create_a_note>
 fn freshservice(asked: &Asked, packet: &[u8]) -> Reply {
     if asked.header("authorization") != format!("Basic {}", BASE64.encode(format!("{TOKEN}:X"))) {
         return refused(401, "You have to be logged in to perform this action.");
