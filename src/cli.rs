@@ -188,6 +188,8 @@ pub enum Command {
         /// Its id; `probe:`, `layer:`, `code:`, `cause:`, `playbook:` or `connector:` in front where it is ambiguous
         id: String,
     },
+    /// Show the settings in force, what each is for, and where it comes from
+    Settings,
     /// Check, test and show playbooks
     #[command(subcommand)]
     Playbook(PlaybookCommand),

@@ -9,9 +9,12 @@ use crate::playbook::Gravity;
 use crate::playbook::trust::{FileHash, TrustList};
 use crate::seal::signature::PublicKey;
 use etcetera::{BaseStrategy, choose_base_strategy};
+use ipnet::IpNet;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 /// File name in each of the usual places.
@@ -22,7 +25,7 @@ const SYSTEM_FILE: &str = "/etc/firstline/firstline.toml";
 const LARGEST: u64 = 1 << 20;
 
 /// All settings, complete. Templates in playbooks read them as `settings.*`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Plain-HTTP address that answers with a known text when the internet is reachable: the control, the captive
@@ -44,6 +47,11 @@ pub struct Settings {
     pub second_resolver: Option<String>,
     /// Internal name that must resolve inside the site.
     pub internal_name: Option<String>,
+    /// Domains that only the site's own resolvers know, such as `corp.example`; what lies below them counts too.
+    pub internal_names: Vec<String>,
+    /// The resolvers that machines of the site should ask: addresses, or whole networks such as `10.0.0.0/24`. Empty where
+    /// any will do.
+    pub expected_resolvers: Vec<Network>,
     /// The site's VPN device, where it has a known name.
     pub vpn_device: Option<String>,
     /// The server through which calls are set up, as `stun://host` or `stun://host:port`.
@@ -56,6 +64,7 @@ pub struct Settings {
     /// Priority by impact (rows, high to low) and urgency (columns, high to low), as the site's ticket system counts.
     pub priorities: Matrix,
     /// How soon somebody takes a case of each priority, and how soon the person works again.
+    #[schemars(with = "BTreeMap<String, BTreeMap<String, String>>")]
     pub service_levels: ServiceLevels,
     /// What the site calls the teams that playbooks name, by the playbooks' names.
     pub teams: BTreeMap<String, String>,
@@ -71,8 +80,10 @@ pub struct Settings {
     pub keep_days: u32,
     /// Keys whose playbooks may start programs, also where nobody is asked: a name of the site's own for each, and the
     /// one line of the minisign public key.
+    #[schemars(with = "BTreeMap<String, String>")]
     pub trusted_keys: BTreeMap<String, PublicKey>,
     /// SHA-256 of files of playbooks that may start programs without a signature.
+    #[schemars(with = "Vec<String>")]
     pub allowed_playbooks: Vec<FileHash>,
 }
 
@@ -87,6 +98,8 @@ impl Default for Settings {
             time_servers: vec!["pool.ntp.org".to_owned()],
             second_resolver: None,
             internal_name: None,
+            internal_names: Vec::new(),
+            expected_resolvers: Vec::new(),
             vpn_device: None,
             stun_server: None,
             throughput_url: None,
@@ -112,19 +125,7 @@ impl Settings {
     /// # Errors
     /// Where a named file cannot be read, or one has a mistake.
     pub fn load(named: Option<&Path>) -> Result<Settings> {
-        let from_environment = std::env::var_os("FIRSTLINE_SETTINGS").filter(|value| !value.is_empty());
-        if let Some(path) = named.map(Path::to_owned).or(from_environment.map(PathBuf::from)) {
-            return match read(&path)? {
-                Some(text) => Self::parse(&path, &text),
-                None => Err(Error::usage(format!("there is no settings file `{}`", path.display()))),
-            };
-        }
-        for path in usual_places() {
-            if let Some(text) = read(&path)? {
-                return Self::parse(&path, &text);
-            }
-        }
-        Ok(Settings::default())
+        Found::read(named).map(|found| found.settings)
     }
 
     /// The priority that follows from what people said, and from what the playbook expects where they did not.
@@ -135,6 +136,15 @@ impl Settings {
     /// Whose playbooks may start programs.
     pub fn trust_list(&self) -> TrustList<'_> {
         TrustList { keys: &self.trusted_keys, files: &self.allowed_playbooks }
+    }
+
+    /// Whether only the site's own resolvers know this name.
+    pub fn is_internal(&self, host: &str) -> bool {
+        let host = host.trim_end_matches('.').to_lowercase();
+        self.internal_names.iter().any(|domain| {
+            let domain = domain.trim_matches('.').to_lowercase();
+            !domain.is_empty() && host.strip_suffix(&domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        })
     }
 
     fn parse(path: &Path, text: &str) -> Result<Settings> {
@@ -157,6 +167,74 @@ impl Settings {
     }
 }
 
+/// An address, or a network of them, as a setting names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
+pub struct Network(IpNet);
+
+impl TryFrom<String> for Network {
+    type Error = String;
+
+    fn try_from(text: String) -> std::result::Result<Network, String> {
+        let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
+        let net = text.parse::<IpNet>().ok().or_else(address);
+        net.map(Network).ok_or_else(|| format!("`{text}` is no address and no network such as `10.0.0.0/24`"))
+    }
+}
+
+impl Network {
+    /// Whether this address is of it.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address)
+    }
+}
+
+impl From<Network> for String {
+    fn from(network: Network) -> String {
+        let net = network.0;
+        if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() }
+    }
+}
+
+/// The settings in force, and where they come from.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    pub settings: Settings,
+    /// The file that was read; none where there is none.
+    pub file: Option<PathBuf>,
+    /// The settings that it sets; the others have their defaults.
+    pub set: Vec<String>,
+}
+
+impl Found {
+    /// Looks for the settings, as `Settings::load` does.
+    ///
+    /// # Errors
+    /// Where a named file cannot be read, or one has a mistake.
+    pub fn read(named: Option<&Path>) -> Result<Found> {
+        let from_environment = std::env::var_os("FIRSTLINE_SETTINGS").filter(|value| !value.is_empty());
+        if let Some(path) = named.map(Path::to_owned).or(from_environment.map(PathBuf::from)) {
+            return match read(&path)? {
+                Some(text) => Self::in_file(path, &text),
+                None => Err(Error::usage(format!("there is no settings file `{}`", path.display()))),
+            };
+        }
+        for path in usual_places() {
+            if let Some(text) = read(&path)? {
+                return Self::in_file(path, &text);
+            }
+        }
+        Ok(Found::default())
+    }
+
+    fn in_file(path: PathBuf, text: &str) -> Result<Found> {
+        let settings = Settings::parse(&path, text)?;
+        let set = text.parse::<toml::Table>().map(|table| table.keys().cloned().collect()).unwrap_or_default();
+        Ok(Found { settings, file: Some(path), set })
+    }
+}
+
 /// Every setting, from the defaults, so that there is no second list.
 fn names() -> Vec<String> {
     match serde_json::to_value(Settings::default()) {
@@ -170,7 +248,8 @@ fn unknown_field(message: &str) -> Option<&str> {
     message.strip_prefix("unknown field `")?.split('`').next()
 }
 
-fn usual_places() -> Vec<PathBuf> {
+/// Where settings are looked for, the first first: the folder for settings of the platform, then that of the machine.
+pub fn usual_places() -> Vec<PathBuf> {
     let user = choose_base_strategy().ok().map(|base| base.config_dir().join("firstline").join(FILE));
     user.into_iter().chain([PathBuf::from(SYSTEM_FILE)]).collect()
 }
@@ -215,6 +294,26 @@ mod tests {
             let error = Settings::parse(Path::new("f.toml"), text).unwrap_err().to_string();
             assert!(error.contains(&format!("f.toml{place}")), "{error}");
         }
+    }
+
+    #[test]
+    fn names_of_the_site_are_told_from_others() {
+        let settings = Settings { internal_names: vec![".Corp.example".into(), String::new()], ..Settings::default() };
+        for (host, expected) in
+            [("corp.example", true), ("Wiki.corp.example.", true), ("notcorp.example", false), ("example", false)]
+        {
+            assert_eq!(settings.is_internal(host), expected, "{host}");
+        }
+    }
+
+    #[test]
+    fn resolvers_are_addresses_or_networks() {
+        let read = |text: &str| Settings::parse(Path::new("f.toml"), text);
+        let settings = read("expected_resolvers = [\"10.0.0.53\", \"fd00::/8\"]").unwrap();
+        let written: Vec<String> = settings.expected_resolvers.into_iter().map(String::from).collect();
+        assert_eq!(written, ["10.0.0.53", "fd00::/8"]);
+        let error = read("expected_resolvers = [\"dns.corp.example\"]").unwrap_err().to_string();
+        assert!(error.contains("is no address and no network") && error.contains("f.toml:1:"), "{error}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Promises of the diagnosis that hold for any stack: the search is a halving, a success proves its path, an unknown
 //! never moves blame, and the order of the observations does not matter.
 
+use firstline::diagnosis::elsewhere;
 use firstline::diagnosis::evidence::Evidence;
 use firstline::diagnosis::judge;
 use firstline::diagnosis::open::Open;
@@ -8,8 +9,10 @@ use firstline::diagnosis::suspects::{Reach, standing};
 use firstline::diagnosis::verdict::Status;
 use firstline::layer::Layer;
 use firstline::observation::{Certainty, Observation, Outcome, Via};
+use firstline::packet::case::{Elsewhere, Scope};
 use firstline::packet::{Case, Packet};
 use firstline::playbook::condition::{Atom, Over, Test};
+use firstline::playbook::testing;
 use firstline::playbook::{self, Cause, Check, Condition, Playbook, Prior, builtin};
 use firstline::probe::Cost;
 use firstline::problem::{Class, Code};
@@ -408,6 +411,88 @@ fn a_complaint_that_does_not_show_is_not_solved() {
     let case = Case { symptom: Some("the crm is down".to_owned()), ..Case::default() };
     let verdict = judge(&stack(3), &world(3, 3), &case).verdict;
     assert_eq!((verdict.status, verdict.code), (Status::Undecided, Some(Code::CaseNotReproduced)));
+}
+
+/// A page that fails, and two causes of it that only people's words tell apart; a third check may speak for one of them.
+const TWO_PLACES: &str = "schema = 1\nid = 'x'\ntitle = 'x'\n\
+    [[check]]\nid = 'page'\nprobe = 'tls'\nhost = 'h.test'\ngoal = true\n\
+    [[check]]\nid = 'other'\nprobe = 'ask'\nquestion = '?'\nanswers = { yes = 'a', no = 'b' }\n\
+    case = { field = 'other_device', yes = 'works', no = 'fails' }\n\
+    [[cause]]\nid = 'theirs'\nlayer = 'tls'\nplace = 'target'\ntitle = 't'\nplain = 'p'\n\
+    when = [{ check = 'page', code = 'tls.expired' }]\n\
+    [[cause]]\nid = 'ours'\nlayer = 'host'\ntitle = 't'\nplain = 'p'\n\
+    when = [{ check = 'page', code = 'tls.expired' }]\n";
+
+fn told(other_device: Option<Elsewhere>) -> Case {
+    Case { other_device, ..Case::default() }
+}
+
+#[test]
+fn what_is_said_of_another_device_chooses_among_what_is_left_open() {
+    let playbook = playbook::parse("x", TWO_PLACES, &|_| None).unwrap();
+    let mut page = Observation::new("tls", Layer::Tls, "page", None, Outcome::Problem, "expired".to_owned());
+    page.code = Some(Code::TlsExpired);
+    page.certainty = Some(Certainty::Confirmed);
+    let judged = |case: &Case| judge(&playbook, std::slice::from_ref(&page), case).verdict;
+    assert_eq!(judged(&told(None)).layers, [Layer::Tls, Layer::Host]);
+    for (said, cause) in [(Elsewhere::Fails, "theirs"), (Elsewhere::Works, "ours")] {
+        let verdict = judged(&told(Some(said)));
+        assert_eq!((verdict.cause.as_deref(), verdict.layers.len()), (Some(cause), 0));
+        assert_eq!(verdict.certainty, Certainty::Suspected, "words convict nobody");
+    }
+    // Whoever contradicts himself says nothing.
+    let both = Case { scope: Some(Scope::Everyone), ..told(Some(Elsewhere::Works)) };
+    assert_eq!(judged(&both).layers, [Layer::Tls, Layer::Host]);
+}
+
+#[test]
+fn a_question_is_worth_asking_where_the_verdict_hangs_on_it() {
+    let playbook = playbook::parse("x", TWO_PLACES, &|_| None).unwrap();
+    let question = playbook.check("other").unwrap();
+    let mut page = Observation::new("tls", Layer::Tls, "page", None, Outcome::Problem, "expired".to_owned());
+    page.code = Some(Code::TlsExpired);
+    let splits = |observations: &[Observation], case: &Case| {
+        elsewhere::splits(question, &Evidence::new(&playbook, observations, None), case)
+    };
+    assert!(splits(std::slice::from_ref(&page), &told(None)));
+    assert!(!splits(std::slice::from_ref(&page), &told(Some(Elsewhere::Works))), "it was said already");
+    page.code = Some(Code::TlsAlert);
+    assert!(!splits(&[page], &told(None)), "neither cause is left");
+}
+
+/// In every situation that the playbooks of the binary test themselves on: words about other devices and networks move
+/// no blame to what the observations do not leave open, and change no status.
+#[test]
+fn what_people_say_of_elsewhere_only_narrows() {
+    let said = [None, Some(Elsewhere::Works), Some(Elsewhere::Fails)];
+    let mut narrowed = 0;
+    for (id, _) in builtin::BUILTIN {
+        let playbook = builtin::playbook(id).unwrap().unwrap();
+        for test in &playbook.tests {
+            let observations = testing::observations(&playbook, test);
+            let case = Case { symptom: test.symptom.clone(), ..Case::default() };
+            let plain = judge(&playbook, &observations, &case).verdict;
+            let open: Vec<Layer> = plain.layers.iter().copied().chain(plain.layer).collect();
+            let suspects: Vec<&str> =
+                plain.suspects.iter().map(|suspect| suspect.cause.as_str()).chain(plain.cause.as_deref()).collect();
+            for (other_device, other_network) in said.iter().flat_map(|left| said.map(|right| (*left, right))) {
+                let case = Case { other_device, other_network, ..case.clone() };
+                let verdict = judge(&playbook, &observations, &case).verdict;
+                let what = format!("{id}: {}: {other_device:?} {other_network:?}", test.name);
+                assert_eq!(verdict.status, plain.status, "{what}");
+                assert!(
+                    verdict.layers.iter().copied().chain(verdict.layer).all(|layer| open.contains(&layer)),
+                    "{what}"
+                );
+                assert!(verdict.cause.as_deref().is_none_or(|cause| suspects.contains(&cause)), "{what}");
+                if verdict.layers != plain.layers || verdict.cause != plain.cause {
+                    assert_eq!(verdict.certainty, Certainty::Suspected, "{what}");
+                    narrowed += 1;
+                }
+            }
+        }
+    }
+    assert!(narrowed > 0, "no test leaves anything open that words could narrow");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::playbook::{self, Playbook};
 use crate::probe::{self, PROBES};
 use crate::problem::{Class, PROBLEMS};
 use crate::send::{Connector, builtin};
+use crate::settings::Settings;
 use clap::{Command, CommandFactory};
 use std::fmt::Write;
 use std::path::Path;
@@ -88,6 +89,7 @@ fn write_reference(folder: &Path) -> Result<()> {
         ("codes.md", codes_page()),
         ("playbooks.md", playbooks_page(&playbooks)),
         ("case.md", case_page()),
+        ("settings.md", settings_page()),
         ("connectors.md", connectors_page(&library::connectors()?)),
         ("packet.schema.json", packet_schema()?),
         ("manifest.schema.json", manifest_schema()?),
@@ -256,6 +258,18 @@ fn connectors_page(connectors: &[Connector]) -> String {
             let _ = write!(out, "\n```toml\n{text}```\n");
         }
     }
+    out
+}
+
+fn settings_page() -> String {
+    let mut out = format!(
+        "# Settings\n\n{GENERATED}\n\n\
+         One file, `firstline.toml`, all of it optional: the one named by `--settings` or `$FIRSTLINE_SETTINGS`, else that in \
+         the user's folder for settings (`~/.config/firstline/` on Linux), else `/etc/firstline/firstline.toml`. \
+         `firstline settings` shows what is in force and where it comes from. Playbooks read a setting as \
+         `{{{{ settings.NAME }}}}`.\n"
+    );
+    fields_table(&mut out, "Setting", &fields(&schemars::schema_for!(Settings)));
     out
 }
 

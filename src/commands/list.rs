@@ -13,7 +13,7 @@ use crate::settings::Settings;
 use serde_json::{Value, json};
 
 /// In a pipe every entry stays on one line, so that `grep` finds it whole.
-const UNBROKEN: usize = 1_000;
+pub(super) const UNBROKEN: usize = 1_000;
 
 /// One list: its title, and rows of id, a second word, and what it is.
 struct List {

@@ -12,6 +12,7 @@ mod probe;
 mod replay;
 mod run;
 mod schema;
+mod settings;
 mod trust;
 
 use crate::cli::{Cli, Command, KeyFlags, RunFlags};
@@ -59,6 +60,7 @@ fn without_run(context: &Context, command: Command) -> Result<Exit> {
     match command {
         Command::Probe { kind, target, flags } => probe::probe(context, &kind, target.as_deref(), &flags),
         Command::List { what } => list::list(context, what),
+        Command::Settings => settings::settings(context),
         Command::Explain { id } => explain::explain(context, &id),
         Command::Playbook(command) => playbook::playbook(context, &command),
         Command::Packet(command) => packet::packet(context, &command),

@@ -2,11 +2,12 @@
 
 use super::beside::{also, asides, by_observation, dedup, is_background, slighter};
 use super::causes::{Holding, holding, is_tie, ranked};
+use super::elsewhere::Testimony;
 use super::evaluate::evaluate;
 use super::evidence::{CASE_CHECK, Evidence, class, proves_way};
 use super::frontier::{Goal, frontier, goal, is_felt, with_roots};
 use super::ladder::{findings, not_tested, notes, ruled_out};
-use super::remaining::remaining_layers;
+use super::remaining::{Remaining, remaining_layers};
 use super::verdict::*;
 use super::words::fill;
 use crate::layer::Layer;
@@ -35,6 +36,10 @@ pub fn judge(playbook: &Playbook, observations: &[Observation], case: &Case) -> 
 pub fn judge_so_far(evidence: &Evidence<'_>, case: &Case) -> Judgement {
     judge_evidence(evidence, case)
 }
+
+/// Observations go before what people say, and whoever asks again should know it.
+const DOES_NOT_FIT: &str =
+    "what was said of other devices or networks does not fit this; what was seen counts, and asking again is worth it";
 
 /// Whether the goal fails only because this program does not fall back as others do: they wait for the second resolver,
 /// ask again where packets are lost, or go direct where they cannot fetch the file that would name a proxy.
@@ -72,6 +77,8 @@ pub(super) struct Blame<'a> {
     pub(super) holding: Option<Holding<'a>>,
     /// Causes that hold as well and cannot be told apart from it.
     pub(super) rivals: Vec<Holding<'a>>,
+    /// Whether a rival was left out because of what people said of elsewhere.
+    pub(super) narrowed: bool,
 }
 
 impl Blame<'_> {
@@ -94,20 +101,21 @@ impl Blame<'_> {
 }
 
 fn judge_evidence(evidence: &Evidence<'_>, case: &Case) -> Judgement {
+    let testimony = Testimony::of(case);
     let goal = goal(evidence);
     let frontier = frontier(evidence, &goal);
     let held = holding(evidence);
     let (status, blame) = match &goal {
         Goal::Fails(_) | Goal::Unknown if !frontier.is_empty() => {
-            let blame = blame(&frontier, &held, evidence);
+            let blame = blame(&frontier, &held, evidence, &testimony);
             let status = if others_fall_back(&goal, &blame, evidence) { Status::Degraded } else { Status::Fault };
             (status, blame)
         }
-        Goal::Fails(seen) => (Status::Fault, blame(std::slice::from_ref(seen), &held, evidence)),
+        Goal::Fails(seen) => (Status::Fault, blame(std::slice::from_ref(seen), &held, evidence, &testimony)),
         Goal::Unknown => (Status::Undecided, None),
-        Goal::Each => each(&frontier, &held, evidence),
+        Goal::Each => each(&frontier, &held, evidence, &testimony),
         Goal::Badly(seen) => {
-            (Status::Degraded, felt(&held, evidence).or_else(|| blame(&[vec![*seen]], &held, evidence)))
+            (Status::Degraded, felt(&held, evidence).or_else(|| blame(&[vec![*seen]], &held, evidence, &testimony)))
         }
         Goal::Works => match felt(&held, evidence).or_else(|| felt_unexplained(evidence)) {
             Some(blame) => (Status::Degraded, Some(blame)),
@@ -119,7 +127,12 @@ fn judge_evidence(evidence: &Evidence<'_>, case: &Case) -> Judgement {
 }
 
 /// The cause that explains the frontier, or the lowest problem of it where none does.
-fn blame<'a>(frontier: &[Vec<usize>], held: &[Holding<'a>], evidence: &Evidence<'a>) -> Option<Blame<'a>> {
+fn blame<'a>(
+    frontier: &[Vec<usize>],
+    held: &[Holding<'a>],
+    evidence: &Evidence<'a>,
+    testimony: &Testimony,
+) -> Option<Blame<'a>> {
     let at: BTreeSet<usize> = frontier.iter().flatten().copied().collect();
     let roots = with_roots(&at, evidence);
     let explaining = held.iter().filter(|holding| {
@@ -133,7 +146,12 @@ fn blame<'a>(frontier: &[Vec<usize>], held: &[Holding<'a>], evidence: &Evidence<
         ranked = super::causes::ranked(held.iter().filter(of_sibling).cloned().collect());
     }
     if ranked.is_empty() {
-        return frontier.first().map(|group| Blame { primary: group[0], holding: None, rivals: Vec::new() });
+        return frontier.first().map(|group| Blame {
+            primary: group[0],
+            holding: None,
+            rivals: Vec::new(),
+            narrowed: false,
+        });
     }
     // Lower groups explain higher ones, so a cause that touches the lowest group goes before one that does not.
     let lowest = with_roots(&frontier[0].iter().copied().collect(), evidence);
@@ -141,11 +159,16 @@ fn blame<'a>(frontier: &[Vec<usize>], held: &[Holding<'a>], evidence: &Evidence<
         holding.explains(index, evidence) || holding.loses(index, evidence) || holding.explains_sibling(index, evidence)
     };
     ranked.sort_by_key(|holding| !lowest.iter().any(|&index| touches(holding, index)));
+    let tied = ranked.len();
     let tie = is_tie(&ranked);
+    if tie {
+        ranked = testimony.fitting(ranked);
+    }
+    let narrowed = ranked.len() < tied;
     let rivals = if tie { ranked[1..].to_vec() } else { Vec::new() };
     let winner = ranked.swap_remove(0);
     let primary = telling_problem(&winner, evidence).or_else(|| at.first().copied())?;
-    Some(Blame { primary, holding: Some(winner), rivals })
+    Some(Blame { primary, holding: Some(winner), rivals, narrowed })
 }
 
 /// The problem that a cause is about: the one on the cause's own layer, else the lowest that it explains.
@@ -166,7 +189,7 @@ fn felt<'a>(held: &[Holding<'a>], evidence: &Evidence<'a>) -> Option<Blame<'a>> 
     }
     let winner = ranked.swap_remove(0);
     let primary = telling_problem(&winner, evidence).or_else(|| winner.matched.first().copied())?;
-    Some(Blame { primary, holding: Some(winner), rivals: Vec::new() })
+    Some(Blame { primary, holding: Some(winner), rivals: Vec::new(), narrowed: false })
 }
 
 /// What a person feels although the goal works, where no cause explains it: said with its layer and code.
@@ -176,7 +199,7 @@ fn felt_unexplained<'a>(evidence: &Evidence<'a>) -> Option<Blame<'a>> {
         let observation = evidence.observations[index];
         (observation.layer, evidence.graph.position(&observation.check))
     });
-    lowest.map(|primary| Blame { primary, holding: None, rivals: Vec::new() })
+    lowest.map(|primary| Blame { primary, holding: None, rivals: Vec::new(), narrowed: false })
 }
 
 /// Rule 2 for quality: where packets are lost lower down, what is silent only at times above that is lost with them.
@@ -194,16 +217,21 @@ fn without_lost_packets<'a>(mut causes: Vec<Holding<'a>>, evidence: &Evidence<'_
 }
 
 /// Each check is a goal: the gravest problem is the verdict, the others stand beside it.
-fn each<'a>(frontier: &[Vec<usize>], held: &[Holding<'a>], evidence: &Evidence<'a>) -> (Status, Option<Blame<'a>>) {
+fn each<'a>(
+    frontier: &[Vec<usize>],
+    held: &[Holding<'a>],
+    evidence: &Evidence<'a>,
+    testimony: &Testimony,
+) -> (Status, Option<Blame<'a>>) {
     let blamed: Vec<Vec<usize>> =
         frontier.iter().filter(|group| !is_background(evidence.observations[group[0]])).cloned().collect();
     let (grave, slight): (Vec<Vec<usize>>, Vec<Vec<usize>>) = blamed
         .into_iter()
         .partition(|group| evidence.observations[group[0]].codes().any(|code| code.problem().class != Class::Quality));
     if !grave.is_empty() {
-        return (Status::Fault, blame(&grave, held, evidence));
+        return (Status::Fault, blame(&grave, held, evidence, testimony));
     }
-    let slight = if slight.is_empty() { None } else { blame(&slight, held, evidence) };
+    let slight = if slight.is_empty() { None } else { blame(&slight, held, evidence, testimony) };
     // What rests on the background alone (a log that speaks of disk errors, what a person says) counts where the playbook
     // says that people feel it, and says more than a slight problem that no cause explains.
     if slight.as_ref().is_none_or(|blame| blame.holding.is_none()) {
@@ -243,7 +271,9 @@ fn not_reproduced<'a>(evidence: &Evidence<'a>) -> (Status, Option<Blame<'a>>) {
         evidence.stands(index) && evidence.observations[index].codes().any(|code| RECORDED.contains(&code))
     });
     match recorded {
-        Some(primary) => (Status::Degraded, Some(Blame { primary, holding: None, rivals: Vec::new() })),
+        Some(primary) => {
+            (Status::Degraded, Some(Blame { primary, holding: None, rivals: Vec::new(), narrowed: false }))
+        }
         None => (Status::Undecided, None),
     }
 }
@@ -261,7 +291,7 @@ fn compose(
     let slighter = blame.as_ref().map_or_else(Vec::new, |blame| slighter(blame, held, &explaining, evidence));
     let asides = asides(&blame, &explaining, evidence);
     let mut verdict = match &blame {
-        Some(blame) => blamed(status, blame, evidence),
+        Some(blame) => blamed(status, blame, evidence, &Testimony::of(case)),
         None => unblamed(status, evidence, case),
     };
     // The same trouble seen a second time, such as by a control, is no trouble beside it.
@@ -272,16 +302,20 @@ fn compose(
     verdict.ruled_out = ruled_out(&verdict, evidence);
     verdict.not_tested = not_tested(&verdict, blame.as_ref().map(|blame| blame.primary), evidence);
     verdict.notes = notes(&verdict, evidence);
+    let contradicted = blame.as_ref().and_then(|blame| blame.holding.as_ref());
+    if contradicted.is_some_and(|holding| Testimony::of(case).speaks_against(holding.cause)) {
+        verdict.notes.push(DOES_NOT_FIT.to_owned());
+    }
     let next = next(&verdict, &blame, evidence);
     Judgement { verdict, next }
 }
 
-fn blamed(status: Status, blame: &Blame<'_>, evidence: &Evidence<'_>) -> Verdict {
+fn blamed(status: Status, blame: &Blame<'_>, evidence: &Evidence<'_>, testimony: &Testimony) -> Verdict {
     let primary = evidence.observations[blame.primary];
     let nothing = BTreeSet::new();
     let matched = blame.holding.as_ref().map_or(&nothing, |holding| &holding.matched);
     let cause = blame.holding.as_ref().map(|holding| holding.cause);
-    let mut layers = remaining_layers(blame, evidence);
+    let Remaining { mut layers, narrowed } = remaining_layers(blame, evidence, testimony);
     let several = layers.len() > 1;
     let layer = blame.layer(evidence);
     let culprit = cause
@@ -307,7 +341,8 @@ fn blamed(status: Status, blame: &Blame<'_>, evidence: &Evidence<'_>) -> Verdict
     // What the machine recorded of an earlier time makes a suspicion and no more (rule 8).
     let recorded = status == Status::Degraded && blame.holding.is_none() && !is_felt(blame.primary, evidence);
     let unproven = cause.is_some_and(|cause| cause.suspected);
-    if !blame.rivals.is_empty() || several || recorded || unproven {
+    // What only people's words leave alone is not proven either.
+    if !blame.rivals.is_empty() || several || recorded || unproven || narrowed || blame.narrowed {
         certainty = Certainty::Suspected;
     }
     let open = !blame.rivals.is_empty();

@@ -176,7 +176,8 @@ pub(super) fn not_tested(verdict: &Verdict, blamed: Option<usize>, evidence: &Ev
     for check in &evidence.playbook.checks {
         let seen = evidence.of_check(&check.id);
         let why = if seen.is_empty() {
-            Some("the verdict was settled before its turn".to_owned())
+            // A question whose answer would have changed nothing leaves no gap.
+            (check.cost != Cost::Person).then(|| "the verdict was settled before its turn".to_owned())
         } else if seen
             .iter()
             .all(|&index| matches!(evidence.observations[index].outcome, Outcome::Skipped | Outcome::Unknown))

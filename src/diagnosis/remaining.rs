@@ -2,6 +2,7 @@
 //! no single layer is.
 
 use super::causes::{refines, stated_codes, states_problem_of};
+use super::elsewhere::Testimony;
 use super::evaluate::{Truth, evaluate};
 use super::evidence::{Evidence, proves_way};
 use super::judge::Blame;
@@ -12,8 +13,16 @@ use crate::playbook::Cause;
 use crate::problem::Basis;
 use std::collections::BTreeSet;
 
-/// The layers that remain: the blamed one, and those that only what was not seen would rule out.
-pub(super) fn remaining_layers(blame: &Blame<'_>, evidence: &Evidence<'_>) -> Vec<Layer> {
+/// What is left to blame.
+pub(super) struct Remaining {
+    /// The blamed layer, and those that only what was not seen would rule out.
+    pub layers: Vec<Layer>,
+    /// Whether a layer is not among them because of what people said of elsewhere.
+    pub narrowed: bool,
+}
+
+/// The layers that remain.
+pub(super) fn remaining_layers(blame: &Blame<'_>, evidence: &Evidence<'_>, testimony: &Testimony) -> Remaining {
     let primary = evidence.observations[blame.primary];
     let mut layers = BTreeSet::from([blame.layer(evidence)]);
     layers.extend(blame.holding.as_ref().and_then(|holding| holding.cause.or_layer));
@@ -27,8 +36,11 @@ pub(super) fn remaining_layers(blame: &Blame<'_>, evidence: &Evidence<'_>) -> Ve
         );
     }
     let open = standing(evidence).into_iter().map(|index| &evidence.playbook.causes[index]);
-    layers.extend(open.filter(|cause| could_take_over(cause, blame, evidence)).map(|cause| cause.layer));
-    layers.into_iter().collect()
+    let open = open.filter(|cause| could_take_over(cause, blame, evidence));
+    let (unfit, open): (Vec<&Cause>, Vec<&Cause>) = open.partition(|cause| testimony.speaks_against(cause));
+    layers.extend(open.into_iter().map(|cause| cause.layer));
+    let narrowed = unfit.into_iter().any(|cause| !layers.contains(&cause.layer));
+    Remaining { layers: layers.into_iter().collect(), narrowed }
 }
 
 /// Whether a check on the goal's trail was tried and could say nothing. What could spoil the goal without being on its

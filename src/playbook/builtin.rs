@@ -40,6 +40,7 @@ pub const BUILTIN: &[(&str, &str)] = built_in!("playbooks":
 pub const FRAGMENTS: &[(&str, &str)] = built_in!("playbooks/common":
     "path"
     "service"
+    "questions"
     "lease"
 );
 

@@ -215,6 +215,19 @@ pub struct Cause {
     pub suspected: bool,
     /// A sign of an attack: stop, preserve, hand to security.
     pub security_stop: bool,
+    /// Where it sits, for what people say of other machines and networks; without it as layer and codes tell.
+    pub place: Option<Place>,
+}
+
+/// Where a cause sits, seen from the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// On this machine alone: another one beside it does not have it.
+    Machine,
+    /// In what all machines of this network share: gateway, resolvers, the way out.
+    Network,
+    /// At the target: everybody has it, from wherever.
+    Target,
 }
 
 impl Default for Cause {
@@ -241,6 +254,7 @@ impl Default for Cause {
             or_layer: None,
             suspected: false,
             security_stop: false,
+            place: None,
         }
     }
 }

@@ -6,7 +6,7 @@ mod parts;
 
 pub(super) use self::input::KINDS;
 use self::input::read_input;
-pub(super) use self::parts::{COSTS, PRIORS};
+pub(super) use self::parts::{COSTS, PLACES, PRIORS};
 use self::parts::{kebab, placed, read_cause, read_check, read_gravity};
 use super::draft::{Draft, Fill, Head};
 use super::given;

@@ -3,7 +3,7 @@
 
 use super::change;
 use super::given::{CERTAINTIES, STATUSES};
-use super::parse::{COSTS, KINDS, PRIORS};
+use super::parse::{COSTS, KINDS, PLACES, PRIORS};
 use super::when::{ELEMENTS, OUTCOMES, OVERS};
 use crate::layer::Layer;
 use crate::packet::case::{Scope, Urgency};
@@ -187,6 +187,7 @@ fn cause() -> Value {
             "or_layer": reference("layer"),
             "suspected": flag("It is never more than suspected."),
             "degrades": flag("People feel it although the goal works right now."),
+            "place": words("Where it sits: on this machine, in what its network shares, or at the target.", first(PLACES)),
             "security_stop": flag("A sign of an attack: stop, keep everything as it is, hand over."),
         }),
     )

@@ -98,7 +98,9 @@ pub fn run(playbook: &Playbook, judge: Judge<'_>) -> Report {
 
 fn run_one(playbook: &Playbook, test: &Test, judge: Judge<'_>) -> TestResult {
     let observations = observations(playbook, test);
-    let verdict = judge(playbook, &observations, &case(test));
+    let mut case = case(test);
+    case.hear(playbook, &observations);
+    let verdict = judge(playbook, &observations, &case);
     let differences = differences(test, &verdict);
     TestResult { name: test.name.clone(), passed: differences.is_empty(), differences, summary: verdict.summary }
 }

@@ -7,6 +7,7 @@ use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
+use crate::settings::Network;
 use crate::sys::{Address, Known, Link, LinkKind, ResolverConfig, ResolverEntry, Route, Tunnel};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,8 @@ const VPN_WRITERS: &[&str] = &[
 pub struct Params {
     /// A name, to say which one programs ask for first when they want it.
     name: String,
+    /// The resolvers that machines of the site should ask, as addresses or networks; any will do where there are none.
+    expected: Vec<Network>,
 }
 
 /// What is known about one server, or (without `server`) about the configuration as a whole.
@@ -83,6 +86,8 @@ pub struct ResolverFacts {
     pub tunnel_up: Option<bool>,
     /// Whether it is this machine.
     pub loopback: Option<bool>,
+    /// Whether it is one of those that the site expects, where it expects some; a stub of this machine is not asked about.
+    pub expected: Option<bool>,
     /// Whether its address is a private one, which means something only in the right network.
     pub private: Option<bool>,
     /// Whether it is private, only a default route (or none) leads to it, no tunnel is up, and no address of this
@@ -141,6 +146,7 @@ async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
         addresses: machine.addresses().await.unwrap_or_default(),
         routes: machine.routes().await.unwrap_or_default(),
         tunnels: machine.tunnels().await.unwrap_or_default(),
+        expected: params.expected,
     };
     let mut observations = vec![general(look, &config, &params.name)];
     let entries = config.servers.iter().chain(&config.upstream);
@@ -227,6 +233,7 @@ struct Scene {
     addresses: Vec<Address>,
     routes: Vec<Route>,
     tunnels: Vec<Tunnel>,
+    expected: Vec<Network>,
 }
 
 impl Scene {
@@ -254,6 +261,8 @@ impl Scene {
             tunnel: Some(owner.is_some()),
             tunnel_up: owner.map(is_tunnel_up),
             loopback: Some(server.is_loopback() || chosen.kind == "local"),
+            expected: (!self.expected.is_empty() && !server.is_loopback())
+                .then(|| self.expected.iter().any(|network| network.contains(server))),
             private: Some(is_private(server)),
             foreign_private: Some(self.is_foreign(server, chosen.destination.is_none())),
             domains: entry.domains.clone(),
@@ -433,6 +442,23 @@ mod tests {
             (Some("10.8.0.1"), &json!("absent"))
         );
         assert_eq!(seen[2].code, None, "no evidence of a tunnel");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_the_site_does_not_expect_is_said_to_be_none_of_its_own() {
+        let servers = ["10.0.1.53", "9.9.9.9", "127.0.0.53"];
+        let expected = json!({ "expected": ["10.0.0.53", "10.0.1.0/24"] });
+        for (args, said) in
+            [(expected, [Some(true), Some(false), None]), (json!({ "expected": [] }), [None, None, None])]
+        {
+            let told = Told { resolvers: Some(config(&servers)), ..Told::default() };
+            let seen = told::look(&PROBE, told, args).await.1;
+            let facts = servers.map(|server| {
+                let of = seen.iter().find(|seen| seen.subject.as_deref() == Some(server)).expect("each is named");
+                of.facts.get("expected").and_then(serde_json::Value::as_bool)
+            });
+            assert_eq!(facts, said);
+        }
     }
 
     #[tokio::test]

@@ -1,10 +1,12 @@
 //! What to start next: a pure function of the playbook and of what was seen so far.
 
 use super::arguments::{Filled, fill};
+use crate::diagnosis::elsewhere;
 use crate::diagnosis::evaluate::{Truth, evaluate};
 use crate::diagnosis::evidence::{CASE_CHECK, Evidence};
 use crate::diagnosis::suspects::{Reach, standing};
 use crate::observation::{Facts, Skip};
+use crate::packet::Case;
 use crate::playbook::Check;
 use crate::probe::Cost;
 use crate::request::{Mode, Request};
@@ -28,6 +30,8 @@ pub struct Progress<'a> {
     pub finished: &'a HashSet<String>,
     pub running: usize,
     pub questions_asked: usize,
+    /// What people said so far.
+    pub case: &'a Case,
     /// The verdict is confirmed and names one cause, or the goal works: a person need not be asked.
     pub settled: bool,
 }
@@ -108,7 +112,11 @@ fn hold_back(step: &mut Step, request: &Request, evidence: &Evidence<'_>, reach:
     if !others.is_empty() || progress.running > 0 || progress.settled || progress.questions_asked >= QUESTIONS {
         questions.clear();
     }
-    questions.retain(|(id, _)| suspects.len() > 1 && reach.splits(id, &suspects));
+    let splits = |id: &str| {
+        let check = request.playbook.check(id);
+        reach.splits(id, &suspects) || check.is_some_and(|check| elsewhere::splits(check, evidence, progress.case))
+    };
+    questions.retain(|(id, _)| suspects.len() > 1 && splits(id));
     questions.truncate(1);
     step.start = others;
     step.start.append(&mut questions);

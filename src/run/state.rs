@@ -120,6 +120,7 @@ impl<'a> State<'a> {
             finished: &self.finished,
             running: self.running().count(),
             questions_asked: self.questions_asked,
+            case: &self.header.case,
             settled: self.verdict.as_ref().is_some_and(|verdict| {
                 verdict.status == Status::Healthy
                     || (verdict.cause.is_some() && verdict.certainty == Certainty::Confirmed)
@@ -397,6 +398,7 @@ fn case_observation(request: &Request) -> Observation {
         facts.insert("tls".to_owned(), json!(target.tls));
         facts.insert("http".to_owned(), json!(target.http));
         facts.insert("is_address".to_owned(), json!(target.is_address));
+        facts.insert("internal".to_owned(), json!(request.settings.is_internal(&target.host)));
         facts.insert("is_control".to_owned(), json!(target.url().as_ref() == Some(&request.settings.control_url)));
     }
     facts.insert("connectivity_check".to_owned(), json!(request.settings.connectivity_check));

@@ -80,7 +80,14 @@ fn plan(request: &Request) {
     let reach = Reach::new(&request.playbook, &graph);
     let nothing = HashSet::new();
     let evidence = Evidence::on(graph, &request.playbook, std::iter::empty(), Some(&nothing));
-    let progress = Progress { started: &nothing, finished: &nothing, running: 0, questions_asked: 0, settled: false };
+    let progress = Progress {
+        started: &nothing,
+        finished: &nothing,
+        running: 0,
+        questions_asked: 0,
+        case: &request.case,
+        settled: false,
+    };
     black_box(next(request, &evidence, &reach, &progress));
 }
 

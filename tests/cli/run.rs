@@ -1,6 +1,6 @@
 //! Whole runs on this machine, with a playbook that stays on the loopback.
 
-use crate::{Call, Ended};
+use crate::{Call, Ended, call};
 use std::fs;
 use std::path::Path;
 
@@ -359,4 +359,40 @@ fn only_packets_that_nobody_asked_for_expire() {
     assert!(document["run"]["warnings"].to_string().contains("older than 30 days were removed"), "{document}");
     assert!(packets(&state).is_empty() && !before.is_empty());
     assert!(theirs.iter().all(|name| own.join(name).exists()), "what was asked for stays");
+}
+
+/// A port that is refused, and two causes of it that only people's words tell apart.
+const TWO_PLACES: &str = "schema = 1\nid = 'two-places'\ntitle = 'x'\n\
+    [[check]]\nid = 'port'\nprobe = 'tcp'\naddresses = '127.0.0.1'\nport = 1\ngoal = true\n\
+    [[check]]\nid = 'other'\nprobe = 'ask'\nquestion = 'Does it work elsewhere?'\n\
+    answers = { yes = 'it does', no = 'it does not' }\n\
+    case = { field = 'other_device', yes = 'works', no = 'fails' }\n\
+    when = [{ check = 'port', outcome = 'problem' }]\n\
+    [[cause]]\nid = 'theirs'\nlayer = 'transport'\ntitle = 't'\nplain = 'p'\n\
+    when = [{ check = 'port', code = 'tcp.refused' }]\n\
+    [[cause]]\nid = 'ours'\nlayer = 'host'\ntitle = 't'\nplain = 'p'\n\
+    when = [{ check = 'port', code = 'tcp.refused' }]\n";
+
+#[test]
+fn a_question_is_asked_where_the_verdict_hangs_on_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("two.toml");
+    std::fs::write(&path, TWO_PLACES).unwrap();
+    let run = |more: &[&str]| {
+        let path = path.to_str().unwrap();
+        call(&[&["run", path, "--format", "json"], more].concat()).silent(2).document()
+    };
+    let asked = |document: &serde_json::Value| {
+        let seen = document["observations"].as_array().unwrap();
+        seen.iter().find(|seen| seen["check"] == "other").map(|seen| seen["outcome"].clone())
+    };
+    let open = run(&[]);
+    assert_eq!(open["verdict"]["layers"], serde_json::json!(["transport", "host"]), "{}", open["verdict"]);
+    assert_eq!(asked(&open), Some("unknown".into()), "nobody is there to ask");
+    for (said, cause) in [("--answer=other=no", "theirs"), ("--answer=other=yes", "ours")] {
+        let told = run(&[said]);
+        assert_eq!((&told["verdict"]["cause"], &told["verdict"]["certainty"]), (&cause.into(), &"suspected".into()));
+    }
+    let said_before = run(&["--said", "other_device=fails"]);
+    assert_eq!(said_before["verdict"]["cause"], "theirs");
 }

@@ -3,6 +3,22 @@
 use crate::{Call, call};
 
 #[test]
+fn the_settings_say_what_is_in_force_and_where_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ours.toml");
+    std::fs::write(&file, "internal_names = [\"corp.example\"]\n[teams]\n\"network team\" = \"NET-2\"\n").unwrap();
+    let file = file.to_str().unwrap();
+    let ended = call(&["settings", "--settings", file]).silent(0);
+    for part in [file, "internal_names", "corp.example", "NET-2", "keep_days", "default"] {
+        assert!(ended.stdout.contains(part), "{part} is not in {}", ended.stdout);
+    }
+    let document = call(&["settings", "--settings", file, "--format", "json"]).silent(0).document();
+    let settings = &document["settings"];
+    assert_eq!((&settings["teams"]["set"], &settings["keep_days"]["set"]), (&true.into(), &false.into()));
+    assert_eq!((&document["file"], &settings["internal_names"]["value"][0]), (&file.into(), &"corp.example".into()));
+}
+
+#[test]
 fn mistakes_on_the_command_line_are_no_faults_of_the_machine() {
     let cases: [(&[&str], &str); 6] = [
         (&["rum"], "a similar subcommand exists: 'run'"),

@@ -10,13 +10,17 @@ use crate::playbook::draft::{DraftCause, DraftCheck, Fill, PlacedText};
 use crate::playbook::mistake::{At, Kind, Mistake, shown};
 use crate::playbook::reader::{Fields, Placed, Reader};
 use crate::playbook::when::PlacedAtom;
-use crate::playbook::{Cause, Check, Escalation, Gravity, Prior, when};
+use crate::playbook::{Cause, Check, Escalation, Gravity, Place, Prior, when};
 use crate::probe::{Cost, Probe};
 use toml::Spanned;
 use toml::de::DeValue;
 
 pub(in crate::playbook) const COSTS: &[(&str, Cost)] =
     &[("local", Cost::Local), ("network", Cost::Network), ("slow", Cost::Slow), ("person", Cost::Person)];
+/// Where a cause sits.
+pub(in crate::playbook) const PLACES: &[(&str, Place)] =
+    &[("machine", Place::Machine), ("network", Place::Network), ("target", Place::Target)];
+
 pub(in crate::playbook) const PRIORS: &[(&str, Prior)] =
     &[("rare", Prior::Rare), ("occasional", Prior::Occasional), ("common", Prior::Common)];
 /// Names that templates use for something else.
@@ -155,6 +159,7 @@ pub(super) fn read_cause(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Opt
     let or_layer = fields.word(reader, "or_layer", &Layer::ALL.map(|layer| (layer.name(), layer)));
     let suspected = fields.flag(reader, "suspected");
     let security_stop = fields.flag(reader, "security_stop");
+    let place = fields.word(reader, "place", PLACES);
     let rules = fields.get("escalate").map(|value| read_rules(reader, value)).unwrap_or_default();
     let gravity = read_gravity(reader, &mut fields);
     let changes = fields.get("changes").map(|value| read_topics(reader, value)).unwrap_or_default();
@@ -188,6 +193,7 @@ pub(super) fn read_cause(reader: &mut Reader<'_>, mut fields: Fields<'_>) -> Opt
         or_layer,
         suspected,
         security_stop,
+        place,
     };
     let (verify, workaround) = (verify.map(|text| text.at), places(workaround));
     let (rule_atoms, rules) = (rules.atoms, rules.places);

@@ -70,7 +70,7 @@ fn over_tls() -> Option<String> {
     let mut files = vec!["/etc/systemd/resolved.conf".to_owned()];
     files.extend(drop_ins.into_iter().flat_map(|folder| in_folder(folder, ".conf")));
     let texts = files.iter().filter_map(|path| read(path).ok().flatten());
-    texts.filter_map(|text| resolv::over_tls(&text)).last()
+    texts.filter_map(|text| resolv::over_tls(&text)).next_back()
 }
 
 /// Where browsers look for the policies of a machine.

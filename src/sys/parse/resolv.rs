@@ -153,14 +153,14 @@ pub fn over_tls(text: &str) -> Option<String> {
     let settings = text.lines().filter_map(|line| line.trim().split_once('='));
     let values =
         settings.filter(|(name, _)| name.trim() == "DNSOverTLS").map(|(_, value)| value.trim().to_ascii_lowercase());
-    let words = values.filter_map(|value| match value.as_str() {
+    let mut words = values.filter_map(|value| match value.as_str() {
         // systemd.syntax(7): booleans.
         "yes" | "true" | "on" | "1" => Some("yes"),
         "no" | "false" | "off" | "0" => Some("no"),
         "opportunistic" => Some("opportunistic"),
         _ => None,
     });
-    words.last().map(str::to_owned)
+    words.next_back().map(str::to_owned)
 }
 
 /// Cuts a text of strangers.

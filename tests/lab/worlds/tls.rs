@@ -183,4 +183,42 @@ pub const WORLDS: &[World] = &[
         rule: (5, "where nobody tells the time, the clock is not ruled out: the verdict gets wider and less sure"),
         ..WORLD
     },
+    World {
+        name: "certificate-expired-on-every-device",
+        says: "the browser warns all of us about the shop",
+        arguments: &["--answer", "other-machine=no"],
+        fault: |scene| {
+            scene.certificate(Certificate::Expired);
+            scene.close("198.51.100.123:123");
+            scene.close("198.51.100.80:80");
+        },
+        proof: |eyes| eyes.no_page("198.51.100.10:443", "www.example.test", "Expired"),
+        expect: Expect {
+            cause: &["certificate-expired"],
+            decides: "tls",
+            certainty: "suspected",
+            innocent: &["link", "ip", "route", "path", "dns", "transport", "host"],
+            ..fault(&["tls"], &["tls.expired"], Culprit::Is("www.example.test"))
+        },
+        rule: (5, "nobody tells the time, but a second device sees it too: its clock would have to be wrong as well"),
+        ..WORLD
+    },
+    World {
+        name: "certificate-fine-whatever-people-say",
+        says: "the shop's certificate has run out, everybody sees it",
+        arguments: &["--said", "other_device=fails", "--said", "other_network=fails"],
+        fault: |scene| scene.clock_ahead_s = -90 * 86_400,
+        proof: |eyes| {
+            eyes.clock_ahead(TIME, -90 * 86_400)?;
+            eyes.no_page("198.51.100.10:443", "www.example.test", "Expired")
+        },
+        expect: Expect {
+            cause: &["clock-wrong-expired"],
+            decides: "tls-right-clock",
+            innocent: &["link", "ip", "route", "path", "dns", "transport", "tls"],
+            ..fault(&["host"], &["host.clock_off"], Culprit::NotCompared)
+        },
+        rule: (5, "what people say of other devices is no observation: the clock was measured"),
+        ..WORLD
+    },
 ];
