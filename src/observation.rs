@@ -248,6 +248,14 @@ pub struct Observation {
 const SUBJECT_LIMIT: usize = 300;
 
 impl Observation {
+    /// The same of one of several subjects.
+    pub fn about(mut self, subject: &str) -> Self {
+        let subject: String = subject.chars().take(SUBJECT_LIMIT).collect();
+        self.id = format!("{}.{}[{subject}]", self.probe, self.check);
+        self.subject = Some(subject);
+        self
+    }
+
     /// An observation with nothing in it yet. Times and context are filled in by the run.
     pub fn new(
         probe: &str,

@@ -61,6 +61,8 @@ problems! {
     LinkNone "link.none" Link Integrity State false "there is no network interface but the loopback";
     LinkNoCarrier "link.no_carrier" Link Reachability State false "the interface has no carrier: cable, port or radio link is down";
     LinkAdminDown "link.admin_down" Link Reachability State false "the interface is switched off (administratively down)";
+    LinkLoopback "link.loopback" Link Integrity State false "the loopback, by which programs of this machine talk to each other, is down or has no address";
+    LinkPortHoldsAddress "link.port_holds_address" Link Integrity State false "the interface belongs to a bridge or bond, which takes its packets, and holds the address itself";
     LinkFlapping "link.flapping" Link Quality State false "the carrier goes up and down";
     LinkErrors "link.errors" Link Quality State false "the interface counts receive or transmit errors";
     LinkDrops "link.drops" Link Quality State false "the interface drops frames";
@@ -129,6 +131,7 @@ problems! {
     DnsNoResolver "dns.no_resolver" Dns Integrity State false "no resolver is configured";
     DnsBadConfig "dns.bad_config" Dns Integrity State false "the resolver configuration has lines that make no sense";
     DnsNotInNsswitch "dns.not_in_nsswitch" Dns Integrity State false "nsswitch does not ask DNS for host names";
+    DnsNoRecursion "dns.no_recursion" Dns Integrity Answer true "the resolver answers for its own zones only and looks up nothing else";
     DnsHostsOverride "dns.hosts_override" Dns Integrity State false "the hosts file overrides what DNS says";
     DnsSearchList "dns.search_list" Dns Integrity Answer false "the short name resolves only with another search suffix";
     DnsTimeout "dns.timeout" Dns Reachability Silence false "the resolver does not answer";

@@ -70,7 +70,8 @@ impl<'a> Evidence<'a> {
         let trail = trail(playbook, &graph);
         let proving: Vec<bool> = observations.iter().map(|observation| proves_way(observation)).collect();
         let overtaken = overtaken(&observations, &proving);
-        let disproved = disproved(&observations, &proving, &overtaken);
+        let is_control = |success: &Observation, problem: &Observation| is_control(playbook, &graph, success, problem);
+        let disproved = disproved(&observations, &proving, &overtaken, is_control);
         let mut evidence = Evidence {
             playbook,
             graph,
@@ -303,9 +304,21 @@ fn overtaken(all: &[&Observation], proving: &[bool]) -> Vec<bool> {
     all.iter().zip(proving).map(|(success, &proves)| proves && falls_silent(success)).collect()
 }
 
+/// Whether this success is of a control of what shows the problem. A control swaps one element to convict it (rule 4):
+/// another page that comes through the same proxy says that the proxy works, and nothing about the page that does not.
+fn is_control(playbook: &Playbook, graph: &Graph, success: &Observation, problem: &Observation) -> bool {
+    let check = graph.position(&success.check).map(|position| &playbook.checks[position]);
+    check.is_some_and(|check| check.control_for.contains(&problem.check))
+}
+
 /// Rule 1: a success proves the trail it used, and nothing else; one that was overtaken, only as it was at that time. For
 /// each observation the first success that disproves it; successes are found by the elements that they used.
-fn disproved(all: &[&Observation], proving: &[bool], overtaken: &[bool]) -> Vec<Option<usize>> {
+fn disproved(
+    all: &[&Observation],
+    proving: &[bool],
+    overtaken: &[bool],
+    is_control: impl Fn(&Observation, &Observation) -> bool,
+) -> Vec<Option<usize>> {
     let mut by_element: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
     for (index, success) in all.iter().enumerate().filter(|(index, _)| proving[*index]) {
         for element in success.via.elements() {
@@ -328,6 +341,7 @@ fn disproved(all: &[&Observation], proving: &[bool], overtaken: &[bool]) -> Vec<
                     && (success.probe != "neighbour" || problem.layer == Layer::Link)
                     && !(overtaken[index] && problem.started_ms > heard_ms(success))
                     && problem.via.is_within(&success.via)
+                    && !is_control(success, problem)
             })
         })
         .collect()
@@ -411,6 +425,24 @@ mod tests {
         assert!(!cleared(&[gateway.clone(), page.clone(), there(WEB, 700)]), "the line died");
         assert!(cleared(&[gateway.clone(), page.clone(), there("198.51.100.11:443", 700)]), "another one is dead");
         assert!(cleared(&[gateway, page, there(WEB, 30)]), "it was tried before the page came");
+    }
+
+    #[test]
+    fn a_control_clears_nothing_of_what_it_is_a_control_of() {
+        let text = "schema = 1\nid = \"pages\"\ntitle = \"Pages\"\n\
+            [[check]]\nid = \"page\"\nprobe = \"http\"\ngoal = true\nurl = \"http://a.test/\"\n\
+            [[check]]\nid = \"port\"\nprobe = \"http\"\nurl = \"http://a.test/\"\n\
+            [[check]]\nid = \"another\"\nprobe = \"http\"\nurl = \"http://b.test/\"\ncontrol_for = [\"page\"]\n";
+        let playbook = crate::playbook::parse::parse("pages.toml", text, &|_| None)
+            .unwrap_or_else(|mistake| panic!("{}", mistake.render(false)));
+        let proxied = Via { proxy: Some("http://proxy.test:3128".to_owned()), ..own_network() };
+        for (of, cleared) in [("page", false), ("port", true)] {
+            let silent = problem(of, Code::TcpTimeout, proxied.clone(), 0, 3_000);
+            let other = Observation { via: proxied.clone(), ..works("another", 0, 60) };
+            let evidence = Evidence::new(&playbook, [&silent, &other], None);
+            let index = evidence.of_check(of)[0];
+            assert_eq!(evidence.disproof(index).is_some(), cleared, "{of}");
+        }
     }
 
     #[test]

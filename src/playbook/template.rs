@@ -84,7 +84,9 @@ impl Scope {
 
 /// What an observation says, by name.
 fn object(observation: &Observation) -> BTreeMap<&str, Value> {
-    let mut object: BTreeMap<&str, Value> = BTreeMap::new();
+    // The names that every observation has win over facts: a certificate has a `subject` too.
+    let facts = observation.facts.iter().map(|(name, value)| (name.as_str(), Value::from(Serde(value))));
+    let mut object: BTreeMap<&str, Value> = facts.collect();
     object.insert("outcome", Value::from(Serde(observation.outcome)));
     object.insert("summary", Value::from(observation.summary.as_str()));
     if let Some(subject) = &observation.subject {
@@ -92,9 +94,6 @@ fn object(observation: &Observation) -> BTreeMap<&str, Value> {
     }
     if let Some(code) = observation.code {
         object.insert("code", Value::from(code.word()));
-    }
-    for (name, value) in &observation.facts {
-        object.insert(name, Value::from(Serde(value)));
     }
     object
 }

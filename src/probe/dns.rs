@@ -49,7 +49,7 @@ pub const PROBE: Probe = Probe {
     summary: "asks each resolver on its own for a name, over UDP and where needed TCP",
     about: "Sends ordinary recursive queries to port 53 of each configured resolver, side by side, each from a fresh \
         connected UDP socket, so that a closed port (ICMP) and silence are told apart. A silent server gets queries at \
-        0, 200 and 400 ms and a fourth a second or more after the start; silence is suspected after 0.75 s where another \
+        0, 200 and 400 ms (the third without EDNS, which some old servers and filters leave unanswered) and a fourth a second or more after the start; silence is suspected after 0.75 s where another \
         server answered meanwhile (1.4 s where none did) and confirmed below 2 s (4 s, so that late answers are heard). TCP is tried where UDP is \
         silent or the answer is truncated. SERVFAIL, REFUSED and malformed answers are asked for a second time; \
         NXDOMAIN is final (RFC 8020). After a first answer two more queries show a server that answers only some; a \
@@ -66,6 +66,7 @@ pub const PROBE: Probe = Probe {
         Code::DnsFormerr,
         Code::DnsNxdomain,
         Code::DnsNodata,
+        Code::DnsNoRecursion,
         Code::DnsTcpBlocked,
         Code::DnsSlow,
         Code::DnsFlapping,

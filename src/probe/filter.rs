@@ -76,8 +76,11 @@ pub struct FilterFacts {
     pub verdict: Option<String>,
     /// Packets that the rule has counted.
     pub packets: Option<u64>,
-    /// The rule that sends new connections to another place than their target, such as a local security agent.
+    /// The rule that sends new connections to another place than their target, such as a local security agent, or
+    /// sends them with another source address.
     pub redirected_by: Option<String>,
+    /// Whether that rule is wholly understood and meets them for certain.
+    pub redirected_for_certain: Option<bool>,
     /// Rules that may drop it: they have matches that are not understood, or are for another user.
     pub possible_rules: Vec<String>,
 }
@@ -153,7 +156,10 @@ fn judge(look: &Look<'_>, rules: &[FilterRule], packet: &Packet, is_here: bool) 
         ..Via::default()
     };
     let out = Walk { rules, packet, possible: Vec::new() };
-    facts.redirected_by = out.redirecting().map(|rule| format!("{} in {}", rule.text, rule.chain));
+    if let Some((rule, meets)) = out.redirecting() {
+        facts.redirected_by = Some(format!("{} in {}", rule.text, rule.chain));
+        facts.redirected_for_certain = Some(meets == Match::Yes);
+    }
     let answer = Packet { is_answer: true, comes_in: true, ..packet.clone() };
     // What this machine sends to itself comes in as well.
     let arriving = Packet { comes_in: true, ..packet.clone() };
@@ -190,8 +196,8 @@ fn judge(look: &Look<'_>, rules: &[FilterRule], packet: &Packet, is_here: bool) 
 }
 
 /// Hooks that what we send passes, and those that the answers pass.
-const OUT: &[&str] = &["output", "postrouting"];
-const BACK: &[&str] = &["prerouting", "input"];
+const OUT: &[&str] = &["output", "postrouting", "egress"];
+const BACK: &[&str] = &["ingress", "prerouting", "input"];
 
 /// How a rule meets a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,14 +222,17 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// The rule on the way out that gives a new connection another target. It blames nobody by itself: transparent
-    /// proxies work like this too. Chains that are only jumped to are left out, because a jump may not be taken.
-    fn redirecting(&self) -> Option<&'a FilterRule> {
-        self.rules.iter().find(|rule| {
-            rule.hook.as_deref() == Some("output")
-                && matches!(rule.verdict.as_str(), "redirect" | "dnat" | "tproxy")
-                && self.meets(rule) != Match::No
-        })
+    /// The rule on the way out that gives a new connection another target or a fixed source, and how it meets it. It
+    /// blames nobody by itself: transparent proxies work like this too. Chains that are only jumped to are left out,
+    /// because a jump may not be taken.
+    fn redirecting(&self) -> Option<(&'a FilterRule, Match)> {
+        let changes = |rule: &FilterRule| match rule.hook.as_deref() {
+            Some("output") => matches!(rule.verdict.as_str(), "redirect" | "dnat" | "tproxy"),
+            Some("postrouting") => rule.verdict == "snat",
+            _ => false,
+        };
+        let changing = self.rules.iter().filter(|rule| changes(rule));
+        changing.map(|rule| (rule, self.meets(rule))).find(|(_, meets)| *meets != Match::No)
     }
 
     /// The first rule that drops the packet for certain, in any base chain of these hooks: an `accept` ends only its own
@@ -455,11 +464,17 @@ mod tests {
             (rule("output", "redirect", "10.0.0.0/8"), false),
             (rule("prerouting", "redirect", "0.0.0.0/0"), false),
             (rule("output", "masquerade", "0.0.0.0/0"), false),
+            (rule("postrouting", "masquerade", "0.0.0.0/0"), false),
+            (rule("postrouting", "snat", "203.0.113.0/24"), true),
         ];
         for (rule, named) in cases {
             let words = format!("{rule:?}");
+            let partial = FilterRule { partial: true, ..rule.clone() };
+            let unsure = seen(vec![partial], web("203.0.113.5")).await;
             let seen = seen(vec![rule], web("203.0.113.5")).await;
             assert_eq!((seen.outcome, seen.facts.contains_key("redirected_by")), (Outcome::Ok, named), "{words}");
+            let certain = |seen: &Observation| seen.facts.get("redirected_for_certain").and_then(|fact| fact.as_bool());
+            assert_eq!((certain(&seen), certain(&unsure)), (named.then_some(true), named.then_some(false)), "{words}");
         }
     }
 

@@ -8,8 +8,9 @@ use super::way::trust::Trust;
 use super::way::{self, bounded, connect, dial, handshake, milliseconds, name, script, shown};
 use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
-use crate::observation::{Observation, Via};
+use crate::observation::{Observation, Skip, Via};
 use crate::problem::{Basis, Code, count, joined};
+use futures_util::future::join_all;
 use hyper::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -101,6 +102,8 @@ struct Params {
     fallback_addresses: Addresses,
     /// A `dns` check whose addresses are used likewise, as far as it has any by then.
     fallback_from: String,
+    /// Ask each of `addresses` on its own, at most six of them.
+    each: bool,
     /// Only addresses of this family.
     family: Option<Family>,
     /// `GET` or `HEAD`.
@@ -137,6 +140,7 @@ impl Default for Params {
             addresses: Addresses::default(),
             fallback_addresses: Addresses::default(),
             fallback_from: String::new(),
+            each: false,
             family: None,
             method: "GET".to_owned(),
             follow: true,
@@ -215,6 +219,9 @@ struct Facts {
     slow_lookup: Option<bool>,
     /// `direct`, or the proxy's URL without credentials.
     proxy_used: String,
+    /// Proxies of a script's list that were dead, before the one that was used.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failed_proxies: Vec<String>,
     /// The setting that the proxy comes from.
     proxy_source: Option<String>,
     /// Authentication schemes that the proxy offers.
@@ -255,8 +262,35 @@ struct Facts {
     server_errors: Option<u32>,
 }
 
+/// Addresses that are asked one by one: more than that of one name are mostly doors of one house.
+const EACH_LIMIT: usize = 6;
+
 async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
+    if params.each {
+        return from_each(look, params).await;
+    }
     if params.looks < 2 { look_once(look, params).await } else { fetch(look, params, None).await }
+}
+
+/// The page from each address, side by side. A suspicion of one is not shown: what counts is how they compare.
+async fn from_each(look: &Look<'_>, params: Params) -> Vec<Observation> {
+    let mut addresses = params.addresses.0.clone();
+    addresses.dedup();
+    if addresses.len() < 2 {
+        return vec![look.skipped(Skip::NotNeeded, "the name has only one address")];
+    }
+    let quiet = |_: Observation| {};
+    let one = |address: &String| {
+        let params = Params { addresses: Addresses(vec![address.clone()]), each: false, ..params.clone() };
+        let address = address.clone();
+        async move {
+            let alone = Look { emit: &quiet, args: crate::observation::Facts::new(), ..*look };
+            let seen =
+                if params.looks < 2 { look_once(&alone, params).await } else { fetch(&alone, params, None).await };
+            seen.into_iter().map(move |observation| observation.about(&address)).collect::<Vec<_>>()
+        }
+    };
+    join_all(addresses.iter().take(EACH_LIMIT).map(one)).await.into_iter().flatten().collect()
 }
 
 /// The same, but the first suspicion of silence ends it.

@@ -20,8 +20,9 @@ pub const PROBE: Probe = Probe {
     about: "Reads every interface from the kernel. Interfaces that could carry the user's traffic (cable, Wi-Fi, mobile, \
             and bridges, bonds and VLANs on top of these) are judged: switched off, no carrier, radio not joined, weak \
             signal, half duplex, errors, a carrier that comes and goes. An interface that is down while another one is \
-            up, and that holds no address, is simply not in use. Bridges of containers, tunnels and the loopback are \
-            never judged here. Sends nothing and needs no rights.",
+            up, and that holds no address, is simply not in use. Bridges of containers and tunnels are never judged \
+            here, and the loopback is named only where it is down or has no address. A port of a bridge or bond that \
+            holds the address itself is named, because the bridge takes its packets. Sends nothing and needs no rights.",
     contacts: Contacts::NONE,
     codes: &[
         Code::LinkNone,
@@ -35,6 +36,8 @@ pub const PROBE: Probe = Probe {
         Code::LinkMtuSmall,
         Code::LinkWifiWeak,
         Code::LinkFlapping,
+        Code::LinkLoopback,
+        Code::LinkPortHoldsAddress,
     ],
     params: schema_of::<Interfaces>,
     facts: schema_of::<LinkFacts>,
@@ -168,7 +171,9 @@ async fn run(look: &Look<'_>, interfaces: Interfaces) -> Vec<Observation> {
         uptime_s: machine.identity().await.ok().map(|identity| identity.uptime_s).filter(|uptime| *uptime > 0),
         links: &links,
     };
-    let mut observations = Vec::new();
+    let mut observations: Vec<Observation> =
+        scene.broken_loopback(interfaces.interface.as_deref(), look).into_iter().collect();
+    let lookout = observations.len();
     for link in scene.shown(interfaces.interface.as_deref()) {
         let radio = match link.kind {
             Some(LinkKind::Wifi) => machine.radio(&link.name).await.ok().flatten(),
@@ -180,7 +185,7 @@ async fn run(look: &Look<'_>, interfaces: Interfaces) -> Vec<Observation> {
         }
         observations.push(seen.observation(look));
     }
-    if observations.is_empty() {
+    if observations.len() == lookout && interfaces.interface.as_deref().is_none_or(|name| !scene.is_loopback(name)) {
         observations.push(match interfaces.interface {
             Some(name) => look.unknown(Some(&name), &format!("there is no interface named {}", bounded(&name))),
             None => look.problem(None, Code::LinkNone, "this machine has no network interface but the loopback"),
@@ -240,6 +245,51 @@ impl Scene<'_> {
         self.links.iter().filter(is_shown).collect()
     }
 
+    fn is_loopback(&self, name: &str) -> bool {
+        self.links.iter().any(|link| link.name == name && link.kind == Some(LinkKind::Loopback))
+    }
+
+    /// The loopback, where programs of this machine cannot talk to each other by it. It has no trail: nothing that
+    /// works elsewhere says anything about it.
+    fn broken_loopback(&self, only: Option<&str>, look: &Look<'_>) -> Option<Observation> {
+        let wanted = |link: &&Link| link.kind == Some(LinkKind::Loopback) && only.is_none_or(|name| link.name == name);
+        let link = self.links.iter().find(wanted)?;
+        // IPv6 has its own; what programs mostly use is 127.0.0.1.
+        let own = |address: &Address| {
+            address.interface == link.name && address.net.addr().is_ipv4() && address.net.addr().is_loopback()
+        };
+        let name = &link.name;
+        let words = if !link.up {
+            format!("the loopback {name} is switched off: programs of this machine cannot talk to each other")
+        } else if !self.addresses.is_empty() && !self.addresses.iter().any(own) {
+            format!("the loopback {name} has no address: programs of this machine cannot talk to each other")
+        } else {
+            return None;
+        };
+        let facts = LinkFacts {
+            interface: name.clone(),
+            kind: kind_word(link.kind).to_owned(),
+            up: link.up,
+            has_address: self.addresses.iter().any(own),
+            used: true,
+            ..LinkFacts::default()
+        };
+        Some(look.problem(Some(name), Code::LinkLoopback, words).facts(&facts))
+    }
+
+    /// The bridge or bond that takes the packets of an interface that holds an address itself: a setting that was half
+    /// changed when the bridge was made. An interface of a VRF keeps its own.
+    fn taken_by(&self, link: &Link) -> Option<&Link> {
+        let master = self.links.iter().find(|other| Some(other.index) == link.master)?;
+        let takes = matches!(master.driver.as_deref(), Some("bridge" | "bond" | "team"));
+        (takes && self.has_address(link) && self.has_default_route(link)).then_some(master)
+    }
+
+    /// Whether its state matters to the user: it is made for that, or the way out of this machine leads over it.
+    fn is_judged(&self, link: &Link) -> bool {
+        carries_traffic(link, self.links) || (link.kind == Some(LinkKind::Virtual) && self.has_default_route(link))
+    }
+
     fn has_address(&self, link: &Link) -> bool {
         self.addresses.iter().any(|address| address.interface == link.name && !address.is_link_local())
     }
@@ -284,7 +334,14 @@ impl Scene<'_> {
             used: self.is_used(link),
         };
         let mut problems = Vec::new();
-        if carries_traffic(link, self.links) && facts.used {
+        if let Some(master) = self.taken_by(link) {
+            let (name, master) = (&link.name, &master.name);
+            let words = format!(
+                "{name} holds the address and the default route, and is a port of {master}, which takes its packets"
+            );
+            problems.push((Code::LinkPortHoldsAddress, words));
+        }
+        if self.is_judged(link) && facts.used {
             self.state(link, &mut problems);
             if is_running(link) {
                 self.quality(link, &facts, &mut problems);
@@ -296,7 +353,14 @@ impl Scene<'_> {
 
     fn state(&self, link: &Link, problems: &mut Vec<(Code, String)>) {
         let name = &link.name;
-        if !link.up {
+        let is_bridge = matches!(link.driver.as_deref(), Some("bridge" | "bond" | "team"));
+        if link.up && is_bridge && !self.links.iter().any(|port| port.master == Some(link.index)) {
+            let words = format!(
+                "{name} is a {} without any port, so nothing leaves it",
+                link.driver.as_deref().unwrap_or_default()
+            );
+            problems.push((Code::LinkNoCarrier, words));
+        } else if !link.up {
             problems.push((Code::LinkAdminDown, format!("{name} is switched off (administratively down)")));
         } else if link.carrier == Some(false) {
             problems.push(match link.kind {

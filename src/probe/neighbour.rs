@@ -245,11 +245,12 @@ impl Watch<'_> {
             // Entries that need nobody to ask, and those confirmed within the last half minute.
             "reachable" | "noarp" => End::Proven("table", None),
             "permanent" => self.fixed(&facts).await,
-            _ if self.link.is_some_and(|link| !is_running(link)) => {
-                End::Undecided(format!("{} is down", self.one.interface))
-            }
+            // Whatever its state: what is not there to be seen leaves nothing open.
             _ if self.link.is_some_and(|link| link.kind == Some(LinkKind::Tunnel)) => {
                 End::NotNeeded(format!("the tunnel {} has no neighbour discovery", self.one.interface))
+            }
+            _ if self.link.is_some_and(|link| !is_running(link)) => {
+                End::Undecided(format!("{} is down", self.one.interface))
             }
             _ => self.prod(&facts, started).await,
         };
@@ -587,6 +588,9 @@ mod tests {
         let dead_link = Link { carrier: Some(false), ..cable("eth0") };
         let down = Told { links: vec![dead_link], ..told(vec![]) };
         assert_eq!(seen(down).await.1.outcome, Outcome::Unknown);
+        let tunnel = Link { carrier: Some(false), kind: Some(LinkKind::Tunnel), ..cable("eth0") };
+        let unneeded = Told { links: vec![tunnel], ..told(vec![]) };
+        assert_eq!(seen(unneeded).await.1.outcome, Outcome::Skipped);
         let denied = Told { send: Some(Failure::LocalDenied), ..told(vec![]) };
         assert_eq!(seen(denied).await.1.outcome, Outcome::Unknown);
     }

@@ -8,7 +8,7 @@ use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
 use crate::settings::Network;
-use crate::sys::{Address, Known, Link, LinkKind, ResolverConfig, ResolverEntry, Route, Tunnel};
+use crate::sys::{Address, Known, Link, LinkKind, ResolverConfig, ResolverEntry, Route, Tunnel, Unknown};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -116,6 +116,8 @@ pub struct ResolverFacts {
     pub timeout_s: Option<u32>,
     /// How often programs ask all servers.
     pub attempts: Option<u32>,
+    /// Whether programs begin with another server each time.
+    pub rotate: Option<bool>,
     /// Sources of host names in nsswitch.conf, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub nsswitch: Vec<String>,
@@ -139,6 +141,7 @@ async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let machine = &look.world.machine;
     let config = match machine.resolvers().await {
         Ok(config) => config,
+        Err(Unknown::NeedsRight { what, .. }) => return vec![unreadable(look, &what)],
         Err(why) => return vec![look.unknown(None, &why.to_string())],
     };
     let scene = Scene {
@@ -159,6 +162,14 @@ async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
         }
     }
     observations
+}
+
+/// The file that names the resolvers is there for every program: one that this account may not read is a fault, for
+/// this account's programs cannot read it either and ask 127.0.0.1 (resolv.conf(5)).
+fn unreadable(look: &Look<'_>, file: &str) -> Observation {
+    let words = format!("programs of this account may not read {file}, so they know no resolver and ask 127.0.0.1");
+    let facts = ResolverFacts { garbage: vec![format!("{file}: permission denied")], ..ResolverFacts::default() };
+    look.problem(None, Code::DnsBadConfig, words).also([Code::DnsNoResolver]).facts(&facts)
 }
 
 /// The address; with its port where that is not the usual one.
@@ -196,6 +207,7 @@ fn general(look: &Look<'_>, config: &ResolverConfig, name: &str) -> Observation 
         tried_first: tried_first(config, name).map(|name| bounded(&name)),
         timeout_s: Some(config.timeout_s),
         attempts: Some(config.attempts),
+        rotate: Some(config.rotate),
         nsswitch: config.nsswitch.clone(),
         stub: Some(config.stub),
         over_tls: config.over_tls.clone(),

@@ -70,6 +70,9 @@ pub struct RouteFacts {
     pub metric: Option<u32>,
     /// Whether the address is on the link, with no gateway between.
     pub on_link: Option<bool>,
+    /// The source address, where it is of another network than the next hop although this machine has an address of
+    /// that one on the same interface: answers to it may not find their way back.
+    pub foreign_source: Option<String>,
     /// Whether the interface is a tunnel.
     pub tunnel: Option<bool>,
     /// Whether it goes to another router than the ones of the default routes.
@@ -136,6 +139,7 @@ async fn to(look: &Look<'_>, address: IpAddr, links: &[Link]) -> Observation {
         interface_carrier: link.and_then(|link| link.carrier),
         ..RouteFacts::default()
     };
+    facts.foreign_source = foreign_source(look, &route).await.map(|source| source.to_string());
     let via = Via {
         interface: route.interface.clone(),
         family: Some(facts.family.clone()),
@@ -194,6 +198,18 @@ async fn rejecting_rule(look: &Look<'_>, address: IpAddr) -> Option<String> {
             && rule.conditions.is_none()
     })?;
     Some(rule_words(&rule))
+}
+
+/// The source address that a route gives to packets, where its next hop is a neighbour of another address of the same
+/// interface: a leftover `src` of the route, which the next hop's network does not know.
+async fn foreign_source(look: &Look<'_>, route: &Route) -> Option<IpAddr> {
+    let (out, source @ IpAddr::V4(_), gateway) = (route.interface.as_deref()?, route.source?, route.gateway?) else {
+        return None;
+    };
+    let addresses = look.world.machine.addresses().await.ok()?;
+    let near = |own: &&Address| own.interface == out && own.net.contains(&gateway);
+    let fits = addresses.iter().filter(near).any(|own| own.net.contains(&source));
+    (addresses.iter().any(|own| near(&own)) && !fits).then_some(source)
 }
 
 /// Strict reverse-path filtering drops every packet that comes in where this machine would not send to its sender

@@ -105,6 +105,8 @@ pub struct TcpFacts {
     port: u16,
     /// `ipv4` or `ipv6`.
     family: &'static str,
+    /// Whether it is of the loopback, by which programs of this machine talk to each other.
+    loopback: bool,
     /// Connections that were tried.
     attempts: u32,
     /// Connections that stood.
@@ -308,6 +310,7 @@ fn facts(params: &Params, to: SocketAddr, attempts: u32, failure: &Failure) -> T
         address: to.ip().to_string(),
         port: to.port(),
         family: if to.is_ipv4() { "ipv4" } else { "ipv6" },
+        loopback: to.ip().is_loopback(),
         attempts,
         error: Some(failure.word()),
         ..TcpFacts::default()

@@ -11,7 +11,9 @@ use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::{Code, count, joined};
 use crate::world::Dial;
+use futures_util::StreamExt;
 use futures_util::future::{join, join_all};
+use futures_util::stream::FuturesUnordered;
 use hyper::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -236,12 +238,18 @@ impl Endpoint<'_, '_> {
     async fn beside<T>(&self, load: impl Future<Output = T>, peer: SocketAddr, from: Instant) -> (T, Vec<Option<f64>>) {
         let trips = std::cell::RefCell::new(Vec::new());
         let measuring = async {
-            sleep_until(from).await;
+            // One after the other there would be the fewer of them, the longer the queue is.
+            let mut under_way = FuturesUnordered::new();
+            let mut next = from;
             loop {
-                let start = Instant::now();
-                let trip = self.trip(peer).await;
-                trips.borrow_mut().push(trip);
-                sleep_until(start + LOADED_SPACING).await;
+                tokio::select! {
+                    biased;
+                    () = sleep_until(next) => {
+                        under_way.push(self.trip(peer));
+                        next += LOADED_SPACING;
+                    }
+                    Some(trip) = under_way.next() => trips.borrow_mut().push(trip),
+                }
             }
         };
         let loaded = tokio::select! {

@@ -39,6 +39,7 @@ struct Authority {
 pub struct Certificates {
     root: Authority,
     issuing: Authority,
+    outdated: Authority,
     stranger: Authority,
     appliance: Authority,
     now: u64,
@@ -53,6 +54,7 @@ impl Certificates {
         let issuing = authority("Lab", "Lab Issuing CA 1", now, Some(&root));
         Certificates {
             issuing,
+            outdated: authority_until("Lab", "Lab Issuing CA 0", now - DAY, Some(&root)),
             root,
             stranger: authority("Elsewhere", "Elsewhere Root CA", now, None),
             appliance: authority("Fortinet", "FortiGate CA", now, None),
@@ -105,6 +107,7 @@ impl Certificates {
         let chain = match kind {
             Certificate::SelfSigned => vec![params.self_signed(&key).expect("the leaf's parameters are well-formed")],
             Certificate::MissingIntermediate => vec![signed(&self.issuing)],
+            Certificate::IssuerExpired => with(&self.outdated),
             Certificate::UnknownAuthority => with(&self.stranger),
             Certificate::Intercepted | Certificate::InterceptedTrusted => with(&self.appliance),
             _ => with(&self.issuing),
@@ -136,6 +139,11 @@ impl Certificates {
 }
 
 fn authority(organisation: &str, name: &str, now: u64, above: Option<&Authority>) -> Authority {
+    authority_until(organisation, name, now + 1_000 * DAY, above)
+}
+
+/// An authority of some years that is good until this second.
+fn authority_until(organisation: &str, name: &str, until: u64, above: Option<&Authority>) -> Authority {
     let key = KeyPair::generate().expect("the ring provider makes keys");
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
@@ -143,8 +151,8 @@ fn authority(organisation: &str, name: &str, now: u64, above: Option<&Authority>
     params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params.not_before = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(now - 1_000 * DAY);
-    params.not_after = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(now + 1_000 * DAY);
+    params.not_before = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(until - 2_000 * DAY);
+    params.not_after = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(until);
     let certificate = match above {
         Some(above) => params.signed_by(&key, &above.issuer),
         None => params.self_signed(&key),

@@ -2,7 +2,7 @@
 
 use crate::scene::{Name, Resolver, ResolverMood};
 use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::rdata::{A, AAAA, SOA};
+use hickory_proto::rr::rdata::{A, AAAA, NS, SOA};
 use hickory_proto::rr::{Name as DnsName, RData, Record, RecordType};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -91,6 +91,12 @@ impl Zone {
         match &self.mood {
             ResolverMood::Silent => return None,
             ResolverMood::UdpOnly if over == Over::Tcp => return None,
+            ResolverMood::TcpOnly if over == Over::Udp => return None,
+            ResolverMood::NoRecursion => {
+                answer.metadata.recursion_available = false;
+                answer.add_authority(root_servers());
+                return answer.to_vec().ok();
+            }
             ResolverMood::DropsExtended if query.edns.is_some() => return None,
             ResolverMood::SilentEvery(n) if (self.count.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(*n) => {
                 return None;
@@ -139,6 +145,12 @@ impl Zone {
         }
         Some(())
     }
+}
+
+/// What a server gives that looks up nothing itself.
+fn root_servers() -> Record {
+    let server = DnsName::from_ascii("a.root-servers.net.").expect("the name is well-formed");
+    Record::from_rdata(DnsName::root(), TTL_S, RData::NS(NS(server)))
 }
 
 fn start_of_authority() -> Record {

@@ -210,6 +210,7 @@ impl Lab {
     fn add_link(&self, link: &ExtraLink) -> Result<(), String> {
         let message = match link {
             ExtraLink::Bridge(name) => LinkBridge::new(name).up().build(),
+            ExtraLink::BridgeOver(name) => LinkBridge::new(name).up().build(),
             ExtraLink::BridgeDown(name) => LinkBridge::new(name).build(),
             ExtraLink::Tunnel(name, address, prefix) | ExtraLink::MuteTunnel(name, address, prefix) => {
                 let (device, held) = (name.to_string(), matches!(link, ExtraLink::MuteTunnel(..)));
@@ -220,7 +221,14 @@ impl Lab {
         };
         let netlink = self.client.netlink();
         self.client.call(async move { netlink.link().add(message).execute().await }).map_err(failed("an interface"))?;
-        if let ExtraLink::Bridge(name) = link { self.lose_carrier(name) } else { Ok(()) }
+        match link {
+            ExtraLink::Bridge(name) => self.lose_carrier(name),
+            ExtraLink::BridgeOver(name) => {
+                let controller = index(&self.client, name)?;
+                change(&self.client, LinkUnspec::new_with_name("eth0").controller(controller).build())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A bridge loses its carrier only when its last port goes, so it is given one first.
@@ -255,6 +263,9 @@ impl Lab {
         if !scene.client.carrier {
             change(&self.switch, LinkUnspec::new_with_name("port1").down().build())?;
             settle(&self.client, "eth0", State::Down)?;
+        }
+        if !scene.client.loopback {
+            change(&self.client, LinkUnspec::new_with_name("lo").down().build())?;
         }
         if !scene.client.up {
             change(&self.client, LinkUnspec::new_with_name("eth0").down().build())?;
@@ -366,6 +377,10 @@ fn add_route(host: &Host, route: &Route) -> Result<(), String> {
     };
     builder = match &route.way {
         Way::Via(hop) => via(builder, *hop)?,
+        Way::ViaFrom(hop, source) => {
+            let builder = builder.pref_source(*source).map_err(|error| wrong(format!("{error:?}")))?;
+            via(builder, *hop)?
+        }
         Way::Shared(hops) => {
             let hop = |(hop, weight): &(IpAddr, u8)| {
                 // The kernel counts a weight from zero (rtnetlink(7), `rtnh_hops`).

@@ -92,6 +92,8 @@ pub struct Client {
     pub carrier: bool,
     /// Whether `eth0` is switched on.
     pub up: bool,
+    /// Whether the loopback is switched on.
+    pub loopback: bool,
     /// Whether there is an `eth0` at all.
     pub present: bool,
     /// MTU of `eth0`, where it is another one than Ethernet's.
@@ -203,6 +205,8 @@ pub struct Rule {
 #[derive(Clone)]
 pub enum Way {
     Via(IpAddr),
+    /// The same, with this source address.
+    ViaFrom(IpAddr, IpAddr),
     /// Over several next hops side by side, each with its weight: most go where the weight is.
     Shared(Vec<(IpAddr, u8)>),
     /// Over an interface without a next hop.
@@ -235,6 +239,8 @@ pub enum ExtraLink {
     Bridge(&'static str),
     /// A bridge that is switched off.
     BridgeDown(&'static str),
+    /// A bridge that has taken `eth0` for a port.
+    BridgeOver(&'static str),
     /// A tunnel device whose program is gone, with the address that it had.
     Tunnel(&'static str, &'static str, u8),
     /// A tunnel device whose program takes what is sent and never gives anything back, with its address.
@@ -309,6 +315,10 @@ pub enum ResolverMood {
     Truncates,
     /// Answers over UDP only; TCP gets no answer.
     UdpOnly,
+    /// Answers over TCP only; UDP gets no answer.
+    TcpOnly,
+    /// Serves zones of its own only, and points to other servers for all else.
+    NoRecursion,
     /// Leaves queries with an OPT record (EDNS, RFC 6891) without an answer, as old firewalls make it look.
     DropsExtended,
     /// Answers names that do not exist with this address.
@@ -443,6 +453,8 @@ pub enum Certificate {
     WrongName,
     SelfSigned,
     MissingIntermediate,
+    /// The certificate between it and the root has run out.
+    IssuerExpired,
     UnknownAuthority,
     /// Signed by a security appliance whose authority this machine does not trust.
     Intercepted,
@@ -669,6 +681,7 @@ impl Client {
         Client {
             carrier: true,
             up: true,
+            loopback: true,
             present: true,
             mtu: None,
             carrier_losses: 0,

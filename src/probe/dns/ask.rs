@@ -63,7 +63,13 @@ struct Opening {
     word: Word,
     took: Option<Duration>,
     silent: Option<Silent>,
+    /// Only queries without EDNS were answered.
+    plain_only: bool,
 }
+
+/// The query of a series that goes out without EDNS. Programs mostly ask like that, so that a server or a filter that
+/// leaves EDNS unanswered is none that is silent.
+const PLAIN_QUERY: usize = 2;
 
 impl<'a> Server<'a> {
     pub(super) fn new(
@@ -85,7 +91,7 @@ impl<'a> Server<'a> {
     /// Asks. Ends within about four seconds where nobody answers, or at the deadline.
     pub(super) async fn ask(&self, asking: &Asking) -> Asked {
         let Some((first, rest)) = asking.questions.split_first() else {
-            return self.finish(Opening { word: Word::Cut, took: None, silent: None });
+            return self.finish(Opening { word: Word::Cut, took: None, silent: None, plain_only: false });
         };
         let mut others: Vec<Option<Word>> = vec![None; rest.len()];
         let mut beside = pin!(async {
@@ -112,6 +118,10 @@ impl<'a> Server<'a> {
                 Asked { tcp, tcp_answer, control, ..self.finish(opening) }
             }
             Word::Cut => self.finish(opening),
+            word if opening.plain_only => {
+                let control = if is_empty(word) { self.few(asking.control.as_ref()).await } else { None };
+                self.without_edns(asking, opening.word, control).await
+            }
             word if word.is_noerror() => self.after_answer(asking, opening, others).await,
             word if word.wants_second_try() => self.after_refusal(asking, opening).await,
             _ => {
@@ -187,7 +197,9 @@ impl<'a> Server<'a> {
             let sibling = self.roll.sibling(self.index);
             if query_due(sent.len(), sibling.is_some()).is_some_and(|due| age >= due) {
                 sent.push(Instant::now());
-                flights.push(self.attempt(question, true, LONGEST));
+                // The one just noted is the last of them.
+                let edns = sent.len() - 1 != PLAIN_QUERY;
+                flights.push(async move { (edns, self.attempt(question, edns, LONGEST).await) });
                 continue;
             }
             let silent = Silent { queries: sent.len() as u32, waited: age, sibling, confirmed: false };
@@ -199,17 +211,17 @@ impl<'a> Server<'a> {
             let now = Instant::now();
             if end.is_some_and(|end| now >= end) {
                 let silent = Silent { confirmed: true, ..silent };
-                return Opening { word: Word::Silence, took: None, silent: Some(silent) };
+                return Opening { word: Word::Silence, took: None, silent: Some(silent), plain_only: false };
             }
             if now >= self.deadline {
                 let word = if suspected { Word::Silence } else { Word::Cut };
-                return Opening { word, took: None, silent: suspected.then_some(silent) };
+                return Opening { word, took: None, silent: suspected.then_some(silent), plain_only: false };
             }
             let wake = next_look(start + stalled, age, end).min(self.deadline);
             tokio::select! {
                 biased;
-                Some(word) = flights.next() => if word != Word::Silence {
-                    return self.settle(word, &sent, flights).await;
+                Some((edns, word)) = flights.next() => if word != Word::Silence {
+                    return self.settle(question, (edns, word), &sent, flights).await;
                 },
                 () = sleep_until(wake) => {
                     let late = Instant::now().saturating_duration_since(wake);
@@ -223,18 +235,26 @@ impl<'a> Server<'a> {
     /// counted as lost and slow ones as slow.
     async fn settle(
         &self,
-        word: Word,
+        question: &Question,
+        (mut edns, word): (bool, Word),
         sent: &[Instant],
-        mut flights: FuturesUnordered<impl Future<Output = Word>>,
+        mut flights: FuturesUnordered<impl Future<Output = (bool, Word)>>,
     ) -> Opening {
         let took = self.tally.borrow().last;
         if word.is_noerror() {
             let until = sent.last().map_or_else(Instant::now, |last| *last + patience(took)).min(self.deadline);
-            while let Ok(Some(_)) = timeout_at(until, flights.next()).await {}
+            while let Ok(Some((with, word))) = timeout_at(until, flights.next()).await {
+                edns |= with && word != Word::Silence;
+            }
         } else {
             self.waive(flights.len());
         }
-        Opening { word, took, silent: None }
+        // Packets that are lost hit either kind; what leaves EDNS unanswered does so again.
+        let plain_only = !edns && word.is_noerror() && {
+            let again = self.aside().first_of(question, FEW, FIRST_QUERIES[1], patience(took)).await;
+            again == Word::Silence
+        };
+        Opening { word, took, silent: None, plain_only }
     }
 
     /// The name exists: finish the other types, repeat to see whether every query is answered, and use TCP where the
@@ -293,13 +313,18 @@ impl<'a> Server<'a> {
     /// The server is an old one that answers plain queries only. That is no fault, so the plain answers count.
     async fn without_edns(&self, asking: &Asking, word: Word, control: Option<Word>) -> Asked {
         let took = self.tally.borrow().last;
+        {
+            // What went out with EDNS was not lost but ignored.
+            let mut tally = self.tally.borrow_mut();
+            tally.queries = tally.answered;
+        }
         let mut others = Vec::new();
         if word.is_noerror() {
             for question in &asking.questions[1..] {
                 others.push((question.kind_word(), self.attempt(question, false, self.within(FEW_WAIT)).await));
             }
         }
-        let opening = Opening { word, took, silent: None };
+        let opening = Opening { word, took, silent: None, plain_only: true };
         Asked { others, control, without_edns: true, ..self.finish(opening) }
     }
 

@@ -323,6 +323,15 @@ fn nothing_in_it(
     if deciding(asked).is_some_and(|answer| answer.truncated) {
         return;
     }
+    if let Some(answer) = deciding(asked).filter(|answer| answer.referral && !answer.recursion_available) {
+        // RFC 1034 section 4.3.1: it neither has the name nor looks it up, and points to other servers.
+        let text = format!(
+            "{} looks up nothing for {}: it answers for zones of its own only (no recursion, {})",
+            case.server, case.name, answer.rcode
+        );
+        found.push((Code::DnsNoRecursion, true, text));
+        return;
+    }
     let text = format!("{} knows {} but gives no address for it", case.server, case.name);
     let complete = silent_types.is_empty() && failed_types.is_empty();
     match &case.other {

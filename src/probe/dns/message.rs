@@ -88,6 +88,14 @@ pub struct Answer {
     pub truncated: bool,
     /// The server recurses for us.
     pub recursion_available: bool,
+    /// It names other servers to ask, and says nothing itself (RFC 1034 section 4.3.1): name servers and no start of
+    /// authority (RFC 2308 section 2.2).
+    pub referral: bool,
+}
+
+fn is_referral(message: &Message) -> bool {
+    let has = |kind: RecordType| message.authorities.iter().any(|record| record.record_type() == kind);
+    message.answers.is_empty() && !message.metadata.authoritative && has(RecordType::NS) && !has(RecordType::SOA)
 }
 
 impl Answer {
@@ -150,6 +158,7 @@ fn collect(question: &Question, message: &Message) -> Answer {
         authoritative: message.metadata.authoritative,
         truncated: message.metadata.truncation,
         recursion_available: message.metadata.recursion_available,
+        referral: is_referral(message),
     };
     let counts = |record: &&Record| record.name == question.name || chain.contains(&record.name);
     for record in message.answers.iter().filter(counts).take(MOST_RECORDS) {

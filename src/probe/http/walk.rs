@@ -12,9 +12,10 @@ use super::super::way::trust::Trust;
 use super::super::way::unasked::{self, StillThere, is_cut_unasked};
 use super::super::way::{self, Trouble, bounded, host_of, milliseconds, name, shown};
 use super::{Facts, Family, Params, Redirect};
+use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::probe::Look;
-use crate::problem::Code;
+use crate::problem::{Class, Code};
 use crate::sys::ProxySettings;
 use crate::world::{Failure, LookupFailure, Stream};
 use futures_util::future::{LocalBoxFuture, join};
@@ -55,6 +56,13 @@ pub(super) struct Arrived {
     pub(super) location: Option<String>,
     pub(super) first_byte: Duration,
     pub(super) body: Body,
+}
+
+/// Whether a proxy is not to be had. Browsers go on to the next one of a script's list then, and not where a proxy says
+/// no.
+fn is_dead_proxy(trouble: &Trouble) -> bool {
+    let problem = trouble.code.map(|code| code.problem());
+    problem.is_some_and(|problem| problem.layer == Layer::Proxy && problem.class == Class::Reachability)
 }
 
 impl Walk<'_> {
@@ -138,7 +146,8 @@ impl Walk<'_> {
             proxy_used: "direct".to_owned(),
             ..Facts::default()
         };
-        let used = self.choose(url).await?;
+        let mut candidates = self.choose(url).await?.into_iter();
+        let mut used = candidates.next().unwrap_or(Used::Direct);
         let secure = url.scheme() == "https";
         let trust = self.trust.clone();
         let trust = async {
@@ -149,10 +158,21 @@ impl Walk<'_> {
             }
         };
         // The trust store is read while the network is waited for.
-        let (trust, way) = match &used {
+        let (trust, mut way) = match &used {
             Used::Proxy(proxy) => join(trust, self.through(proxy, url)).await,
             _ => join(trust, self.directly(url)).await,
         };
+        while way.as_ref().is_err_and(is_dead_proxy)
+            && let Some(next) = candidates.next()
+        {
+            self.facts.failed_proxies.push(used.shown());
+            self.facts.proxy_used = next.shown();
+            used = next;
+            way = match &used {
+                Used::Proxy(proxy) => self.through(proxy, url).await,
+                _ => self.directly(url).await,
+            };
+        }
         let (mut stream, peer, round_trip) = way?;
         if let Some(trust) = trust {
             stream = self.secured(stream, url, &used, peer, round_trip, &trust).await?;
@@ -161,39 +181,41 @@ impl Walk<'_> {
         self.exchange(stream, url, absolute, &used, peer).await
     }
 
-    /// What programs use for this page.
-    async fn choose(&mut self, url: &Url) -> Result<Used, Trouble> {
+    /// What programs use for this page, and what they try next where that is dead: only a script names several.
+    async fn choose(&mut self, url: &Url) -> Result<Vec<Used>, Trouble> {
         let choice = match self.params.proxy.trim() {
             auto if auto.eq_ignore_ascii_case("auto") => {
                 self.settings.as_ref().and_then(|settings| choice::first_choice(settings, url))
             }
             given => Some(choice::given(given)),
         };
-        let Some(choice) = choice else { return Ok(Used::Direct) };
-        let used = match choice.used {
+        let Some(choice) = choice else { return Ok(vec![Used::Direct]) };
+        let mut used = match choice.used {
             Used::Script(script) => {
                 let said = script::ask(self.look.world, &script, url, false, self.until).await?;
-                said.candidates.into_iter().next().unwrap_or(Used::Direct)
+                said.candidates
             }
             Used::Discover => match script::discover(self.look.world, self.until).await {
                 Some(script) => {
                     let said = script::ask(self.look.world, &script, url, false, self.until).await;
                     // A script that was found and cannot be used is passed over, as browsers do.
-                    said.ok().and_then(|said| said.candidates.into_iter().next()).unwrap_or(Used::Direct)
+                    said.map(|said| said.candidates).unwrap_or_default()
                 }
-                None => Used::Direct,
+                None => Vec::new(),
             },
-            used => used,
+            used => vec![used],
         };
-        self.facts.proxy_source = Some(choice.source.clone());
-        self.facts.proxy_used = used.shown();
-        match used {
-            Used::Unusable(text, why) => {
-                let summary = format!("the proxy setting {} (\"{text}\") cannot be used: {why}", choice.source);
-                Err(Trouble::new(Code::ProxyBadSetting, summary))
-            }
-            used => Ok(used),
+        if used.is_empty() {
+            used.push(Used::Direct);
         }
+        self.facts.proxy_source = Some(choice.source.clone());
+        self.facts.proxy_used = used[0].shown();
+        if let Used::Unusable(text, why) = &used[0] {
+            let summary = format!("the proxy setting {} (\"{text}\") cannot be used: {why}", choice.source);
+            return Err(Trouble::new(Code::ProxyBadSetting, summary));
+        }
+        used.retain(|used| !matches!(used, Used::Unusable(..)));
+        Ok(used)
     }
 
     /// A connection to the page's own server.

@@ -474,13 +474,20 @@ async fn old(facts: &mut TlsFacts, alert: Option<AlertDescription>, open: &Open<
     };
     let answer = timeout(wait, look).await.unwrap_or(legacy::Answer::Nothing);
     match (answer, alert) {
-        (legacy::Answer::Version(version), _) if version < 0x0303 => {
+        (legacy::Answer::Chosen { version, .. }, _) if version < 0x0303 => {
             let version = legacy::version_name(version);
             let summary = format!("{host} speaks only {version}, which programs no longer accept");
             facts.version = Some(version);
             Trouble::new(Code::TlsOldProtocol, summary)
         }
-        (legacy::Answer::Version(version), _) => {
+        (legacy::Answer::Chosen { version, cipher }, _) if legacy::only_browsers_take(version, cipher) => {
+            facts.version = Some(legacy::version_name(version));
+            Trouble::unknown(format!(
+                "{host} agrees only to an old cipher suite ({cipher:#06x}) that browsers still take and this program does \
+                 not have: a browser shows whether it works"
+            ))
+        }
+        (legacy::Answer::Chosen { version, .. }, _) => {
             let version = legacy::version_name(version);
             let summary = format!("{host} speaks {version}, but only with ciphers that programs no longer accept");
             facts.version = Some(version);

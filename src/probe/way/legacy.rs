@@ -18,11 +18,24 @@ const CIPHERS: [u16; 24] = [
     0x002f, 0x0035, 0x003c, 0x003d, 0x0016, 0x000a, 0xc011, 0x0005, 0x0004, 0x00ff,
 ];
 
+/// Cipher suites of TLS 1.2 that browsers still take and this program's TLS library does not: RSA key exchange, and CBC
+/// with SHA-1 (the lists of Firefox and Chromium, 2025). A server with nothing else is behind the times, and its pages
+/// open all the same.
+const ONLY_BROWSERS_TAKE: [u16; 8] = [0x009c, 0x009d, 0x002f, 0x0035, 0xc009, 0xc00a, 0xc013, 0xc014];
+
+/// Bytes of the random that a ServerHello has between its version and its session id (RFC 5246 section 7.4.1.3).
+const RANDOM_BYTES: usize = 32;
+
+/// Whether browsers agree to this suite although this program cannot.
+pub fn only_browsers_take(version: u16, cipher: u16) -> bool {
+    version == 0x0303 && ONLY_BROWSERS_TAKE.contains(&cipher)
+}
+
 /// What it answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// A ServerHello with this version: 0x0300 for SSL 3.0, 0x0301 for TLS 1.0, and so on.
-    Version(u16),
+    /// A ServerHello with this version (0x0300 for SSL 3.0, 0x0301 for TLS 1.0, and so on) and this cipher suite.
+    Chosen { version: u16, cipher: u16 },
     /// An alert with this number.
     Alert(u8),
     /// Something else, or nothing.
@@ -65,7 +78,11 @@ pub async fn look(mut stream: Box<dyn Stream>, host: &str) -> Answer {
 /// The first record: a handshake record with a ServerHello, or an alert. None while it is incomplete.
 fn read_answer(bytes: &[u8]) -> Option<Answer> {
     match bytes {
-        [0x16, 3, _, _, _, 2, _, _, _, major, minor, ..] => Some(Answer::Version(u16::from_be_bytes([*major, *minor]))),
+        [0x16, 3, _, _, _, 2, _, _, _, major, minor, rest @ ..] => {
+            let session = usize::from(*rest.get(RANDOM_BYTES)?);
+            let cipher = rest.get(RANDOM_BYTES + 1 + session..)?.first_chunk()?;
+            Some(Answer::Chosen { version: u16::from_be_bytes([*major, *minor]), cipher: u16::from_be_bytes(*cipher) })
+        }
         [0x15, 3, _, _, _, _, description, ..] => Some(Answer::Alert(*description)),
         [0x15 | 0x16, 3, ..] | [0x15 | 0x16] | [] => None,
         _ => Some(Answer::Nothing),
@@ -130,8 +147,14 @@ mod tests {
 
     #[test]
     fn answers_are_told_apart() {
-        let table: [(&[u8], Option<Answer>); 6] = [
-            (&[0x16, 3, 1, 0, 50, 2, 0, 0, 46, 3, 1, 9], Some(Answer::Version(0x0301))),
+        let hello = |minor: u8, rest: &[u8]| {
+            [&[0x16, 3, minor, 0, 50, 2, 0, 0, 46, 3, minor], &[9; RANDOM_BYTES][..], rest].concat()
+        };
+        let (old, resumed) = (hello(1, &[0, 0x00, 0x2f, 0]), hello(3, &[2, 7, 7, 0xc0, 0x13, 0]));
+        let table: [(&[u8], Option<Answer>); 8] = [
+            (&[0x16, 3, 1, 0, 50, 2, 0, 0, 46, 3, 1, 9], None),
+            (&old, Some(Answer::Chosen { version: 0x0301, cipher: 0x002f })),
+            (&resumed, Some(Answer::Chosen { version: 0x0303, cipher: 0xc013 })),
             (&[0x15, 3, 1, 0, 2, 2, 70], Some(Answer::Alert(70))),
             (&[0x16, 3, 1], None),
             (b"HTTP/1.1 400", Some(Answer::Nothing)),

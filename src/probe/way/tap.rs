@@ -58,7 +58,12 @@ impl AsyncRead for Tap {
             let room = KEPT_BYTES.saturating_sub(heard.first.len());
             heard.first.extend_from_slice(&new[..new.len().min(room)]);
         }
-        result
+        match result {
+            // An encrypted connection that ends without a farewell (close_notify, RFC 8446 section 6.1). Programs take
+            // it for an end like any other, and know a page that was cut by its length (RFC 9112 section 9.8).
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
+            result => result,
+        }
     }
 }
 
@@ -112,5 +117,46 @@ impl AsyncWrite for Rewound {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt;
+
+    /// Gives one byte, and then ends as TLS does without a farewell.
+    struct Abrupt(bool);
+
+    impl AsyncRead for Abrupt {
+        fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            if std::mem::replace(&mut self.0, true) {
+                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+            }
+            buffer.put_slice(b"x");
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncWrite for Abrupt {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn an_end_without_a_farewell_is_an_end() {
+        let (mut tap, ear) = Tap::on(Box::new(Abrupt(false)));
+        let mut heard = Vec::new();
+        tap.read_to_end(&mut heard).await.expect("the end is no error");
+        assert_eq!((heard.as_slice(), ear.borrow().bytes), (b"x".as_slice(), 1));
     }
 }

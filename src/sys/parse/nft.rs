@@ -15,8 +15,8 @@ const TEXT_SHOWN: usize = 200;
 /// it are block lists of whole countries, and thousands of rules would cost more than they tell.
 const MEMBERS_SPELLED_OUT: usize = 512;
 
-/// Families of tables that see IP packets of this machine; `netdev`, `bridge` and `arp` look elsewhere.
-const FAMILIES: &[&str] = &["inet", "ip", "ip6"];
+/// Families of tables that see IP packets of this machine; `bridge` and `arp` look elsewhere.
+const FAMILIES: &[&str] = &["inet", "ip", "ip6", "netdev"];
 
 /// Reads a ruleset; the rules come in the kernel's order, each base chain's policy after its rules.
 pub fn ruleset(text: &str) -> Result<Vec<FilterRule>, String> {
@@ -39,6 +39,7 @@ pub fn ruleset(text: &str) -> Result<Vec<FilterRule>, String> {
                 hook: chain["hook"].as_str().map(str::to_owned),
                 priority: chain["prio"].as_i64().unwrap_or_default(),
                 policy_drop: word(chain, "policy") == "drop",
+                device: chain["dev"].as_str().map(str::to_owned),
                 rules: Vec::new(),
             });
         }
@@ -65,20 +66,35 @@ struct Chain {
     hook: Option<String>,
     priority: i64,
     policy_drop: bool,
+    /// The one interface that a chain of `netdev` is for, where nft names it.
+    device: Option<String>,
     rules: Vec<FilterRule>,
 }
 
 impl Chain {
+    /// Binds the rules of a chain of `netdev` to its device; without its name each of them only may apply.
+    fn bind(&mut self) {
+        let sees_one_device = matches!(self.hook.as_deref(), Some("ingress" | "egress"));
+        for rule in self.rules.iter_mut().filter(|_| sees_one_device) {
+            match self.hook.as_deref() {
+                Some("egress") => rule.interface = self.device.clone(),
+                _ => rule.input_interface = self.device.clone(),
+            }
+            rule.partial |= self.device.is_none();
+        }
+    }
+
     fn finish(mut self) -> Vec<FilterRule> {
         if self.policy_drop {
             self.rules.push(FilterRule {
                 text: format!("chain {} policy drop", self.path),
-                chain: self.path,
-                hook: self.hook,
+                chain: self.path.clone(),
+                hook: self.hook.clone(),
                 verdict: "policy drop".to_owned(),
                 ..FilterRule::default()
             });
         }
+        self.bind();
         self.rules
     }
 }
@@ -356,6 +372,13 @@ fn text_of(expression: &Value) -> String {
         "counter" => format!("counter packets {}", value["packets"]),
         "vmap" => format!("{} vmap {}", plain(&value["key"]), plain(&value["data"])),
         "jump" | "goto" => format!("{name} {}", word(value, "target")),
+        "redirect" | "dnat" | "snat" => {
+            let port = value["port"].as_u64().map(|port| format!(":{port}")).unwrap_or_default();
+            match (word(value, "addr"), port.as_str()) {
+                ("", "") => name.clone(),
+                (address, port) => format!("{name} to {address}{port}"),
+            }
+        }
         "reject" => match value["type"].as_str() {
             Some(kind) => format!("reject with {kind}"),
             None => "reject".to_owned(),
@@ -409,6 +432,31 @@ mod tests {
         assert_eq!((rule.protocol.as_deref(), rule.ports.as_slice()), (Some("tcp"), &[(443, 443)][..]));
         assert_eq!(rule.text, "ip daddr 10.99.0.0/24 tcp dport 443 counter packets 0 drop");
         assert!(!rule.partial && rule.packets == Some(0));
+    }
+
+    #[test]
+    fn rules_of_an_interface_are_bound_to_it() {
+        let text = |device: &str| {
+            format!(
+                r#"{{"nftables": [
+                    {{"chain": {{"family": "netdev", "table": "x", "name": "i", "hook": "ingress", "prio": 0{device}}}}},
+                    {{"rule": {{"family": "netdev", "table": "x", "chain": "i", "handle": 2, "expr": [
+                        {{"match": {{"op": "==", "left": {{"payload": {{"protocol": "tcp", "field": "sport"}}}}, "right": 443}}}},
+                        {{"drop": null}}]}}}}]}}"#
+            )
+        };
+        let named = ruleset(&text(r#", "dev": "eth0""#)).expect("a ruleset").remove(0);
+        assert_eq!((named.input_interface.as_deref(), named.partial), (Some("eth0"), false));
+        let unnamed = ruleset(&text("")).expect("a ruleset").remove(0);
+        assert_eq!((unnamed.hook.as_deref(), unnamed.partial), (Some("ingress"), true));
+    }
+
+    #[test]
+    fn where_a_rule_sends_connections_is_in_its_words() {
+        let words = |expression: serde_json::Value| text_of(&expression);
+        assert_eq!(words(serde_json::json!({ "redirect": { "port": 12345 } })), "redirect to :12345");
+        assert_eq!(words(serde_json::json!({ "dnat": { "addr": "172.17.0.2", "port": 80 } })), "dnat to 172.17.0.2:80");
+        assert_eq!(words(serde_json::json!({ "redirect": null })), "redirect");
     }
 
     #[test]

@@ -189,11 +189,14 @@ fn each_system_refuses_a_wrong_token_and_a_wrong_ticket() {
     }
 }
 
+/// What a server answers, and a word of what is said about it.
+type Refusal = (fn() -> Reply, &'static str);
+
 #[test]
 fn each_system_is_understood_when_it_is_full_busy_or_elsewhere() {
     let busy = || Reply { headers: vec![("retry-after", "30".to_owned())], ..reply(429, "slow down") };
     let elsewhere = || Reply { headers: vec![("location", "https://elsewhere.example/".to_owned())], ..reply(302, "") };
-    let refusals: [(fn() -> Reply, &str); 5] = [
+    let refusals: [Refusal; 5] = [
         (|| reply(413, "<html>Request Entity Too Large</html>"), "answers 413: the packet is larger than"),
         (|| reply(422, "{\"error\":\"no\"}"), "answers 422:"),
         (|| reply(500, "oops"), "answers 500: the system itself has failed"),

@@ -22,6 +22,56 @@ fn names_over_tls(scene: &mut Scene, word: &str) {
 
 pub const WORLDS: &[World] = &[
     World {
+        name: "resolver-serves-only-its-own-zones",
+        says: "no page opens since the new name server was entered",
+        fault: |scene| scene.resolvers(ResolverMood::NoRecursion),
+        proof: |eyes| eyes.connects("198.51.100.10:443"),
+        expect: Expect {
+            cause: &["resolver-without-recursion"],
+            decides: "dns",
+            innocent: BELOW,
+            ..fault(&["dns"], &["dns.no_recursion"], Culprit::Contains(RESOLVER))
+        },
+        ..WORLD
+    },
+    World {
+        name: "names-over-udp-dropped",
+        says: "no page opens, and the name server is fine, they say",
+        fault: |scene| scene.resolvers(ResolverMood::TcpOnly),
+        proof: |eyes| {
+            eyes.no_answer(RESOLVER, WouldBlock)?;
+            eyes.connects("198.51.100.53:53")
+        },
+        expect: Expect {
+            cause: &["names-only-over-tcp"],
+            decides: "dns",
+            innocent: BELOW,
+            ..fault(&["dns"], &["dns.timeout"], Culprit::Contains(RESOLVER))
+        },
+        ..WORLD
+    },
+    World {
+        name: "resolvers-in-turn-and-one-silent",
+        says: "some pages start at once and some after seconds",
+        run: ("dns", "www.example.test"),
+        fault: |scene| {
+            scene.client.resolver_lines.push("options rotate".to_owned());
+            scene.resolvers[1].mood = ResolverMood::Silent;
+        },
+        proof: |eyes| {
+            eyes.resolves(RESOLVER, "www.example.test", WEB)?;
+            eyes.no_answer(SECOND_RESOLVER, WouldBlock)
+        },
+        expect: Expect {
+            cause: &["rotating-onto-a-silent-resolver"],
+            decides: "dns",
+            innocent: &["link", "ip", "route", "path"],
+            seconds: 15.0,
+            ..degraded(&["dns"], &["dns.timeout"], Culprit::Contains(SECOND_RESOLVER))
+        },
+        ..WORLD
+    },
+    World {
         name: "first-resolver-silent",
         says: "every page takes five seconds to start",
         run: ("dns", "www.example.test"),
@@ -358,7 +408,7 @@ pub const WORLDS: &[World] = &[
             eyes.pings(RESOLVER, true)
         },
         expect: Expect {
-            cause: &["resolvers-silent"],
+            cause: &["names-only-over-tcp"],
             decides: "resolver-echo",
             innocent: &["link", "ip", "route"],
             ..fault(&["dns"], &["dns.timeout"], Culprit::OneOf(&[RESOLVER, SECOND_RESOLVER]))

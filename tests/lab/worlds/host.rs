@@ -5,6 +5,29 @@ use crate::world::*;
 
 pub const WORLDS: &[World] = &[
     World {
+        name: "connections-led-to-a-dead-port",
+        says: "since the test environment was set up here, the intranet refuses me",
+        fault: |scene| {
+            scene.client.filter = "table ip dev {
+                chain output { type nat hook output priority -100; policy accept;
+                    tcp dport 443 redirect to :12345; }
+            }"
+            .to_owned();
+        },
+        proof: |eyes| {
+            eyes.refused("198.51.100.10:443")?;
+            eyes.sibling_connects("198.51.100.10:443", true)
+        },
+        expect: Expect {
+            cause: &["connections-led-elsewhere-here"],
+            decides: "filter",
+            innocent: &["link", "ip", "route", "path", "dns", "transport", WEB],
+            ..fault(&["host"], &["tcp.refused"], Culprit::Contains("redirect to :12345"))
+        },
+        rule: (2, "a refusal that a rule of this machine made looks like the target's own"),
+        ..WORLD
+    },
+    World {
         name: "local-filter-drops",
         says: "the shop fails on this machine only",
         fault: |scene| {

@@ -13,6 +13,58 @@ fn upgraded(scene: &mut Scene, packages: &[&str]) {
 
 pub const WORLDS: &[World] = &[
     World {
+        name: "loopback-switched-off",
+        says: "the program on my own computer does not answer any more",
+        run: ("local-service", "http://127.0.0.1:8080/"),
+        fault: |scene| {
+            scene.program("webd", Does::Serves("0.0.0.0:8080"));
+            scene.client.loopback = false;
+        },
+        proof: |eyes| eyes.silent("127.0.0.1:8080"),
+        expect: Expect {
+            cause: &["loopback-down"],
+            decides: "link",
+            innocent: &["process", "webd", "eth0"],
+            ..fault(&["link"], &["link.loopback"], Culprit::Is("lo"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "address-left-on-a-bridge-port",
+        says: "since the bridge for the virtual machines was made, nothing works",
+        run: ("no-internet", ""),
+        fault: |scene| scene.client.links.push(ExtraLink::BridgeOver("br0")),
+        proof: |eyes| eyes.pings(GATEWAY, false),
+        expect: Expect {
+            cause: &["address-on-a-port"],
+            decides: "link",
+            innocent: &["path", "dns", RESOLVER, GATEWAY],
+            ..fault(&["link"], &["link.port_holds_address"], Culprit::Contains("eth0"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "source-address-of-another-network",
+        says: "since the second address was added, nothing beyond the office opens",
+        run: ("no-internet", ""),
+        fault: |scene| {
+            scene.client.addresses.push((ip("10.99.0.5"), 32));
+            scene.client.routes = vec![route("0.0.0.0", 0, Way::ViaFrom(ip(GATEWAY), ip("10.99.0.5")))];
+        },
+        proof: |eyes| {
+            eyes.pings(SIBLING, true)?;
+            eyes.silent("198.51.100.10:443")
+        },
+        expect: Expect {
+            cause: &["wrong-source-address"],
+            decides: "dns",
+            innocent: &["link", "path", "dns", GATEWAY],
+            ..fault(&["route"], &["dns.timeout"], Culprit::Is("10.99.0.5"))
+        },
+        rule: (6, "the gateway answers and nothing beyond it does, for a reason that lies on this machine"),
+        ..WORLD
+    },
+    World {
         name: "carrier-lost",
         says: "my internet is gone",
         run: ("no-internet", ""),

@@ -278,8 +278,8 @@ pub const WORLDS: &[World] = &[
         says: "nearly nothing loads, and what does takes minutes",
         run: ("slow", "https://www.example.test/"),
         fault: |scene| {
-            scene.wire.drop_every(2, |packet| !packet.outbound);
-            scene.wire.drop_every(5, |packet| packet.outbound);
+            scene.wire.drop_every(2, |packet| !packet.outbound && packet.touches(WEB));
+            scene.wire.drop_every(5, |packet| packet.outbound && packet.touches(WEB));
         },
         proof: |eyes| eyes.connections("198.51.100.10:443", 10, 0..=8),
         expect: Expect {

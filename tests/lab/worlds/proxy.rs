@@ -10,6 +10,45 @@ const THE_PROXY: Culprit = Culprit::OneOf(&["proxy.example.test", PROXY]);
 
 pub const WORLDS: &[World] = &[
     World {
+        name: "first-proxy-of-the-script-dead",
+        says: "every page takes seconds to start, and then comes",
+        run: ("proxy", "https://www.example.test/"),
+        fault: |scene| {
+            let script = "function FindProxyForURL(u, h) { return 'PROXY 198.51.100.10:3129; DIRECT'; }";
+            scene.serve("198.51.100.90:80", Speaks::Http(Page::Text(script)));
+            scene.proxy_by_script("http://198.51.100.90/proxy.pac");
+        },
+        proof: |eyes| {
+            eyes.refused("198.51.100.10:3129")?;
+            eyes.page("198.51.100.10:443", "www.example.test", "200")
+        },
+        expect: Expect {
+            cause: &["first-proxy-of-the-list-dead"],
+            decides: "proxy",
+            innocent: BELOW,
+            ..degraded(&["proxy"], &["proxy.refused"], Culprit::Contains("198.51.100.10:3129"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "target-mute-behind-a-working-proxy",
+        says: "only the partner's site hangs, everything else opens",
+        fault: |scene| {
+            scene.behind_proxy(ProxyMood::Works);
+            scene.handshake(Handshake::Silent);
+        },
+        proof: |eyes| eyes.proxy_says("200"),
+        expect: Expect {
+            cause: &["tls-silent"],
+            decides: "reproduce",
+            innocent: &["link", "ip", "route", "dns", "proxy", PROXY],
+            seconds: 15.0,
+            ..fault(&["tls"], &["tls.timeout"], Culprit::NotCompared)
+        },
+        rule: (4, "another page comes through the same proxy, which says nothing about the one that does not"),
+        ..WORLD
+    },
+    World {
         name: "proxy-refuses-connections",
         says: "no page opens in the office",
         run: ("proxy", "https://www.example.test/"),

@@ -7,6 +7,51 @@ use std::io::ErrorKind::{self, ConnectionRefused};
 
 pub const WORLDS: &[World] = &[
     World {
+        name: "expired-certificate-at-one-of-two-addresses",
+        says: "the intranet warns of a certificate, but not always",
+        run: ("one-site-fails", "https://both.example.test/"),
+        arguments: &["--symptom", "warns of a certificate, but not always"],
+        fault: |scene| {
+            let page = Page::Text("welcome to the lab");
+            scene.serve("198.51.100.11:443", Speaks::Https(Certificate::Expired, Handshake::Normal, page));
+        },
+        proof: |eyes| {
+            eyes.page("198.51.100.10:443", "both.example.test", "200")?;
+            eyes.no_page("198.51.100.11:443", "both.example.test", "Expired")
+        },
+        expect: Expect {
+            or_status: "fault",
+            cause: &["one-address-without-good-certificate"],
+            decides: "each-address",
+            innocent: &["link", "ip", "route", "path", "dns", WEB],
+            ..degraded(&["tls"], &["tls.expired"], Culprit::Contains("198.51.100.11"))
+        },
+        rule: (7, "a page that opens at one address says nothing about the certificate of the other"),
+        ..WORLD
+    },
+    World {
+        name: "server-error-at-one-of-two-addresses",
+        says: "the intranet shows an error every second time",
+        run: ("one-site-fails", "https://both.example.test/"),
+        arguments: &["--symptom", "an error every second time"],
+        fault: |scene| {
+            let page = Page::Status(503);
+            scene.serve("198.51.100.11:443", Speaks::Https(Certificate::Good, Handshake::Normal, page));
+        },
+        proof: |eyes| {
+            eyes.page("198.51.100.10:443", "both.example.test", "200")?;
+            eyes.page("198.51.100.11:443", "both.example.test", "503")
+        },
+        expect: Expect {
+            cause: &["one-address-without-the-page"],
+            decides: "each-address",
+            innocent: &["link", "ip", "route", "path", "dns", "tls", WEB],
+            ..degraded(&["http"], &["http.server_error"], Culprit::Contains("198.51.100.11"))
+        },
+        rule: (8, "it works now because chance led to the sound one of two servers"),
+        ..WORLD
+    },
+    World {
         name: "better-metric-leads-to-dead-gateway",
         says: "since the second line was installed nothing works",
         run: ("no-internet", ""),

@@ -13,6 +13,19 @@ const fn tls(code: &'static [&'static str], culprit: Culprit) -> Expect {
 
 pub const WORLDS: &[World] = &[
     World {
+        name: "certificate-of-the-issuer-expired",
+        says: "the browser warns of the shop since this morning",
+        fault: |scene| scene.certificate(Certificate::IssuerExpired),
+        proof: |eyes| eyes.no_page("198.51.100.10:443", "www.example.test", "Expired"),
+        expect: Expect {
+            cause: &["intermediate-expired"],
+            decides: "tls",
+            innocent: BELOW,
+            ..fault(&["tls"], &["tls.expired"], Culprit::Contains("www.example.test"))
+        },
+        ..WORLD
+    },
+    World {
         name: "certificate-expired",
         says: "the browser warns me about the shop",
         fault: |scene| scene.certificate(Certificate::Expired),

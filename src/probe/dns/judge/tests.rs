@@ -13,6 +13,7 @@ fn answer(rcode: &str, addresses: &[&str]) -> Word {
         authoritative: false,
         truncated: false,
         recursion_available: true,
+        referral: false,
     })
 }
 

@@ -66,6 +66,23 @@ pub const WORLDS: &[World] = &[
         ..WORLD
     },
     World {
+        name: "real-nginx-speaks-a-cipher-of-browsers",
+        says: "the warehouse page does not open in the new program",
+        fault: |scene| {
+            let old = "ssl_protocols TLSv1.2;\nssl_ciphers ECDHE-ECDSA-AES128-SHA;\n";
+            scene.secure_nginx(Certificate::Good, &format!("{old}{WELCOME}"));
+        },
+        proof: |eyes| eyes.no_page(AT, NAME, "HandshakeFailure"),
+        expect: Expect {
+            status: "undecided",
+            decides: "",
+            innocent: &["link", "ip", "route", "path", "dns", "transport", "tls"],
+            ..NOTHING
+        },
+        rule: (5, "what this program cannot speak is unknown, and no fault: browsers can"),
+        ..WORLD
+    },
+    World {
         name: "real-nginx-plain-text-on-443",
         says: "the shop sends an invalid answer, says the browser",
         fault: |scene| scene.nginx(&[AT], &[], &format!("server {{ listen {AT};\n{WELCOME}\n}}")),
