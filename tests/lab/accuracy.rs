@@ -60,7 +60,8 @@ fn share(part: usize, of: usize) -> String {
     if of == 0 {
         return "-".to_owned();
     }
-    format!("{part} of {of} ({:.0} %)", 100.0 * part as f64 / of as f64)
+    // Rounded down: all but one is not 100 %.
+    format!("{part} of {of} ({} %)", 100 * part / of)
 }
 
 fn of_known(answers: impl Iterator<Item = Option<bool>>) -> String {
