@@ -138,15 +138,13 @@ async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
 async fn nobody(look: &Look<'_>, params: &Params) -> Observation {
     let routes = look.world.machine.routes().await.unwrap_or_default();
     if !params.targets.is_empty() {
-        return look.ok(None, "no target is on the link, so there is no neighbour to look for");
+        // Not ok: that there was nothing to look for says nothing for the layer.
+        return look.skipped(Skip::NotNeeded, "no target is on the link, so there is no neighbour to look for");
     }
     if routes.iter().any(Route::is_default) {
         return look.ok(None, "the default route needs no gateway, so there is no neighbour to look for");
     }
-    let words = "there is no gateway to look for";
-    let mut skipped = Observation::new(PROBE.name, look.layer, look.check, None, Outcome::Skipped, words.into());
-    skipped.skip = Some(Skip::NotNeeded);
-    skipped
+    look.skipped(Skip::NotNeeded, "there is no gateway to look for")
 }
 
 /// The gateways, or the one address, and the targets that are on the link.
