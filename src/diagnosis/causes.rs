@@ -1,7 +1,7 @@
 //! Rule 6: which of the playbook's causes explain what was found, and which of them wins.
 
 use super::evaluate::{Truth, evaluate};
-use super::evidence::{CASE_CHECK, Evidence};
+use super::evidence::{Evidence, is_told};
 use crate::observation::Observation;
 use crate::playbook::Cause;
 use crate::playbook::change::{CHANGES_CHECK, hours};
@@ -94,8 +94,7 @@ pub fn holding<'a>(evidence: &Evidence<'a>) -> Vec<Holding<'a>> {
 /// Whether nothing but what changed, and what people said, speaks for a cause.
 fn rests_on_changes(matched: &BTreeSet<usize>, evidence: &Evidence<'_>) -> bool {
     let check = |index: &usize| evidence.observations[*index].check.as_str();
-    matched.iter().any(|index| check(index) == CHANGES_CHECK)
-        && matched.iter().all(|index| [CHANGES_CHECK, CASE_CHECK].contains(&check(index)))
+    matched.iter().any(|index| check(index) == CHANGES_CHECK) && matched.iter().all(|index| is_told(check(index)))
 }
 
 /// The prior of a cause, and more where what it concerns was changed shortly before: change is the prime suspect.

@@ -81,7 +81,12 @@ pub(super) struct Blame<'a> {
     pub(super) narrowed: bool,
 }
 
-impl Blame<'_> {
+impl<'a> Blame<'a> {
+    /// The only one that is left.
+    fn of(primary: usize, holding: Option<Holding<'a>>) -> Blame<'a> {
+        Blame { primary, holding, rivals: Vec::new(), narrowed: false }
+    }
+
     /// The layer that is blamed: the cause's, or that of what was seen.
     pub(super) fn layer(&self, evidence: &Evidence<'_>) -> Layer {
         let seen = evidence.observations[self.primary].layer;
@@ -123,7 +128,7 @@ fn judge_evidence(evidence: &Evidence<'_>, case: &Case) -> Judgement {
             None => (Status::Healthy, None),
         },
     };
-    compose(status, blame, &frontier, &held, evidence, case)
+    compose(status, blame, &frontier, &held, evidence, case, &testimony)
 }
 
 /// The cause that explains the frontier, or the lowest problem of it where none does.
@@ -146,12 +151,7 @@ fn blame<'a>(
         ranked = super::causes::ranked(held.iter().filter(of_sibling).cloned().collect());
     }
     if ranked.is_empty() {
-        return frontier.first().map(|group| Blame {
-            primary: group[0],
-            holding: None,
-            rivals: Vec::new(),
-            narrowed: false,
-        });
+        return frontier.first().map(|group| Blame::of(group[0], None));
     }
     // Lower groups explain higher ones, so a cause that touches the lowest group goes before one that does not.
     let lowest = with_roots(&frontier[0].iter().copied().collect(), evidence);
@@ -189,7 +189,7 @@ fn felt<'a>(held: &[Holding<'a>], evidence: &Evidence<'a>) -> Option<Blame<'a>> 
     }
     let winner = ranked.swap_remove(0);
     let primary = telling_problem(&winner, evidence).or_else(|| winner.matched.first().copied())?;
-    Some(Blame { primary, holding: Some(winner), rivals: Vec::new(), narrowed: false })
+    Some(Blame::of(primary, Some(winner)))
 }
 
 /// What a person feels although the goal works, where no cause explains it: said with its layer and code.
@@ -199,7 +199,7 @@ fn felt_unexplained<'a>(evidence: &Evidence<'a>) -> Option<Blame<'a>> {
         let observation = evidence.observations[index];
         (observation.layer, evidence.graph.position(&observation.check))
     });
-    lowest.map(|primary| Blame { primary, holding: None, rivals: Vec::new(), narrowed: false })
+    lowest.map(|primary| Blame::of(primary, None))
 }
 
 /// Rule 2 for quality: where packets are lost lower down, what is silent only at times above that is lost with them.
@@ -271,9 +271,7 @@ fn not_reproduced<'a>(evidence: &Evidence<'a>) -> (Status, Option<Blame<'a>>) {
         evidence.stands(index) && evidence.observations[index].codes().any(|code| RECORDED.contains(&code))
     });
     match recorded {
-        Some(primary) => {
-            (Status::Degraded, Some(Blame { primary, holding: None, rivals: Vec::new(), narrowed: false }))
-        }
+        Some(primary) => (Status::Degraded, Some(Blame::of(primary, None))),
         None => (Status::Undecided, None),
     }
 }
@@ -285,13 +283,14 @@ fn compose(
     held: &[Holding<'_>],
     evidence: &Evidence<'_>,
     case: &Case,
+    testimony: &Testimony,
 ) -> Judgement {
     let explaining = by_observation(held);
     let also = blame.as_ref().map_or_else(Vec::new, |blame| also(blame, frontier, &explaining, evidence));
     let slighter = blame.as_ref().map_or_else(Vec::new, |blame| slighter(blame, held, &explaining, evidence));
     let asides = asides(&blame, &explaining, evidence);
     let mut verdict = match &blame {
-        Some(blame) => blamed(status, blame, evidence, &Testimony::of(case)),
+        Some(blame) => blamed(status, blame, evidence, testimony),
         None => unblamed(status, evidence, case),
     };
     // The same trouble seen a second time, such as by a control, is no trouble beside it.
@@ -303,7 +302,7 @@ fn compose(
     verdict.not_tested = not_tested(&verdict, blame.as_ref().map(|blame| blame.primary), evidence);
     verdict.notes = notes(&verdict, evidence);
     let contradicted = blame.as_ref().and_then(|blame| blame.holding.as_ref());
-    if contradicted.is_some_and(|holding| Testimony::of(case).speaks_against(holding.cause)) {
+    if contradicted.is_some_and(|holding| testimony.speaks_against(holding.cause)) {
         verdict.notes.push(DOES_NOT_FIT.to_owned());
     }
     let next = next(&verdict, &blame, evidence);

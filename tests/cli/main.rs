@@ -15,6 +15,29 @@ mod vouched;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+/// A playbook whose fault is found at once and without the network.
+pub const NOTHING_LISTENS: &str = r#"
+schema = 1
+id = "nothing-there"
+title = "Nothing listens"
+
+[[check]]
+id = "resolver"
+probe = "dns"
+servers = ["127.0.0.1:1"]
+name = "crm.example.test"
+goal = true
+
+[[cause]]
+id = "nothing-listens"
+layer = "dns"
+prior = "common"
+title = "Nothing listens on the resolver's port"
+when = [{ check = "resolver", code = "dns.port_closed" }]
+plain = "The program that finds addresses is not running."
+workaround = ["One"]
+"#;
+
 /// One call of the program in a world of its own: no settings, no home, no colour, nothing of the machine's proxies.
 pub struct Call {
     pub command: Command,

@@ -1,6 +1,6 @@
 //! Trust in packets: signed, sealed, changed, compared; and the same with the stock tools `minisign` and `age`.
 
-use crate::{Call, Ended, call};
+use crate::{Call, Ended, NOTHING_LISTENS, call};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,33 +11,11 @@ struct Desk {
     packet: String,
 }
 
-const PLAYBOOK: &str = r#"
-schema = 1
-id = "nothing-there"
-title = "Nothing listens"
-
-[[check]]
-id = "resolver"
-probe = "dns"
-servers = ["127.0.0.1:1"]
-name = "crm.example.test"
-goal = true
-
-[[cause]]
-id = "nothing-listens"
-layer = "dns"
-prior = "common"
-title = "Nothing listens on the resolver's port"
-when = [{ check = "resolver", code = "dns.port_closed" }]
-plain = "The program that finds addresses is not running."
-workaround = ["One"]
-"#;
-
 impl Desk {
     fn new() -> Desk {
         let folder = tempfile::tempdir().unwrap();
         let playbook = folder.path().join("own.toml");
-        fs::write(&playbook, PLAYBOOK).unwrap();
+        fs::write(&playbook, NOTHING_LISTENS).unwrap();
         let arguments = ["run", playbook.to_str().unwrap(), "--output", folder.path().to_str().unwrap()];
         let ended = Call::new(&[&arguments[..], &["--format", "json"]].concat()).end().silent(2);
         let packet = ended.document()["run"]["packet_path"].as_str().unwrap().to_owned();
@@ -163,7 +141,7 @@ fn replay_says_what_changed_and_which_condition_did_it() {
     let same = call(&["replay", &desk.packet]).silent(2);
     assert_eq!(same.stdout, desk.packet(&["render"]).silent(0).stdout);
     let other = desk.path("other.toml");
-    fs::write(&other, PLAYBOOK.replace("dns.port_closed", "dns.timeout")).unwrap();
+    fs::write(&other, NOTHING_LISTENS.replace("dns.port_closed", "dns.timeout")).unwrap();
     let ended = call(&["replay", &desk.packet, "--playbook", &other, "--format", "json"]).silent(2);
     let document = ended.document();
     let warnings = document["run"]["warnings"].to_string();

@@ -5,7 +5,7 @@ mod mail;
 mod systems;
 mod way;
 
-use crate::{Call, Ended};
+use crate::{Call, Ended, NOTHING_LISTENS};
 use fake::{Fake, Reply, reply};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -13,29 +13,6 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::OnceLock;
 use systems::{SYSTEMS, System, TOKEN};
-
-/// A fault that is found at once and without the network.
-const PLAYBOOK: &str = r#"
-schema = 1
-id = "nothing-there"
-title = "Nothing listens"
-
-[[check]]
-id = "resolver"
-probe = "dns"
-servers = ["127.0.0.1:1"]
-name = "crm.example.test"
-goal = true
-
-[[cause]]
-id = "nothing-listens"
-layer = "dns"
-prior = "common"
-title = "Nothing listens on the resolver's port"
-when = [{ check = "resolver", code = "dns.port_closed" }]
-plain = "The program that finds addresses is not running."
-workaround = ["One"]
-"#;
 
 /// The bytes of a packet, made once for all tests, at a level of redaction.
 fn packet(level: &'static str) -> &'static [u8] {
@@ -45,7 +22,7 @@ fn packet(level: &'static str) -> &'static [u8] {
     made.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         let playbook = folder.path().join("own.toml");
-        fs::write(&playbook, PLAYBOOK).unwrap();
+        fs::write(&playbook, NOTHING_LISTENS).unwrap();
         let output = folder.path().to_str().unwrap();
         let run = ["run", playbook.to_str().unwrap(), "--output", output, "--redact", level, "--format", "json"];
         let ended = Call::new(&run).end().silent(2);
