@@ -19,7 +19,7 @@ pub use facts::DnsFacts;
 pub(crate) use whom::{is_same_host, server_text};
 pub use words::Words;
 
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Outcome};
 use crate::problem::Code;
@@ -57,6 +57,7 @@ pub const PROBE: Probe = Probe {
         behind it are asked too. Sources: RFC 1035 section 4.2.1, RFC 2308, RFC 6298, RFC 6891, RFC 7766, RFC 8020.",
     contacts: Contacts::named(&["name", "servers", "compare", "control_name"])
         .and_unless("servers", "the configured resolvers"),
+    burden: Burden::of("three queries to each of at most eight servers, some more where one is silent, loses some or answers differently").and_leaves("the resolvers may log and cache the name"),
     codes: &[
         Code::DnsTimeout,
         Code::DnsPortClosed,

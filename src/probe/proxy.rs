@@ -4,7 +4,7 @@ use super::way::choice::{self, Choice, Used};
 use super::way::connect::{self, Answer, Proxy, Reach};
 use super::way::exchange::{self, Session};
 use super::way::{self, Trouble, bounded, handshake, host_of, milliseconds, script, shown};
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::{Code, count, joined};
@@ -45,6 +45,8 @@ of the account that runs it. Sources: RFC 9110 section 9.3.6, RFC 9112 section 3
         "settings",
         "the configured proxies and the PAC file, and `wpad` in the search domains where programs search for one",
     ),
+    burden: Burden::of("the PAC file once; three connections and one request for each of at most eight proxies")
+        .and_leaves("a line in the proxy's log"),
     codes: &joined::<{ count(CODES) }>(CODES),
     params: schema_of::<Params>,
     facts: schema_of::<Facts>,

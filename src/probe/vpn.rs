@@ -2,7 +2,7 @@
 //! fault, up or down.
 
 use super::link::{bounded, carries_traffic, is_running};
-use super::{Contacts, Cost, Look, Probe, accepts, route, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, route, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
@@ -23,6 +23,7 @@ pub const PROBE: Probe = Probe {
             received, and a local subnet that hides one behind the tunnel are problems. IPsec without a device \
             is told by the kernel's policies (root only) and its counters of packets that they stopped. Sends nothing; the process that holds a device is seen with root only.",
     contacts: Contacts::NONE,
+    burden: Burden::READS,
     codes: &[Code::VpnDown, Code::VpnNoHandshake, Code::VpnRouteLeftBehind, Code::VpnOverlap],
     params: schema_of::<Params>,
     facts: schema_of::<VpnFacts>,
