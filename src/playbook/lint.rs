@@ -26,7 +26,7 @@ const STEPS_SHOWN: usize = 3;
 
 /// What people said is an observation like any other: its facts, and the JSON type of each. Inputs come on top, and the
 /// fields of the case that are facts.
-const CASE_FACTS: [(&str, &str); 11] = [
+const CASE_FACTS: [(&str, &str); 12] = [
     ("target", "string"),
     ("scheme", "string"),
     ("host", "string"),
@@ -36,6 +36,7 @@ const CASE_FACTS: [(&str, &str); 11] = [
     ("is_address", "boolean"),
     ("is_control", "boolean"),
     ("internal", "boolean"),
+    ("expects_proxy", "boolean"),
     ("connectivity_check", "boolean"),
     ("symptom", "boolean"),
 ];

@@ -424,6 +424,7 @@ fn case_observation(request: &Request) -> Observation {
         facts.insert("internal".to_owned(), json!(request.settings.is_internal(&target.host)));
         facts.insert("is_control".to_owned(), json!(target.url().as_ref() == Some(&request.settings.control_url)));
     }
+    facts.insert("expects_proxy".to_owned(), json!(!request.settings.expected_proxies.is_empty()));
     facts.insert("connectivity_check".to_owned(), json!(request.settings.connectivity_check));
     facts.insert("symptom".to_owned(), json!(request.case.is_complaint()));
     for field in FIELDS.iter().filter(|field| field.is_fact) {
