@@ -190,6 +190,9 @@ struct Facts {
     tls_ms: Option<f64>,
     /// From the request until the first byte of the answer, in milliseconds.
     first_byte_ms: Option<f64>,
+    /// Packets of this connection that had to be sent again until then, because nobody acknowledged them; none where
+    /// nothing was waited for or a proxy was used.
+    sent_again: Option<u32>,
     /// Everything, redirects included, in milliseconds.
     total_ms: Option<f64>,
     /// Bytes of the body that were read.
@@ -335,7 +338,9 @@ async fn fetch(look: &Look<'_>, params: Params, trust: Option<Arc<Trust>>) -> Ve
     let until = look.deadline.checked_sub(MARGIN).unwrap_or(look.deadline);
     let (asked, via, cookies) = (shown(&url), Via::default(), Jar::default());
     let chain_text = None;
-    let mut walk = Walk { look, params, method, settings, trust, until, facts, via, chain_text, cookies, asked };
+    let repeats = crate::world::Repeats::default();
+    let mut walk =
+        Walk { look, params, method, settings, trust, until, facts, via, chain_text, cookies, repeats, asked };
     let start = Instant::now();
     let mut observation = match tokio::time::timeout_at(look.deadline, walk.walk(url)).await {
         Ok(observation) => observation,
