@@ -6,7 +6,7 @@ use super::argument::{self, Addresses};
 use super::way::cookie::Jar;
 use super::way::trust::Trust;
 use super::way::{self, bounded, connect, dial, handshake, milliseconds, name, script, shown};
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Skip, Via};
 use crate::problem::{Basis, Code, count, joined};
@@ -73,6 +73,7 @@ seconds and a body that stalls are problems; other slowness is only measured. Se
 query strings and credentials are never kept. Needs no rights. Sources: RFC 9110, RFC 9112, RFC 8305, RFC 9111.",
     contacts: Contacts::named(&["url", "proxy", "addresses", "fallback_addresses"])
         .and("its proxy, and where it redirects to"),
+    burden: Burden::of("one request, a second one after a server error, at most ten redirects; reads at most 1 MiB unless the playbook says otherwise").and_leaves("a line in the logs of the server and of the proxy"),
     codes: &joined::<{ count(CODES) }>(CODES),
     params: schema_of::<Params>,
     facts: schema_of::<Facts>,

@@ -57,6 +57,11 @@ use std::time::Duration;
 pub const RIGHT_TO_ECHO: &str =
     "net.ipv4.ping_group_range to include this user's group, or CAP_NET_RAW (administrator rights)";
 
+/// How somebody with administrator rights types this command.
+pub fn as_administrator(command: &str) -> String {
+    format!("type `sudo {command}`")
+}
+
 /// This machine.
 #[derive(Debug, Default)]
 pub struct LocalMachine {
