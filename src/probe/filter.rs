@@ -1,7 +1,7 @@
 //! Does a rule of the local packet filter drop it? Walks the chains as the kernel would, for a new connection and for
 //! the answers to it. A rule that is not wholly understood blames nobody: it is listed as possible.
 
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
@@ -21,6 +21,7 @@ pub const PROBE: Probe = Probe {
             another place are named. Needs root to read the \
             rules. Rules with matches that it does not understand are listed as possible and blame nobody.",
     contacts: Contacts::NONE,
+    burden: Burden::READS,
     codes: &[Code::HostFilterDrops],
     params: schema_of::<Params>,
     facts: schema_of::<FilterFacts>,

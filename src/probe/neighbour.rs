@@ -3,7 +3,7 @@
 
 use super::link::is_running;
 use super::route::MAIN_TABLE;
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Outcome, Skip, Via};
 use crate::problem::Code;
@@ -29,6 +29,8 @@ pub const PROBE: Probe = Probe {
             take 8 s. An entry that somebody fixed is held against the device that answers to ARP. Any answer proves the \
             neighbour; silence to pings proves nothing.",
     contacts: Contacts::named(&["address", "targets"]).and_unless("address", "the gateways, on the local network"),
+    burden: Burden::of("an empty datagram, a ping and an ARP request for each neighbour")
+        .and_leaves("the table of neighbours holds a fresh entry"),
     codes: &[Code::RouteGatewayDead, Code::RouteNeighbourDead, Code::RouteNeighbourWrong],
     params: schema_of::<Params>,
     facts: schema_of::<NeighbourFacts>,

@@ -3,7 +3,7 @@
 
 use super::link::bounded;
 use super::vpn::{is_tunnel_up, prefixes_of};
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
@@ -24,6 +24,7 @@ pub const PROBE: Probe = Probe {
             browsers a policy sends elsewhere (DNS over HTTPS). For each server it asks the kernel which \
             interface leads there. Asks no server, and needs no rights.",
     contacts: Contacts::NONE,
+    burden: Burden::READS,
     codes: &[Code::DnsNoResolver, Code::DnsBadConfig, Code::DnsNotInNsswitch, Code::VpnResolverLeftBehind],
     params: schema_of::<Params>,
     facts: schema_of::<ResolverFacts>,

@@ -1,7 +1,7 @@
 //! Routes: the default ones, and the kernel's own choice for the addresses that matter.
 
 use super::link::is_running;
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
@@ -20,6 +20,7 @@ pub const PROBE: Probe = Probe {
             route each of them takes (RTM_GETROUTE, so policy rules count), and names the route or rule that rejects \
             one. Sends nothing and needs no rights.",
     contacts: Contacts::NONE,
+    burden: Burden::READS,
     codes: &[
         Code::RouteNone,
         Code::RouteNoDefault,

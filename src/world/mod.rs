@@ -203,7 +203,13 @@ pub struct Connection {
     pub local: Option<SocketAddr>,
     /// How long the handshake took.
     pub took: Duration,
+    /// How often it had to repeat itself since.
+    pub repeats: Repeats,
 }
+
+/// How many segments a connection had to send again because nobody acknowledged them in time: a shared view of it, as of
+/// the last answer that kept it waiting. None where the system does not tell, or nothing had to be waited for.
+pub type Repeats = std::rc::Rc<std::cell::Cell<Option<u32>>>;
 
 /// Why there is no connection, and who said so.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -109,7 +109,7 @@ impl Network for Door {
         let (near, far) = tokio::io::duplex(PIPE);
         tokio::spawn(speak(far, self.0.next(), self.0.manner, self.0.tls.clone()));
         let local = Some(SocketAddr::from((Ipv4Addr::new(10, 0, 0, 2), 50_000)));
-        Ok(Connection { stream: Box::new(near), local, took: Duration::from_millis(1) })
+        Ok(Connection { stream: Box::new(near), local, took: Duration::from_millis(1), repeats: Default::default() })
     }
 
     async fn exchange(&self, _: SocketAddr, query: &[u8], _: &Dial) -> Result<Reply, Failure> {

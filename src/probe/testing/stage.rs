@@ -65,7 +65,12 @@ impl Network for Playing {
         let took = Duration::from_millis(2);
         self.after(dial.wait, (self.stage.connect)(self.number("connect"), to)).await?;
         let (stream, _) = tokio::io::duplex(8);
-        Ok(Connection { stream: Box::new(stream), local: "10.0.0.2:50000".parse().ok(), took })
+        Ok(Connection {
+            stream: Box::new(stream),
+            local: "10.0.0.2:50000".parse().ok(),
+            took,
+            repeats: Default::default(),
+        })
     }
 
     async fn exchange(&self, to: SocketAddr, _: &[u8], dial: &Dial) -> Result<Reply, Failure> {
