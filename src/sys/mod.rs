@@ -6,6 +6,7 @@ mod host;
 mod icmp;
 mod join;
 mod lease;
+mod memory;
 mod network;
 #[cfg(not(target_os = "linux"))]
 mod no_error_queue;
@@ -31,6 +32,7 @@ pub use host::*;
 pub use icmp::*;
 pub use join::*;
 pub use lease::*;
+pub use memory::share_one_heap;
 pub use network::*;
 #[cfg(not(target_os = "linux"))]
 pub use no_error_queue::*;

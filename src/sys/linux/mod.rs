@@ -36,6 +36,7 @@ mod service;
 mod setting;
 mod socket;
 mod supplicant;
+mod tail;
 mod trust;
 mod tunnel;
 
