@@ -36,6 +36,7 @@ mod service;
 mod setting;
 mod socket;
 mod supplicant;
+mod tail;
 mod trust;
 mod tunnel;
 
@@ -88,8 +89,8 @@ impl Machine for LocalMachine {
         route::rules(&self.netlink).await
     }
 
-    async fn route_to(&self, target: IpAddr) -> Known<Route> {
-        route::route_to(&self.netlink, target).await
+    async fn route_to(&self, towards: Towards) -> Known<Route> {
+        route::route_to(&self.netlink, towards).await
     }
 
     async fn neighbours(&self) -> Known<Vec<Neighbour>> {
