@@ -328,6 +328,31 @@ pub const WORLDS: &[World] = &[
         ..WORLD
     },
     World {
+        name: "mtu-black-hole-of-ipv6-alone",
+        says: "since the line has IPv6 some sites hang",
+        run: ("one-site-fails", "https://six.example.test/"),
+        fault: |scene| {
+            scene.with_six();
+            // Narrower than IPv6 allows, as a tunnel in a tunnel is; IPv4 takes another way.
+            scene.wire.drop(|packet| packet.destination.is_ipv6() && packet.size > 1_100);
+        },
+        proof: |eyes| {
+            eyes.pings_large(WEB_SIX, 1_000, true)?;
+            eyes.pings_large(WEB_SIX, 1_200, false)?;
+            eyes.no_page("[2001:db8:2::10]:443", "six.example.test", "")?;
+            eyes.page("198.51.100.10:443", "six.example.test", "200")
+        },
+        expect: Expect {
+            cause: &["mtu-black-hole"],
+            decides: "mtu",
+            innocent: &["link", "ip", "route", "dns", "transport", "tls", WEB],
+            seconds: 14.0,
+            ..fault(&["path"], &["path.mtu_black_hole"], Culprit::Contains(WEB_SIX))
+        },
+        rule: (1, "that the page comes over IPv4 proves nothing of the way of IPv6"),
+        ..WORLD
+    },
+    World {
         name: "mtu-black-hole-on-the-way-back",
         says: "small pages open, the large one hangs",
         fault: |scene| {
