@@ -82,6 +82,7 @@ pub struct FilterFacts {
     /// Whether that rule is wholly understood and meets them for certain.
     pub redirected_for_certain: Option<bool>,
     /// Rules that may drop it: they have matches that are not understood, or are for another user.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub possible_rules: Vec<String>,
 }
 

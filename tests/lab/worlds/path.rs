@@ -1,6 +1,7 @@
 //! Faults beyond the gateway, and tunnels.
 
 use crate::scene::*;
+use crate::wire::Packet;
 use crate::world::*;
 use crate::worlds::transport::SYN;
 use std::io::ErrorKind::{HostUnreachable, NetworkUnreachable};
@@ -511,6 +512,45 @@ pub const WORLDS: &[World] = &[
             ..degraded(&["path"], &["path.loss"], Culprit::Contains(WEB))
         },
         rule: (7, "answers that stop and come back are a finding, not a success and not an outage"),
+        ..WORLD
+    },
+    World {
+        name: "line-comes-back-during-the-run",
+        says: "nothing went a minute ago",
+        fault: |scene| scene.wire.drop_during(Duration::ZERO, Duration::from_millis(2_800), |_| true),
+        proof: |eyes| {
+            std::thread::sleep(Duration::from_millis(3_000));
+            eyes.page("198.51.100.10:443", "www.example.test", "200")
+        },
+        expect: Expect {
+            decides: "again",
+            innocent: &["link", "ip", "transport", "tls", "http"],
+            certainty: "suspected",
+            seconds: 12.0,
+            ..degraded(&["dns", "path"], &[], Culprit::NotCompared)
+        },
+        rule: (7, "a fault that ended during the run is not one that lasts"),
+        ..WORLD
+    },
+    World {
+        name: "resolvers-come-back-during-the-run",
+        says: "no site was found a minute ago",
+        fault: |scene| {
+            let names = |packet: &Packet| packet.touches(RESOLVER) || packet.touches(SECOND_RESOLVER);
+            scene.wire.drop_during(Duration::ZERO, Duration::from_millis(2_800), names);
+        },
+        proof: |eyes| {
+            std::thread::sleep(Duration::from_millis(3_000));
+            eyes.resolves(RESOLVER, "www.example.test", WEB)
+        },
+        expect: Expect {
+            decides: "again",
+            innocent: &["link", "ip", "route", "transport", "tls", "http"],
+            certainty: "suspected",
+            seconds: 12.0,
+            ..degraded(&["dns", "path"], &[], Culprit::NotCompared)
+        },
+        rule: (7, "a fault that ended during the run is not one that lasts"),
         ..WORLD
     },
     World {
