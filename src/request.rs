@@ -6,11 +6,12 @@ use crate::cli::{DEFAULT_DEADLINE, RunFlags, What};
 use crate::error::{Error, Result, closest};
 use crate::packet::case::field::Field;
 use crate::packet::case::heard::Heard;
-use crate::packet::redact::Level;
+use crate::packet::redact::{Level, mask};
 use crate::packet::{Case, Consent};
 use crate::playbook::trust::Trust;
-use crate::playbook::{Input, InputKind, Playbook};
+use crate::playbook::{Input, InputKind, Playbook, View, builtin};
 use crate::settings::Settings;
+use crate::sys;
 use crate::target::Target;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -54,6 +55,17 @@ pub struct Request {
 pub type Asker<'a> = &'a dyn Fn(&Input) -> Option<String>;
 
 impl Request {
+    /// The command that makes this run again with another view.
+    pub fn again_with(&self, view: View) -> String {
+        let playbook = if self.playbook.origin == builtin::ORIGIN { &self.playbook.id } else { &self.playbook.origin };
+        let target = self.target.as_ref().map(|target| format!(" {}", mask(&target.text))).unwrap_or_default();
+        let command = format!("firstline run {playbook}{target}");
+        match view {
+            View::User => format!("type `{command}` as the person, without administrator rights"),
+            View::System | View::Elevated => sys::as_administrator(&command),
+        }
+    }
+
     /// Resolves what was said. `playbook` is what the first word of the command line led to.
     ///
     /// # Errors

@@ -52,8 +52,13 @@ pub struct Settings {
     /// The resolvers that machines of the site should ask: addresses, or whole networks such as `10.0.0.0/24`. Empty where
     /// any will do.
     pub expected_resolvers: Vec<Network>,
+    /// The proxies that programs of the site should use: `proxy.corp.example`, or with a port. Empty where none is needed,
+    /// or any will do.
+    pub expected_proxies: Vec<ProxyPlace>,
     /// The site's VPN device, where it has a known name.
     pub vpn_device: Option<String>,
+    /// What people call the VPNs, by their devices: `tun0 = "the office VPN"`. Reports use these names.
+    pub vpn_names: BTreeMap<String, String>,
     /// The server through which calls are set up, as `stun://host` or `stun://host:port`.
     pub stun_server: Option<String>,
     /// A large file by which the rate of the line is measured, on a server that may be loaded; nothing is measured unless
@@ -100,7 +105,9 @@ impl Default for Settings {
             internal_name: None,
             internal_names: Vec::new(),
             expected_resolvers: Vec::new(),
+            expected_proxies: Vec::new(),
             vpn_device: None,
+            vpn_names: BTreeMap::new(),
             stun_server: None,
             throughput_url: None,
             expected_mbit_s: None,
@@ -195,6 +202,48 @@ impl From<Network> for String {
         let net = network.0;
         if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() }
     }
+}
+
+/// A proxy as a setting names it: a host, with or without its port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
+pub struct ProxyPlace {
+    host: String,
+    port: Option<u16>,
+}
+
+impl TryFrom<String> for ProxyPlace {
+    type Error = String;
+
+    fn try_from(text: String) -> std::result::Result<ProxyPlace, String> {
+        let bare = text.split_once("://").map_or(text.as_str(), |(_, rest)| rest);
+        // A scheme that no standard knows, so that no port is taken for its usual one and left out.
+        let url = url::Url::parse(&format!("proxy://{bare}")).ok();
+        let place = url.and_then(|url| Some(ProxyPlace { host: host_alone(url.host_str()?), port: url.port() }));
+        place
+            .filter(|place| !place.host.is_empty())
+            .ok_or_else(|| format!("`{text}` is no proxy such as `proxy.corp.example:3128`"))
+    }
+}
+
+impl ProxyPlace {
+    /// Whether this is it.
+    pub fn is_at(&self, host: &str, port: u16) -> bool {
+        self.host == host_alone(host) && self.port.is_none_or(|own| own == port)
+    }
+}
+
+impl From<ProxyPlace> for String {
+    fn from(place: ProxyPlace) -> String {
+        let host = if place.host.contains(':') { format!("[{}]", place.host) } else { place.host };
+        place.port.map_or(host.clone(), |port| format!("{host}:{port}"))
+    }
+}
+
+/// A host as it is compared: small letters, no brackets, no final dot.
+fn host_alone(host: &str) -> String {
+    host.trim_matches(['[', ']']).trim_end_matches('.').to_lowercase()
 }
 
 /// The settings in force, and where they come from.
@@ -314,6 +363,22 @@ mod tests {
         assert_eq!(written, ["10.0.0.53", "fd00::/8"]);
         let error = read("expected_resolvers = [\"dns.corp.example\"]").unwrap_err().to_string();
         assert!(error.contains("is no address and no network") && error.contains("f.toml:1:"), "{error}");
+    }
+
+    #[test]
+    fn proxies_are_hosts_with_or_without_a_port() {
+        let place = |text: &str| ProxyPlace::try_from(text.to_owned());
+        for (text, host, port, expected) in [
+            ("proxy.corp.example", "Proxy.corp.example.", 3128, true),
+            ("http://Proxy.corp.example:3128/", "proxy.corp.example", 3128, true),
+            ("proxy.corp.example:80", "proxy.corp.example", 3128, false),
+            ("[fd00::1]:3128", "fd00::1", 3128, true),
+            ("10.0.0.9", "10.0.0.8", 3128, false),
+        ] {
+            assert_eq!(place(text).unwrap().is_at(host, port), expected, "{text}");
+        }
+        assert!(place("").is_err() && place("a b").is_err() && place("proxy:port").is_err());
+        assert_eq!(String::from(place("[fd00::1]:80").unwrap()), "[fd00::1]:80");
     }
 
     #[test]

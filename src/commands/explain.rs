@@ -121,6 +121,8 @@ fn probe_page(page: &mut Page, probe: &Probe) {
     page.labelled("Layer", [probe.layer.name()]);
     page.labelled("Cost", [cost(probe.cost)]);
     page.labelled("Connects to", [contacts(probe.contacts).as_str()]);
+    page.labelled("Takes", [probe.burden.load]);
+    page.labelled("Leaves", [probe.burden.side_effects.unwrap_or(NOTHING_STAYS)]);
     field_table(page, "Parameters", &fields(&(probe.params)()));
     field_table(page, "Facts", &fields(&(probe.facts)()));
     page.gap();
@@ -129,6 +131,9 @@ fn probe_page(page: &mut Page, probe: &Probe) {
         probe.codes.iter().map(|code| (["", code.word(), code.problem().title], Paint::Plain)).collect();
     page.table(&rows);
 }
+
+/// What a probe leaves behind that leaves nothing behind.
+pub(super) const NOTHING_STAYS: &str = "nothing behind";
 
 /// Whom a probe opens connections to, in words.
 pub(super) fn contacts(contacts: Contacts) -> String {
@@ -385,6 +390,7 @@ fn check_row(check: &Check, graph: &Graph<'_>) -> [String; 4] {
     if check.goal {
         notes.push("the complaint itself".to_owned());
     }
+    notes.extend(check.context_required.map(|view| format!("needs {}", view.needs())));
     for (word, join) in [("control for", Join::Repeats), ("after", Join::Stands), ("waits for", Join::Waits)] {
         let others = graph.before(&check.id, join);
         if !others.is_empty() {

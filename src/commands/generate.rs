@@ -149,10 +149,12 @@ fn probes_page() -> String {
         let _ = write!(out, "\n## {}\n\n{}.\n\n", probe.name, cell(probe.summary));
         let _ = write!(
             out,
-            "Layer {}; cost: {}; connects to {}.\n\n{}\n",
+            "Layer {}; cost: {}; connects to {}.\n\nTakes {}. Leaves {}.\n\n{}\n",
             probe.layer,
             explain::cost(probe.cost),
             explain::contacts(probe.contacts),
+            cell(probe.burden.load),
+            cell(probe.burden.side_effects.unwrap_or(explain::NOTHING_STAYS)),
             prose(probe.about)
         );
         fields_table(&mut out, "Parameter", &fields(&(probe.params)()));

@@ -1,16 +1,16 @@
 //! `firstline list`: what the binary knows, from the lists that the program itself uses; and whom its settings trust.
 
-use super::{Context, library};
+use super::{Context, explain, library};
 use crate::cli::Listing;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::playbook::draw::readable;
-use crate::probe::PROBES;
+use crate::probe::{PROBES, Probe};
 use crate::problem::PROBLEMS;
 use crate::report::{Page, Paint};
 use crate::send::Connector;
 use crate::settings::Settings;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// In a pipe every entry stays on one line, so that `grep` finds it whole.
 pub(super) const UNBROKEN: usize = 1_000;
@@ -20,6 +20,14 @@ struct List {
     title: &'static str,
     second: &'static str,
     rows: Vec<[String; 3]>,
+    /// What scripts are told of each row beside that.
+    more: Vec<Map<String, Value>>,
+}
+
+impl List {
+    fn of(title: &'static str, second: &'static str, rows: Vec<[String; 3]>) -> Self {
+        List { title, second, rows, more: Vec::new() }
+    }
 }
 
 pub(super) fn list(context: &Context, what: Option<Listing>) -> Result<Exit> {
@@ -57,12 +65,31 @@ pub(super) fn list(context: &Context, what: Option<Listing>) -> Result<Exit> {
 }
 
 fn rows_as_json(list: &List) -> Value {
-    list.rows.iter().map(|[id, second, title]| json!({ "id": id, list.second: second, "title": title })).collect()
+    let row = |(index, [id, second, title]): (usize, &[String; 3])| {
+        let mut row = json!({ "id": id, list.second: second, "title": title });
+        if let (Value::Object(row), Some(more)) = (&mut row, list.more.get(index)) {
+            row.extend(more.clone());
+        }
+        row
+    };
+    list.rows.iter().enumerate().map(row).collect()
 }
 
 fn probes() -> List {
-    let row = |probe: &&crate::probe::Probe| [probe.name.to_owned(), probe.layer.to_string(), probe.summary.to_owned()];
-    List { title: "Probes", second: "layer", rows: PROBES.iter().map(row).collect() }
+    let words = |probe: &&Probe| match probe.burden.side_effects {
+        Some(stays) => format!("{} (leaves: {stays})", probe.summary),
+        None => probe.summary.to_owned(),
+    };
+    let row = |probe: &&Probe| [probe.name.to_owned(), probe.layer.to_string(), words(probe)];
+    let more = |probe: &&Probe| {
+        Map::from_iter([
+            ("connects".to_owned(), explain::contacts(probe.contacts).into()),
+            ("load".to_owned(), probe.burden.load.into()),
+            ("side_effects".to_owned(), probe.burden.side_effects.into()),
+        ])
+    };
+    let more = PROBES.iter().map(more).collect();
+    List { more, ..List::of("Probes", "layer", PROBES.iter().map(row).collect()) }
 }
 
 fn codes() -> List {
@@ -70,7 +97,7 @@ fn codes() -> List {
         .iter()
         .map(|(_, problem)| [problem.code.to_owned(), problem.layer.to_string(), problem.title.to_owned()])
         .collect();
-    List { title: "Codes", second: "layer", rows }
+    List::of("Codes", "layer", rows)
 }
 
 fn causes() -> Result<List> {
@@ -84,13 +111,13 @@ fn causes() -> Result<List> {
             }
         }
     }
-    Ok(List { title: "Causes", second: "layer", rows })
+    Ok(List::of("Causes", "layer", rows))
 }
 
 fn connectors() -> Result<List> {
     let row = |connector: Connector| [connector.id, connector.title, connector.about];
     let rows = library::connectors()?.into_iter().map(row).collect();
-    Ok(List { title: "Connectors", second: "system", rows })
+    Ok(List::of("Connectors", "system", rows))
 }
 
 fn playbooks() -> Result<List> {
@@ -101,7 +128,7 @@ fn playbooks() -> Result<List> {
             [playbook.id, inputs, playbook.title]
         })
         .collect();
-    Ok(List { title: "Playbooks", second: "inputs", rows })
+    Ok(List::of("Playbooks", "inputs", rows))
 }
 
 /// Whose playbooks may start programs.
@@ -115,5 +142,5 @@ fn trust(context: &Context) -> Result<List> {
         .allowed_playbooks
         .iter()
         .map(|hash| [hash.to_string(), String::new(), "the file with this SHA-256 may start programs".to_owned()]);
-    Ok(List { title: "Trust", second: "key", rows: keys.chain(files).collect() })
+    Ok(List::of("Trust", "key", keys.chain(files).collect()))
 }

@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::packet::redact::mask;
 use crate::seal::signature::Password;
+use crate::sys;
 use crate::ui::person::ask_for_password;
 use crate::ui::{self, Terminal};
 use clap::Parser;
@@ -33,6 +34,7 @@ pub fn main() -> ExitCode {
         Err(error) => return not_parsed(&error),
     };
     sorry_on_panic();
+    sys::share_one_heap();
     match dispatch(cli) {
         Ok(exit) => exit.into(),
         Err(error) => {

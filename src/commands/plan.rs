@@ -7,8 +7,8 @@ use crate::exit::Exit;
 use crate::packet::redact::mask;
 use crate::playbook::order::{references, waits_for};
 use crate::playbook::template::{Scope, text, variable};
-use crate::playbook::{Check, Playbook};
-use crate::probe::{self, Cost};
+use crate::playbook::{Check, Playbook, View};
+use crate::probe::{self, Burden, Cost};
 use crate::report::{Page, Paint};
 use crate::request::Request;
 use crate::run::arguments::scope;
@@ -30,6 +30,14 @@ struct Planned {
     waits_for: Vec<String>,
     /// Names, addresses and classes that it opens connections to; empty for what stays on this machine.
     connects: Vec<String>,
+    /// How much it takes, at most.
+    load: &'static str,
+    /// What it leaves behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    side_effects: Option<&'static str>,
+    /// Whose view it needs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context_required: Option<View>,
 }
 
 pub(super) fn plan(context: &Context, what: &What, flags: &RunFlags) -> Result<Exit> {
@@ -68,6 +76,7 @@ fn depth(check: &Check, playbook: &Playbook, level: usize) -> usize {
 fn planned(check: &Check, request: &Request, scope: &Scope) -> Planned {
     let mut waits_for = waits_for(check, &request.playbook);
     waits_for.retain(|name| !check.after.contains(name));
+    let burden = probe::find(&check.probe).map_or(Burden::READS, |probe| probe.burden);
     Planned {
         check: check.id.clone(),
         probe: check.probe.clone(),
@@ -77,6 +86,9 @@ fn planned(check: &Check, request: &Request, scope: &Scope) -> Planned {
         after: check.after.clone(),
         waits_for,
         connects: connects(check, &request.playbook, scope),
+        load: burden.load,
+        side_effects: burden.side_effects,
+        context_required: check.context_required,
     }
 }
 
@@ -147,5 +159,11 @@ fn row(check: &Planned) -> [String; 4] {
     if !check.connects.is_empty() {
         words.push(format!("network: {}", check.connects.join(", ")));
     }
+    // What a question of some round trips takes is small; the JSON says it of each.
+    if check.cost == Cost::Slow {
+        words.push(format!("takes: {}", check.load));
+    }
+    words.extend(check.context_required.map(|view| format!("needs {}", view.needs())));
+    words.extend(check.side_effects.map(|stays| format!("leaves: {stays}")));
     [check.check.clone(), check.probe.clone(), check.layer.clone(), words.join("; ")]
 }

@@ -1,6 +1,6 @@
 //! Rule 6: which of the playbook's causes explain what was found, and which of them wins.
 
-use super::evaluate::{Truth, evaluate};
+use super::evaluate::Truth;
 use super::evidence::{Evidence, is_told};
 use crate::observation::Observation;
 use crate::playbook::Cause;
@@ -78,14 +78,14 @@ impl Holding<'_> {
 
 /// All causes whose conditions hold.
 pub fn holding<'a>(evidence: &Evidence<'a>) -> Vec<Holding<'a>> {
-    evidence
-        .playbook
-        .causes
-        .iter()
-        .filter_map(|cause| match evaluate(&cause.when, evidence) {
+    let causes = evidence.playbook.causes.iter().zip(evidence.truths());
+    causes
+        .filter_map(|(cause, truth)| match truth {
             // What changed makes a cause likelier and never holds it up alone.
-            Truth::Yes(matched) if rests_on_changes(&matched, evidence) => None,
-            Truth::Yes(matched) => Some(Holding { cause, weight: weight_of(cause, evidence), matched }),
+            Truth::Yes(matched) if rests_on_changes(matched, evidence) => None,
+            Truth::Yes(matched) => {
+                Some(Holding { cause, weight: weight_of(cause, evidence), matched: matched.clone() })
+            }
             Truth::No | Truth::Maybe => None,
         })
         .collect()

@@ -19,14 +19,6 @@ pub enum Truth {
 }
 
 impl Truth {
-    fn plain(value: Option<bool>) -> Truth {
-        match value {
-            Some(true) => Truth::Yes(BTreeSet::new()),
-            Some(false) => Truth::No,
-            None => Truth::Maybe,
-        }
-    }
-
     /// Whether it holds.
     pub fn is_yes(&self) -> bool {
         matches!(self, Truth::Yes(_))
@@ -80,7 +72,7 @@ fn any(parts: &[Condition], evidence: &Evidence<'_>) -> Truth {
 /// at the same subjects (a resolver's setting and its answers) for the same one in both.
 fn all(parts: &[Condition], evidence: &Evidence<'_>) -> Truth {
     let mut groups: Vec<(&str, Vec<&Atom>)> = Vec::new();
-    let mut rest = Vec::new();
+    let mut rest: Vec<&Condition> = Vec::new();
     for part in parts {
         match part {
             Condition::Atom(atom) if atom.over == Over::Any => {
@@ -89,14 +81,21 @@ fn all(parts: &[Condition], evidence: &Evidence<'_>) -> Truth {
                     None => groups.push((&atom.check, vec![atom])),
                 }
             }
-            other => rest.push(evaluate(other, evidence)),
+            other => rest.push(other),
         }
     }
-    let grouped = match groups.split_first() {
+    let mut truth = match groups.split_first() {
         None => Truth::Yes(BTreeSet::new()),
         Some(((anchor, atoms), others)) => anchored(anchor, atoms, others, evidence),
     };
-    rest.into_iter().fold(grouped, both)
+    // What is contradicted stays so, whatever the rest says; of most causes that is so from early on.
+    for part in rest {
+        if truth == Truth::No {
+            break;
+        }
+        truth = both(truth, evaluate(part, evidence));
+    }
+    truth
 }
 
 /// Tries each subject of the first check in turn; the others follow its subject where they know it.
@@ -148,14 +147,18 @@ fn one(index: usize, atoms: &[&Atom], evidence: &Evidence<'_>) -> Truth {
     let observation = evidence.observations[index];
     // A problem that a success disproved, or that lies aside, is no longer one; its facts stay facts.
     let void = observation.outcome == Outcome::Problem && !evidence.stands(index);
-    let start = Truth::Yes(BTreeSet::from([index]));
-    atoms.iter().fold(start, |truth, atom| {
-        let holds = match &atom.test {
-            Test::Code(_) | Test::Family(_) | Test::Outcome(Outcome::Problem) if void => Some(false),
-            test => test.holds(observation),
-        };
-        both(truth, Truth::plain(holds))
-    })
+    let mut all_hold = true;
+    for atom in atoms {
+        match &atom.test {
+            Test::Code(_) | Test::Family(_) | Test::Outcome(Outcome::Problem) if void => return Truth::No,
+            test => match test.holds(observation) {
+                Some(true) => {}
+                Some(false) => return Truth::No,
+                None => all_hold = false,
+            },
+        }
+    }
+    if all_hold { Truth::Yes(BTreeSet::from([index])) } else { Truth::Maybe }
 }
 
 fn both(left: Truth, right: Truth) -> Truth {

@@ -1,6 +1,7 @@
 //! The observations of a run, arranged for judging: what each check saw, what a success elsewhere disproved, and what
 //! lies off the goal's trail.
 
+use super::evaluate::{Truth, evaluate};
 use super::graph::Graph;
 use crate::layer::Layer;
 use crate::observation::{Observation, Outcome, Skip, Via};
@@ -32,6 +33,8 @@ pub struct Evidence<'a> {
     by_check: HashMap<&'a str, Vec<usize>>,
     /// The same by the names that templates use; made when the first text is filled.
     by_variable: OnceCell<HashMap<String, Vec<usize>>>,
+    /// What it says of each cause, by position in the playbook; found out once, because halving and judging both ask.
+    truths: OnceCell<Vec<Truth>>,
     /// For each observation, the one whose success disproves its problem.
     disproved: Vec<Option<usize>>,
     /// For each observation, whether what it reached fell silent afterwards.
@@ -81,6 +84,7 @@ impl<'a> Evidence<'a> {
             observations,
             by_check,
             by_variable: OnceCell::new(),
+            truths: OnceCell::new(),
             disproved,
             overtaken,
             aside: Vec::new(),
@@ -96,6 +100,11 @@ impl<'a> Evidence<'a> {
     /// The check with this id.
     pub fn check(&self, id: &str) -> Option<&'a Check> {
         self.graph.position(id).map(|position| &self.playbook.checks[position])
+    }
+
+    /// What it says of the conditions of each cause, by position in the playbook.
+    pub fn truths(&self) -> &[Truth] {
+        self.truths.get_or_init(|| self.playbook.causes.iter().map(|cause| evaluate(&cause.when, self)).collect())
     }
 
     /// The observations of the checks that a template may mean, in order: some may be of checks that it does not name.

@@ -123,7 +123,10 @@ fn judge_evidence(evidence: &Evidence<'_>, case: &Case) -> Judgement {
             let status = if evidence.over().is_some() { Status::Degraded } else { Status::Fault };
             (status, blame(std::slice::from_ref(seen), &held, evidence, &testimony))
         }
-        Goal::Unknown => (Status::Undecided, None),
+        Goal::Unknown => match felt(&held, evidence).filter(|_| failed_at_times(evidence)) {
+            Some(blame) => (Status::Degraded, Some(blame)),
+            None => (Status::Undecided, None),
+        },
         Goal::Each => each(&frontier, &held, evidence, &testimony),
         Goal::Badly(seen) => {
             (Status::Degraded, felt(&held, evidence).or_else(|| blame(&[vec![*seen]], &held, evidence, &testimony)))
@@ -135,6 +138,13 @@ fn judge_evidence(evidence: &Evidence<'_>, case: &Case) -> Judgement {
         },
     };
     compose(status, blame, &frontier, &held, evidence, case, &testimony)
+}
+
+/// Whether a goal failed where something that needs the same way worked: neither works nor is broken for good, so that
+/// what people feel on that way (loss, a full line) is the answer.
+fn failed_at_times(evidence: &Evidence<'_>) -> bool {
+    let seen = evidence.top_goals().iter().flat_map(|goal| evidence.of_check(goal));
+    seen.copied().any(|index| evidence.disproof(index).is_some())
 }
 
 /// The cause that explains the frontier, or the lowest problem of it where none does.

@@ -1,7 +1,7 @@
 //! Halving: which causes still stand, which check strikes out most for its cost, and when nothing more can change.
 
 use super::causes::problem_checks;
-use super::evaluate::{Truth, evaluate};
+use super::evaluate::Truth;
 use super::evidence::Evidence;
 use super::graph::{Graph, Set};
 use crate::observation::Outcome;
@@ -17,13 +17,10 @@ pub fn standing(evidence: &Evidence<'_>) -> Vec<usize> {
     let working = with_state(evidence, |check| proves_beneath(check, evidence));
     let proven = evidence.graph.beneath_any(&working);
     let blocked = with_state(evidence, |check| !evidence.blocking(check).is_empty());
-    evidence
-        .playbook
-        .causes
-        .iter()
-        .enumerate()
-        .filter(|(_, cause)| {
-            !struck_by_place(cause, &proven, &blocked, &evidence.graph) && evaluate(&cause.when, evidence) != Truth::No
+    let causes = evidence.playbook.causes.iter().zip(evidence.truths()).enumerate();
+    causes
+        .filter(|(_, (cause, truth))| {
+            **truth != Truth::No && !struck_by_place(cause, &proven, &blocked, &evidence.graph)
         })
         .map(|(index, _)| index)
         .collect()

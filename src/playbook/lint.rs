@@ -14,7 +14,7 @@ use super::mistake::{At, Kind, Mistake, Mistakes, shown};
 use super::parse::Registry;
 use super::template::{self, variable};
 use crate::observation::Facts;
-use crate::probe::Probe;
+use crate::probe::{Probe, exec};
 use crate::settings::Settings;
 use serde_json::Value;
 use std::cell::RefCell;
@@ -26,7 +26,7 @@ const STEPS_SHOWN: usize = 3;
 
 /// What people said is an observation like any other: its facts, and the JSON type of each. Inputs come on top, and the
 /// fields of the case that are facts.
-const CASE_FACTS: [(&str, &str); 11] = [
+const CASE_FACTS: [(&str, &str); 12] = [
     ("target", "string"),
     ("scheme", "string"),
     ("host", "string"),
@@ -36,13 +36,14 @@ const CASE_FACTS: [(&str, &str); 11] = [
     ("is_address", "boolean"),
     ("is_control", "boolean"),
     ("internal", "boolean"),
+    ("expects_proxy", "boolean"),
     ("connectivity_check", "boolean"),
     ("symptom", "boolean"),
 ];
 
 /// Keys of `[[check]]` that are no arguments.
-pub(super) const CHECK_KEYS: [&str; 10] =
-    ["id", "probe", "title", "layer", "cost", "goal", "after", "may_affect", "control_for", "when"];
+pub(super) const CHECK_KEYS: [&str; 11] =
+    ["id", "probe", "title", "layer", "cost", "goal", "after", "may_affect", "control_for", "when", "context_required"];
 
 /// Adds every mistake that only the whole tells.
 pub(super) fn check(draft: &Draft, head: &Head, registry: Registry, mistakes: &mut Mistakes) {
@@ -150,6 +151,16 @@ impl<'d> Lint<'d> {
         self.texts(&draft.texts);
         if let Some(probe) = self.registry.find(&check.probe) {
             self.arguments(draft, probe);
+            self.undeclared(draft, probe);
+        }
+    }
+
+    /// A program talks to whom it likes: only who wrote the check knows, and `firstline plan` promises to say.
+    fn undeclared(&mut self, draft: &DraftCheck, probe: &Probe) {
+        if probe.name == exec::PROBE.name && !draft.check.args.contains_key("connects") {
+            let message = format!("`{}` does not say whom its command talks to", shown(&draft.check.id));
+            let help = "add `connects = [\"host:port\"]`, or `connects = []` where it stays on this machine";
+            self.add(Mistake::new(Kind::Undeclared, &draft.probe, message).help(help));
         }
     }
 

@@ -80,6 +80,8 @@ kinds! {
     OtherBraces "P110" Warning "a text looks like a template and is none";
     Unreached "P111" Warning "a rule of escalation is never reached";
     ChangeAlone "P112" Warning "a cause rests on what changed alone";
+    Undeclared "P113" Warning "a check starts a program and does not say whom that talks to";
+    NoSuchView "P114" Warning "a cause wants what no single account sees";
 }
 
 impl Kind {

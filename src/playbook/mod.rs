@@ -29,6 +29,7 @@ pub mod testing;
 mod tests;
 pub mod trust;
 mod unit;
+mod view;
 mod when;
 
 pub use condition::Condition;
@@ -36,6 +37,7 @@ pub use input::{Input, InputKind};
 pub use load::{LoadError, load};
 pub use mistake::{Mistake, Mistakes, Source};
 pub use parse::{Registry, parse};
+pub use view::View;
 
 use crate::layer::Layer;
 use crate::observation::Facts;
@@ -129,6 +131,8 @@ pub struct Check {
     pub control_for: Vec<String>,
     /// Made only where this holds; a question or a slow measurement should say when it is worth its cost.
     pub when: Option<Condition>,
+    /// Whose view it needs; with another one it is `unknown`.
+    pub context_required: Option<View>,
     /// Arguments, templates not yet filled.
     pub args: Facts,
 }
@@ -147,6 +151,7 @@ impl Default for Check {
             may_affect: Vec::new(),
             control_for: Vec::new(),
             when: None,
+            context_required: None,
             args: Facts::new(),
         }
     }

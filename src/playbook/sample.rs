@@ -1,7 +1,7 @@
 //! A small set of probes for the tests of this folder: their messages must not change when a real probe gains a fact.
 
 use crate::layer::Layer;
-use crate::probe::{Contacts, Cost, Probe, accepts, schema_of};
+use crate::probe::{Burden, Contacts, Cost, Probe, accepts, schema_of};
 use crate::problem::Code;
 use futures_util::FutureExt;
 use futures_util::future::ready;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// All of them.
-pub const PROBES: &[&Probe] = &[&ASK, &DNS, &HTTP, &LOOKUP, &TCP];
+pub const PROBES: &[&Probe] = &[&ASK, &DNS, &EXEC, &HTTP, &LOOKUP, &TCP];
 
 macro_rules! sample {
     ($name:ident $word:literal $layer:ident $cost:ident $params:ty, $facts:ty, [$($code:ident)*]) => {
@@ -21,6 +21,7 @@ macro_rules! sample {
             summary: $word,
             about: $word,
             contacts: Contacts::NONE,
+            burden: Burden::READS,
             codes: &[$(Code::$code),*],
             params: schema_of::<$params>,
             facts: schema_of::<$facts>,
@@ -32,9 +33,24 @@ macro_rules! sample {
 
 sample!(ASK "ask" Host Person AskParams, AskFacts, [AskFault]);
 sample!(DNS "dns" Dns Network DnsParams, DnsFacts, [DnsTimeout DnsPortClosed DnsRefused DnsNxdomain DnsServfail]);
+sample!(EXEC "exec" Host Slow ExecParams, ExecFacts, [ExecFailed]);
 sample!(HTTP "http" Http Network HttpParams, HttpFacts, [HttpServerError HttpNotFound TcpTimeout TlsExpired TlsName]);
 sample!(LOOKUP "lookup" Dns Network LookupParams, LookupFacts, [DnsLookupFailed DnsLookupTimeout]);
 sample!(TCP "tcp" Transport Network TcpParams, TcpFacts, [TcpRefused TcpTimeout TcpReset]);
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct ExecParams {
+    command: Vec<String>,
+    #[serde(default)]
+    connects: Vec<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct ExecFacts {
+    status: i32,
+}
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

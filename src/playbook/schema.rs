@@ -1,6 +1,7 @@
 //! The JSON Schema of playbooks for editors: completion, hints and the plainest mistakes while somebody writes. Draft 7,
 //! which taplo and Even Better TOML read. What only the whole can tell stays with the linter.
 
+use super::View;
 use super::change;
 use super::given::{CERTAINTIES, STATUSES};
 use super::parse::{COSTS, KINDS, PLACES, PRIORS};
@@ -123,6 +124,7 @@ fn check_keys() -> Map<String, Value> {
         "when": reference("when"),
         "layer": reference("layer"),
         "cost": words("What it costs, if not what its probe does.", first(COSTS)),
+        "context_required": words("Whose view it needs; with another one it is unknown.", first(View::WORDS)),
     });
     match keys {
         Value::Object(keys) => keys,

@@ -1,7 +1,7 @@
 //! The machine's own addresses: none, only self-assigned, tentative, used twice, or not matching the gateway.
 
 use super::link::{carries_traffic, is_running};
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
@@ -22,6 +22,7 @@ pub const PROBE: Probe = Probe {
             without it only the kernel's own duplicate detection counts. An interface without an address beside one \
             that works is not in use and no problem. Otherwise needs no rights.",
     contacts: Contacts::NONE,
+    burden: Burden::of("at most two ARP probes on the link for each IPv4 address, where CAP_NET_RAW allows"),
     codes: &[Code::IpNone, Code::IpLinkLocalOnly, Code::IpTentative, Code::IpDuplicate, Code::IpGatewayOffLink],
     params: schema_of::<Params>,
     facts: schema_of::<AddressFacts>,

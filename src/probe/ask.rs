@@ -1,7 +1,7 @@
 //! A question to the person, where only a person can know.
 
 use super::argument::{optional, words};
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Outcome, Skip};
 use crate::packet::case::heard::Heard;
@@ -22,6 +22,7 @@ pub const PROBE: Probe = Probe {
     about: "Shows the question and the possible answers on a terminal and waits. Without a terminal nobody is asked and \
 the answer is `unknown`; `--answer CHECK=VALUE` answers beforehand. Conditions compare the fact `answer`.",
     contacts: Contacts::NONE,
+    burden: Burden::of("half a minute of two people"),
     codes: &[Code::AskFault],
     params: schema_of::<Params>,
     facts: schema_of::<AskFacts>,

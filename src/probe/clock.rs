@@ -3,7 +3,7 @@
 
 use super::argument::{self, Addresses};
 use super::tcp::round;
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
@@ -26,6 +26,7 @@ pub const PROBE: Probe = Probe {
         time from the Date header of a web server can be handed in as second witness: two that agree confirm, the \
         header alone only makes it suspected. Needs no rights. Sources: RFC 5905, RFC 9110 section 6.6.1, adjtimex(2).",
     contacts: Contacts::named(&["servers", "otherwise"]).and_unless("servers", "the configured time servers"),
+    burden: Burden::of("one datagram of 48 bytes to each of at most four time servers"),
     codes: &[Code::HostClockOff, Code::HostClockUnknown],
     params: schema_of::<Params>,
     facts: schema_of::<ClockFacts>,

@@ -2,7 +2,7 @@
 //! target's place, so that a port which nobody serves "works" too (pitfall 28 of `docs/pitfalls.md`).
 
 use super::argument::{self, Addresses};
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
@@ -25,6 +25,8 @@ pub const PROBE: Probe = Probe {
         a connection stands and nothing sensible is spoken, or where a connection is all that can be tried. Needs no \
         rights. Source: RFC 7805 (port 1, tcpmux, is historic).",
     contacts: Contacts::named(&["addresses", "port"]),
+    burden: Burden::of("at most two connections, without data")
+        .and_leaves("intrusion detection may report a connection to port 1"),
     codes: &[Code::TcpAcceptsAll],
     params: schema_of::<Params>,
     facts: schema_of::<ClosedFacts>,

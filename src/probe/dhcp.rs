@@ -2,7 +2,7 @@
 
 use super::argument::Interfaces;
 use super::lease::{current, judged, own_addresses};
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
@@ -27,6 +27,8 @@ pub const PROBE: Probe = Probe {
             here. Needs CAP_NET_RAW, because a machine without an address has no other way to hear the answer. Sources: \
             RFC 2131 sections 3.1 and 4.1.",
     contacts: Contacts::NONE.and("the DHCP servers of the local network, by broadcast"),
+    burden: Burden::of("two broadcasts within five seconds")
+        .and_leaves("a DHCP server keeps the address that it offers free for some seconds, and logs the request"),
     codes: &[Code::DhcpNoServer, Code::DhcpSeveralServers, Code::DhcpOtherNetwork, Code::DhcpNoGateway],
     params: schema_of::<Interfaces>,
     facts: schema_of::<DhcpFacts>,

@@ -2,7 +2,7 @@
 
 use super::argument::optional;
 use super::process::program::bytes;
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
@@ -21,6 +21,7 @@ that a file server that does not answer is told as `unknown` and holds nothing u
 that holds it is touched. Images (squashfs, ISO 9660) are full by nature and not looked at, and neither are the layers \
 of containers.",
     contacts: Contacts::NONE,
+    burden: Burden::READS,
     codes: &[Code::HostDiskFull, Code::HostInodesFull, Code::HostReadOnly],
     params: schema_of::<Params>,
     facts: schema_of::<DiskFacts>,

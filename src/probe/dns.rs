@@ -19,10 +19,11 @@ pub use facts::DnsFacts;
 pub(crate) use whom::{is_same_host, server_text};
 pub use words::Words;
 
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Outcome};
 use crate::problem::Code;
+use crate::settings::Network;
 use crate::world::Failure;
 use ask::Server;
 use asked::{Asked, Roll, Silent, Word};
@@ -57,6 +58,7 @@ pub const PROBE: Probe = Probe {
         behind it are asked too. Sources: RFC 1035 section 4.2.1, RFC 2308, RFC 6298, RFC 6891, RFC 7766, RFC 8020.",
     contacts: Contacts::named(&["name", "servers", "compare", "control_name"])
         .and_unless("servers", "the configured resolvers"),
+    burden: Burden::of("three queries to each of at most eight servers, some more where one is silent, loses some or answers differently").and_leaves("the resolvers may log and cache the name"),
     codes: &[
         Code::DnsTimeout,
         Code::DnsPortClosed,
@@ -94,6 +96,8 @@ pub struct Params {
     pub name: String,
     /// Record types; the first one decides.
     pub types: Words,
+    /// The resolvers that machines of the site should ask, as addresses or networks; any will do where there are none.
+    pub expected: Vec<Network>,
     /// Another server, as control: its answer is compared.
     pub compare: Option<String>,
     /// Another name, as control: asked of a server that fails for `name`.
@@ -115,6 +119,7 @@ impl Default for Params {
             servers: Words::default(),
             name: String::new(),
             types: Words(vec!["A".to_owned(), "AAAA".to_owned()]),
+            expected: Vec::new(),
             compare: None,
             control_name: None,
             tcp: false,
@@ -135,6 +140,7 @@ struct Round<'a> {
     name_kind: &'static str,
     not_for_dns: Option<&'static str>,
     control_name: Option<String>,
+    expected: Vec<Network>,
 }
 
 /// A server with all that came of it, not yet judged.
@@ -183,6 +189,7 @@ async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
         name_kind: name_kind(&name),
         not_for_dns: not_for_dns(&name, &config),
         control_name: params.control_name.filter(|name| !name.trim().is_empty()),
+        expected: params.expected,
     };
     round.all(compare).await
 }
@@ -354,6 +361,8 @@ impl Round<'_> {
             route_interface: place.route_interface.clone(),
             on_link: place.on_link,
             loopback: target.server.ip().is_loopback(),
+            expected: (!self.expected.is_empty() && !target.server.ip().is_loopback())
+                .then(|| self.expected.iter().any(|network| network.contains(target.server.ip()))),
             tunnel: place.tunnel,
             ..DnsFacts::default()
         }

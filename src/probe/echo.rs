@@ -5,7 +5,7 @@ use super::argument::{self, Addresses};
 use super::attempt::{CONFIRMED, SPACING, SUSPECTED};
 use super::tcp::round;
 use super::throughput::QUEUE_MS;
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Certainty, Observation, Via};
 use crate::problem::Code;
@@ -30,6 +30,7 @@ pub const PROBE: Probe = Probe {
         kernel's counter of reverse-path drops rises as often, this machine itself drops the answers. Sources: RFC 792, RFC 4443, RFC 1122 \
         section 3.2.2.6.",
     contacts: Contacts::named(&["address", "addresses"]),
+    burden: Burden::of("some packets of 56 bytes, twenty more at the first loss, at most a hundred"),
     codes: &[
         Code::RouteGatewaySilent,
         Code::PathEchoSilent,

@@ -1,7 +1,7 @@
 //! Runs a command that a playbook names and judges its exit status.
 
 use super::argument::{optional, words};
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::packet::redact::mask;
@@ -20,7 +20,8 @@ pub const PROBE: Probe = Probe {
     about: "Starts the program with exactly these arguments: no shell, C locale, no standard input. It is killed with \
 everything that it started when its time is up. Whether a playbook may do this at all is decided before the run. Output \
 is stored with passwords, tokens and keys hidden.",
-    contacts: Contacts::named(&["command"]).and("whom that command talks to"),
+    contacts: Contacts::named(&["connects"]).and_unless("connects", "whom that command talks to"),
+    burden: Burden::of("one program, killed with all that it started after ten seconds, or a minute at most where the playbook says so").and_leaves("whatever that program does"),
     codes: &[Code::ExecFailed],
     params: schema_of::<Params>,
     facts: schema_of::<ExecFacts>,
@@ -45,6 +46,10 @@ const SHOWN: usize = 100;
 pub struct Params {
     /// The program and its arguments, as a list.
     pub command: Vec<String>,
+    /// Whom it talks to, for `firstline plan`: `["wiki.example:443"]`; an empty list where it stays on this machine.
+    #[serde(deserialize_with = "words")]
+    #[schemars(with = "Vec<String>")]
+    pub connects: Vec<String>,
     /// Exit statuses that mean that all is well; 0 if not given.
     #[serde(deserialize_with = "words")]
     #[schemars(with = "Vec<i32>")]

@@ -2,7 +2,7 @@
 //! and no resolver can be seen to be wrong.
 
 use super::dns::{Words, is_same_host};
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
@@ -23,6 +23,7 @@ pub const PROBE: Probe = Probe {
     about: "Reads the hosts file. Names that normally live there (localhost, this host's own, ip6-...) are no override, \
         and neither is a line that says what DNS says, where the playbook hands that in. Needs no rights.",
     contacts: Contacts::NONE,
+    burden: Burden::READS,
     codes: &[Code::DnsHostsOverride],
     params: schema_of::<Params>,
     facts: schema_of::<HostsFacts>,

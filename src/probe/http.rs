@@ -6,7 +6,7 @@ use super::argument::{self, Addresses};
 use super::way::cookie::Jar;
 use super::way::trust::Trust;
 use super::way::{self, bounded, connect, dial, handshake, milliseconds, name, script, shown};
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Skip, Via};
 use crate::problem::{Basis, Code, count, joined};
@@ -74,6 +74,7 @@ seconds and a body that stalls are problems; other slowness is only measured. Se
 query strings and credentials are never kept. Needs no rights. Sources: RFC 9110, RFC 9112, RFC 8305, RFC 9111.",
     contacts: Contacts::named(&["url", "proxy", "addresses", "fallback_addresses"])
         .and("its proxy, and where it redirects to"),
+    burden: Burden::of("one request, a second one after a server error, at most ten redirects; reads at most 1 MiB unless the playbook says otherwise").and_leaves("a line in the logs of the server and of the proxy"),
     codes: &joined::<{ count(CODES) }>(CODES),
     params: schema_of::<Params>,
     facts: schema_of::<Facts>,
@@ -190,6 +191,9 @@ struct Facts {
     tls_ms: Option<f64>,
     /// From the request until the first byte of the answer, in milliseconds.
     first_byte_ms: Option<f64>,
+    /// Packets of this connection that had to be sent again until then, because nobody acknowledged them; none where
+    /// nothing was waited for or a proxy was used.
+    sent_again: Option<u32>,
     /// Everything, redirects included, in milliseconds.
     total_ms: Option<f64>,
     /// Bytes of the body that were read.
@@ -337,7 +341,9 @@ async fn fetch(look: &Look<'_>, params: Params, trust: Option<Arc<Trust>>) -> Ve
     let until = look.deadline.checked_sub(MARGIN).unwrap_or(look.deadline);
     let (asked, via, cookies) = (shown(&url), Via::default(), Jar::default());
     let chain_text = None;
-    let mut walk = Walk { look, params, method, settings, trust, until, facts, via, chain_text, cookies, asked };
+    let repeats = crate::world::Repeats::default();
+    let mut walk =
+        Walk { look, params, method, settings, trust, until, facts, via, chain_text, cookies, repeats, asked };
     let start = Instant::now();
     let mut observation = match tokio::time::timeout_at(look.deadline, walk.walk(url)).await {
         Ok(observation) => observation,

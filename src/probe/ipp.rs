@@ -11,7 +11,7 @@ use super::way::handshake::TlsFacts;
 use super::way::open::{self, Opening, Service, open};
 use super::way::trust::Trust;
 use super::way::{self, Trouble, bounded, host_of, milliseconds, printable};
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::{Code, count, joined};
@@ -60,6 +60,8 @@ pub const PROBE: Probe = Probe {
         printers have it, and then the root. Needs no rights. Sources: RFC 8010, RFC 8011 sections 4.2.5 and 5.4, PWG \
         5100.9, PWG 5100.14.",
     contacts: Contacts::named(&["url", "addresses"]),
+    burden: Burden::of("one or two requests; reads at most 256 KiB of each answer")
+        .and_leaves("a printer that sleeps may wake up"),
     codes: &joined::<{ count(CODES) }>(CODES),
     params: schema_of::<Params>,
     facts: schema_of::<IppFacts>,

@@ -7,7 +7,7 @@ use super::dialogue::{self, Course, Wants};
 use super::way::connect::again;
 use super::way::handshake::{Wish, shake};
 use super::way::trust::Trust;
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
@@ -34,6 +34,10 @@ pub const PROBE: Probe = Probe {
         Needs no rights. Sources: RFC 4511 sections 4.1.9, 4.5 and 4.4.1, RFC 4512 section 5.1, MS-ADTS section \
         3.1.1.3.2.",
     contacts: Contacts::named(&["addresses", "port"]),
+    burden: Burden::of(
+        "one connection and one question to each address, four connections where it is silent; reads at most 64 KiB",
+    )
+    .and_leaves("a question without a sign-in in the directory's log"),
     codes: &[Code::AppNoAnswer, Code::AppWrongProtocol, Code::AppRefused],
     params: schema_of::<Params>,
     facts: schema_of::<LdapFacts>,

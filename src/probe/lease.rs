@@ -2,7 +2,7 @@
 
 use super::argument::Interfaces;
 use super::link::{carries_traffic, is_running};
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
@@ -23,6 +23,7 @@ pub const PROBE: Probe = Probe {
             where there is no other. An address that was set by hand needs no lease. Sends nothing. Sources: RFC 2131 \
             sections 4.4.5 and 3.3.",
     contacts: Contacts::NONE,
+    burden: Burden::READS,
     codes: &[Code::DhcpLeaseOver, Code::DhcpNoClient],
     params: schema_of::<Interfaces>,
     facts: schema_of::<LeaseFacts>,

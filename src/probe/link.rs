@@ -2,7 +2,7 @@
 //! user's traffic; others are neutral facts.
 
 use super::argument::Interfaces;
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
@@ -24,6 +24,7 @@ pub const PROBE: Probe = Probe {
             here, and the loopback is named only where it is down or has no address. A port of a bridge or bond that \
             holds the address itself is named, because the bridge takes its packets. Sends nothing and needs no rights.",
     contacts: Contacts::NONE,
+    burden: Burden::READS,
     codes: &[
         Code::LinkNone,
         Code::LinkNoCarrier,

@@ -2,7 +2,7 @@
 
 use super::argument::{optional, words};
 use super::exec::file_name;
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::packet::redact::mask;
@@ -22,6 +22,7 @@ syslog files and the kernel ring. Lines that hold one of the wanted words are st
 hidden; an error among them is a finding. Reading other users' lines needs root or membership in a group such as \
 `systemd-journal` or `adm`.",
     contacts: Contacts::NONE,
+    burden: Burden::READS,
     codes: &[Code::HostLogErrors],
     params: schema_of::<Params>,
     facts: schema_of::<LogFacts>,

@@ -3,7 +3,7 @@
 //! point: a library that asks several servers hides a dead first one, and a wrong hosts line hides the servers.
 
 use super::attempt::SUSPECTED;
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
@@ -38,6 +38,8 @@ pub const PROBE: Probe = Probe {
         nsswitch, caches, search list and all configured servers take part as they do for programs. Sends whatever the \
         system sends. Needs no rights. A static binary without the system's name service answers `unknown`.",
     contacts: Contacts::named(&["name"]).and("whom the system's own name service asks"),
+    burden: Burden::of("what the system sends for one name")
+        .and_leaves("the caches of the system and of its resolvers may keep the answer"),
     codes: &[Code::DnsLookupFailed, Code::DnsLookupTimeout, Code::DnsLookupSlow],
     params: schema_of::<Params>,
     facts: schema_of::<LookupFacts>,

@@ -11,7 +11,7 @@ use super::way::handshake::{Shaken, TlsFacts, Wish, shake};
 use super::way::open::{self, Opening, Service, open};
 use super::way::trust::Trust;
 use super::way::{self, Trouble, bounded, milliseconds, said};
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::{Code, count, joined};
@@ -44,6 +44,8 @@ pub const PROBE: Probe = Probe {
         offers no encryption is a problem where people sign in, and a fact where servers hand mail on (`smtp`). Needs \
         no rights. Sources: RFC 5321, RFC 3207, RFC 9051, RFC 2595, RFC 1939, RFC 2449, RFC 8314.",
     contacts: Contacts::named(&["host", "port", "addresses"]),
+    burden: Burden::of("one connection to the server")
+        .and_leaves("a session without a sign-in in the mail server's log"),
     codes: &joined::<{ count(CODES) }>(CODES),
     params: schema_of::<Params>,
     facts: schema_of::<MailFacts>,

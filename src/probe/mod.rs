@@ -128,6 +128,30 @@ impl Contacts {
     }
 }
 
+/// What a look takes, and what it leaves behind, for whoever has to allow it.
+#[derive(Debug, Clone, Copy)]
+pub struct Burden {
+    /// How much it sends, reads or starts, with its limits.
+    pub load: &'static str,
+    /// What is different after it, or what somebody else notices of it; none where nothing is.
+    pub side_effects: Option<&'static str>,
+}
+
+impl Burden {
+    /// It reads this machine.
+    pub const READS: Burden = Burden::of("reads this machine, and sends nothing");
+
+    /// It takes this much, and leaves nothing behind.
+    pub const fn of(load: &'static str) -> Self {
+        Burden { load, side_effects: None }
+    }
+
+    /// And leaves this behind.
+    pub const fn and_leaves(self, side_effects: &'static str) -> Self {
+        Burden { side_effects: Some(side_effects), ..self }
+    }
+}
+
 /// A kind of check that the binary knows.
 pub struct Probe {
     /// One lower-case word, such as `dns`.
@@ -142,6 +166,8 @@ pub struct Probe {
     pub about: &'static str,
     /// Whom it opens connections to, for `firstline plan`.
     pub contacts: Contacts,
+    /// What it takes and leaves behind, for the same.
+    pub burden: Burden,
     /// The problem codes that it can report.
     pub codes: &'static [Code],
     /// JSON Schema of its parameters (a struct with doc comments that denies unknown fields).
@@ -323,6 +349,7 @@ mod tests {
             let Contacts { named, others, unless } = probe.contacts;
             let silent = named.is_empty() && others.is_none();
             assert_eq!(silent, matches!(probe.cost, Cost::Local | Cost::Person), "{}", probe.name);
+            assert!(silent || probe.burden.load != Burden::READS.load, "{} sends something", probe.name);
             let params = (probe.params)().to_value();
             for name in named.iter().chain(&unless) {
                 assert!(params["properties"].get(name).is_some(), "{} has no parameter `{name}`", probe.name);

@@ -1,7 +1,7 @@
 //! Path MTU: whether full-size packets reach the target, and whether somebody says so where they do not.
 
 use super::argument::{self, Addresses};
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
@@ -24,6 +24,8 @@ pub const PROBE: Probe = Probe {
         full-size ones vanish three times without a word, and the same is seen again a second later. Needs no rights \
         (Linux). Sources: RFC 1191, RFC 8201, RFC 4821, RFC 8899, RFC 2923 section 2.1.",
     contacts: Contacts::named(&["address", "addresses"]).and("the hops on the way"),
+    burden: Burden::of("packets of up to the size of the link, some at a time, for some four seconds")
+        .and_leaves("the system may remember a smaller packet size for that way"),
     codes: &[Code::PathMtuBlackHole, Code::PathMtuReduced],
     params: schema_of::<Params>,
     facts: schema_of::<MtuFacts>,

@@ -3,7 +3,7 @@
 use super::argument::{Addresses, optional};
 use super::attempt::{CONFIRMED, SUSPECTED};
 use super::dns::message::{self, Answer, Question};
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
@@ -26,6 +26,7 @@ pub const PROBE: Probe = Probe {
         tell (RFC 8781) is not seen; who uses one has an IPv4 address of its own (RFC 6877). Needs no rights. Sources: \
         RFC 7050, RFC 6052, RFC 6146, RFC 6147.",
     contacts: Contacts::named(&["servers", "control_name"]),
+    burden: Burden::of("a few queries to the resolvers and one connection"),
     codes: &[Code::PathNat64None, Code::PathNat64Dead],
     params: schema_of::<Params>,
     facts: schema_of::<Nat64Facts>,

@@ -2,7 +2,7 @@
 //! filters and local resolvers, so it is reported beside our own measurements and never instead of them.
 
 use super::argument::Nothing;
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
@@ -22,6 +22,7 @@ pub const PROBE: Probe = Probe {
         Sends nothing to the network. Needs no rights. Sources: NetworkManager D-Bus API (NMConnectivityState), \
         networkctl(1).",
     contacts: Contacts::NONE,
+    burden: Burden::of("asks the network services of this machine; sends nothing"),
     codes: &[Code::HostSaysOffline],
     params: schema_of::<Nothing>,
     facts: schema_of::<OnlineFacts>,

@@ -2,7 +2,7 @@
 
 use super::argument::Nothing;
 use super::process::program::label;
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
@@ -21,6 +21,7 @@ the very lock that may be the trouble. On Linux the holder of a lock comes from 
 installed packages from dpkg's status, repositories from sources.list(5) in both styles and from `.repo` files, and the \
 manager's own proxy from its settings, without credentials. Needs no rights.",
     contacts: Contacts::NONE,
+    burden: Burden::READS,
     codes: &[
         Code::PackageLocked,
         Code::PackageLockLeft,

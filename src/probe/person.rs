@@ -5,7 +5,7 @@
 use super::proxy;
 use super::way::choice::{self, Choice, Used};
 use super::way::{self, Trouble, bounded, connect, handshake, script};
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Context, Observation, Skip};
 use crate::problem::{Code, count, joined};
@@ -31,6 +31,8 @@ pub const PROBE: Probe = Probe {
         where nobody else is logged on, there is nothing to compare. GNOME's settings of another account cannot be \
         read and are listed as unread.",
     contacts: Contacts::named(&["url"]).and("the proxies of who is logged on, and their PAC file"),
+    burden: Burden::of("one exchange with each proxy that differs, and its PAC file once")
+        .and_leaves("a line in the proxy's log"),
     codes: &joined::<{ count(CODES) }>(CODES),
     params: schema_of::<Params>,
     facts: schema_of::<PersonFacts>,

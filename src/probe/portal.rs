@@ -5,7 +5,7 @@ use super::attempt::SUSPECTED;
 use super::way::dial::dial;
 use super::way::exchange::{self, BodyEnd, Session};
 use super::way::{self, bounded, host_of, milliseconds, name, printable, shown};
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Outcome, Via};
 use crate::problem::Code;
@@ -38,6 +38,8 @@ is enough, and pages that are all dead show none. A redirect to the same host ov
 server are no portal and leave the question open, as does no connection at all, which other checks explain. Needs no \
 rights. Sources: RFC 8952, RFC 6585 section 6.",
     contacts: Contacts::named(&["url", "more_urls"]),
+    burden: Burden::of("one request to each of at most five pages; reads at most 64 KiB of each")
+        .and_leaves("a line in the logs of these pages' servers"),
     codes: &[Code::PathCaptivePortal],
     params: schema_of::<Params>,
     facts: schema_of::<Facts>,

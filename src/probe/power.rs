@@ -1,7 +1,7 @@
 //! Heat and power: whether something holds the processors back, and what feeds the machine.
 
 use super::argument::optional;
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
@@ -21,6 +21,7 @@ the kernel does against heat now, and whether processors count new slow-downs wh
 processors may run at, of what they can, and the power profile) and `supply` (mains and battery). On Linux this is sysfs \
 (Documentation/ABI/testing/sysfs-class-thermal and -power); virtual machines mostly show none of it. Needs no rights.",
     contacts: Contacts::NONE,
+    burden: Burden::READS,
     codes: &[Code::HostThrottled, Code::HostSpeedLimited, Code::HostBatteryLow],
     params: schema_of::<Params>,
     facts: schema_of::<PowerFacts>,

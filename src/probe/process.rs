@@ -5,7 +5,7 @@ mod named;
 pub(super) mod program;
 
 use super::argument::optional;
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
@@ -26,6 +26,7 @@ the two readings; a process that looks like a hog is read again after a longer w
 descriptors are in use. Command lines are not read, because they carry secrets. On Linux this is /proc/PID/stat \
 (proc_pid_stat(5)); descriptors of other users' processes need root.",
     contacts: Contacts::NONE,
+    burden: Burden::READS,
     codes: &[
         Code::ProcessNotRunning,
         Code::ProcessNotListening,

@@ -4,10 +4,11 @@ use super::way::choice::{self, Choice, Used};
 use super::way::connect::{self, Answer, Proxy, Reach};
 use super::way::exchange::{self, Session};
 use super::way::{self, Trouble, bounded, handshake, host_of, milliseconds, script, shown};
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::{Code, count, joined};
+use crate::settings::ProxyPlace;
 use crate::sys::ProxySettings;
 use crate::world::Stream;
 use futures_util::future::join_all;
@@ -45,6 +46,8 @@ of the account that runs it. Sources: RFC 9110 section 9.3.6, RFC 9112 section 3
         "settings",
         "the configured proxies and the PAC file, and `wpad` in the search domains where programs search for one",
     ),
+    burden: Burden::of("the PAC file once; three connections and one request for each of at most eight proxies")
+        .and_leaves("a line in the proxy's log"),
     codes: &joined::<{ count(CODES) }>(CODES),
     params: schema_of::<Params>,
     facts: schema_of::<Facts>,
@@ -62,6 +65,8 @@ struct Params {
     settings: Option<Vec<String>>,
     /// Whether a PAC script may look names up.
     script_lookups: bool,
+    /// The proxies that programs of the site should use, as `host` or `host:port`; any will do where there are none.
+    expected: Vec<ProxyPlace>,
 }
 
 /// What was seen.
@@ -79,6 +84,8 @@ struct Facts {
     host: Option<String>,
     /// The proxy's port.
     port: Option<u16>,
+    /// Whether it is one of those that the site expects, where it expects some.
+    expected: Option<bool>,
     /// The addresses of that host.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     addresses: Vec<String>,
@@ -150,7 +157,7 @@ async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     if roads.is_empty() {
         return vec![direct(look, &common, None)];
     }
-    join_all(roads.iter().take(PROXY_LIMIT).map(|road| walk(look, &target, road, &settings, &common))).await
+    join_all(roads.iter().take(PROXY_LIMIT).map(|road| walk(look, &params, &target, road, &settings, &common))).await
 }
 
 /// Whether this choice of somebody else's programs takes them to the target.
@@ -302,7 +309,14 @@ fn conflicting(look: &Look<'_>, subject: Option<&str>, observation: Observation,
     }
 }
 
-async fn walk(look: &Look<'_>, target: &Url, road: &Road, settings: &ProxySettings, common: &Facts) -> Observation {
+async fn walk(
+    look: &Look<'_>,
+    params: &Params,
+    target: &Url,
+    road: &Road,
+    settings: &ProxySettings,
+    common: &Facts,
+) -> Observation {
     let mut facts = Facts {
         used: road.used.shown(),
         source: Some(road.sources.join(", ")),
@@ -322,6 +336,8 @@ async fn walk(look: &Look<'_>, target: &Url, road: &Road, settings: &ProxySettin
     facts.scheme = Some(proxy.scheme().to_owned());
     facts.host = Some(bounded(&proxy.host));
     facts.port = Some(proxy.port);
+    facts.expected =
+        (!params.expected.is_empty()).then(|| params.expected.iter().any(|place| place.is_at(&proxy.host, proxy.port)));
     facts.credentials = settings.settings.iter().any(|setting| setting.credentials && setting.url == facts.used);
     let mut via = Via { proxy: Some(proxy.to_string()), ..Via::default() };
     let result = through(look, target, proxy, &mut facts, &mut via).await;

@@ -9,7 +9,7 @@ use super::way::connect::AGAIN_WAIT;
 use super::way::handshake::{self, Shaken, TlsFacts, Wish, shake};
 use super::way::trust::Trust;
 use super::way::{self, Trouble};
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::{Code, count, joined};
@@ -41,6 +41,8 @@ pub const PROBE: Probe = Probe {
         connections 200 ms apart (1.4 s) and confirmed by a fourth (3.2 s). Needs no rights. Sources: MS-RDPBCGR \
         sections 2.2.1.1, 2.2.1.2 and 5.4, RFC 2126, ITU-T X.224.",
     contacts: Contacts::named(&["addresses", "port"]),
+    burden: Burden::of("two connections to each address, four where it is silent")
+        .and_leaves("unfinished connections in that computer's log"),
     codes: &joined::<{ count(CODES) }>(CODES),
     params: schema_of::<Params>,
     facts: schema_of::<RdpFacts>,

@@ -3,7 +3,7 @@
 
 use super::link::bounded;
 use super::vpn::{is_tunnel_up, prefixes_of};
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
@@ -24,6 +24,7 @@ pub const PROBE: Probe = Probe {
             browsers a policy sends elsewhere (DNS over HTTPS). For each server it asks the kernel which \
             interface leads there. Asks no server, and needs no rights.",
     contacts: Contacts::NONE,
+    burden: Burden::READS,
     codes: &[Code::DnsNoResolver, Code::DnsBadConfig, Code::DnsNotInNsswitch, Code::VpnResolverLeftBehind],
     params: schema_of::<Params>,
     facts: schema_of::<ResolverFacts>,
@@ -159,7 +160,7 @@ async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
         let subject = name_of(entry);
         // A server may stand in the file and behind the stub as well; once is enough.
         if observations.iter().all(|seen| seen.subject.as_ref() != Some(&subject)) {
-            let chosen = machine.route_to(entry.server.ip()).await;
+            let chosen = machine.route_to(entry.server.ip().into()).await;
             observations.push(scene.judge(look, &config, entry, position + 1, chosen));
         }
     }

@@ -2,7 +2,7 @@
 
 use super::argument::{optional, words};
 use super::process::program::bytes;
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
@@ -23,6 +23,7 @@ limit. Pressure is the \
 kernel's own measure of the last ten seconds (on Linux Documentation/accounting/psi.rst). The victim of a kill is taken \
 from the kernel log where that may be read.",
     contacts: Contacts::NONE,
+    burden: Burden::READS,
     codes: &[
         Code::HostMemoryLow,
         Code::HostMemoryPressure,

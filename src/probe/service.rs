@@ -2,7 +2,7 @@
 
 use super::argument::optional;
 use super::process::program::label;
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
@@ -20,6 +20,7 @@ pub const PROBE: Probe = Probe {
 show`. Without a service manager, or where it knows no service of that name, the answer is `unknown`. A service that is \
 inactive because a socket or timer starts it on demand is in order.",
     contacts: Contacts::NONE,
+    burden: Burden::READS,
     codes: &[Code::ProcessServiceFailed, Code::ProcessRestarting, Code::ProcessNotRunning],
     params: schema_of::<Params>,
     facts: schema_of::<ServiceFacts>,

@@ -6,7 +6,7 @@ mod message;
 use super::argument::{self, Addresses};
 use super::dialogue::{self, Course, Dialogue, Wants};
 use super::way::said;
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
@@ -31,6 +31,10 @@ pub const PROBE: Probe = Probe {
         (3.2 s). Needs no rights. Sources: MS-SMB2 sections 2.2.3, 2.2.4 and 3.3.5.4, MS-CIFS section 2.2.4.52, RFC \
         1002 section 4.3.1.",
     contacts: Contacts::named(&["addresses", "port"]),
+    burden: Burden::of(
+        "one negotiation with each address, a second one where it hangs up, four connections where it is silent",
+    )
+    .and_leaves("an unfinished session in the server's log"),
     codes: &[Code::AppNoAnswer, Code::AppWrongProtocol, Code::AppRefused, Code::AppOutdated],
     params: schema_of::<Params>,
     facts: schema_of::<SmbFacts>,

@@ -2,7 +2,7 @@
 
 use super::argument::{optional, words};
 use super::process::program::{DESCRIPTORS_PERCENT, descriptors_percent, detail, is_stopped, label, same_name};
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
@@ -23,6 +23,7 @@ that holds the port; no packet is sent. An IPv6 socket that is not marked IPv6-o
 waiting connections that is full twice in a row means that the program does not accept. Processes of other users are \
 seen by root only.",
     contacts: Contacts::NONE,
+    burden: Burden::READS,
     codes: &[
         Code::ProcessNotListening,
         Code::ProcessLoopbackOnly,

@@ -5,7 +5,7 @@ mod message;
 use super::argument::{self, Addresses, optional};
 use super::tcp::{counted, round};
 use super::udp::{self, predicate};
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::Code;
@@ -28,6 +28,9 @@ pub const PROBE: Probe = Probe {
             loss, delay or jitter for a conversation is a problem of quality (ITU-T G.1010, G.114); no answer at all one \
             of reachability. Needs no rights; two seconds of 50 small packets each.",
     contacts: Contacts::named(&["addresses", "port"]),
+    burden: Burden::of(
+        "50 small datagrams each second, for two seconds; for a minute at most where the playbook says so",
+    ),
     codes: &[
         Code::UdpClosed,
         Code::UdpSilent,

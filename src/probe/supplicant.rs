@@ -2,7 +2,7 @@
 
 use super::argument::Interfaces;
 use super::link::bounded;
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
@@ -22,6 +22,7 @@ pub const PROBE: Probe = Probe {
             socket needs root or its group; the journal needs root or a group such as `systemd-journal`. Neither keys \
             nor account names are read.",
     contacts: Contacts::NONE,
+    burden: Burden::READS,
     codes: &[
         Code::LinkSignOnRefused,
         Code::LinkSignOnSilent,

@@ -3,7 +3,7 @@
 use super::argument::{self, Addresses};
 use super::attempt::{self, Attempts};
 use super::way::{self, connect::again, unasked::is_cut_unasked};
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Certainty, Observation, Outcome, Skip};
 use crate::problem::Code;
@@ -29,6 +29,7 @@ pub const PROBE: Probe = Probe {
         connection and one UDP datagram ask who says so (Linux). Needs no rights. Sources: RFC 9293, RFC 8305, RFC \
         5461, RFC 6298 section 2.1.",
     contacts: Contacts::named(&["host", "addresses", "port"]),
+    burden: Burden::of("two to four connections to each address, without data; at most twenty more where the playbook asks for repeats").and_leaves("the service may log connections without a request"),
     codes: &[
         Code::TcpRefused,
         Code::TcpTimeout,

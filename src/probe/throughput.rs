@@ -6,7 +6,7 @@ use super::way::exchange::{self, BodyEnd, Broken, Session};
 use super::way::open::{self, Service, open};
 use super::way::trust::Trust;
 use super::way::{self, Trouble, host_of, shown};
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::{Code, count, joined};
@@ -46,6 +46,7 @@ pub const PROBE: Probe = Probe {
         problem only where one is given. Goes past proxies. Needs no rights. Sources: RFC 9097 (capacity), RFC 7567 \
         section 1 (queues), draft-ietf-ippm-responsiveness (round trips each minute under load).",
     contacts: Contacts::named(&["url"]),
+    burden: Burden::of("fills the line over four connections for five seconds, at most 64 MB; ten seconds and 500 MB at most where the playbook says so").and_leaves("others on the line feel it, and a metered line is charged for it"),
     codes: &joined::<{ count(CODES) }>(CODES),
     params: schema_of::<Params>,
     facts: schema_of::<ThroughputFacts>,

@@ -5,7 +5,7 @@ use super::way::dial::{self, dial};
 use super::way::handshake::{self, Shaken, TlsFacts, Wish, shake};
 use super::way::trust::Trust;
 use super::way::{self, Trouble, connect::again, milliseconds, name};
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::Observation;
 use crate::problem::{Code, count, joined};
@@ -41,6 +41,10 @@ told from a private authority by the marks of a public certificate (issuer addre
 Revocation is not looked up on Linux. Nothing is sent after the handshake. Needs no rights. \
 Sources: RFC 8446, RFC 5246 appendix E, RFC 5280, RFC 6066, RFC 9525.",
     contacts: Contacts::named(&["host", "port", "addresses"]),
+    burden: Burden::of(
+        "one handshake with each of at most 16 addresses, eight at a time, and up to two more where one fails",
+    )
+    .and_leaves("handshakes without a request in the server's log"),
     codes: &joined::<{ count(CODES) }>(CODES),
     params: schema_of::<Params>,
     facts: schema_of::<Facts>,

@@ -4,7 +4,7 @@
 use super::argument::{self, Addresses};
 use super::attempt::{CONFIRMED, SUSPECTED};
 use super::tcp::round;
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Outcome, Via};
 use crate::problem::Code;
@@ -27,6 +27,8 @@ pub const PROBE: Probe = Probe {
         later, has ended at the same place. Needs no rights (Linux). Sources: RFC 792, RFC 4443, RFC 1812 section \
         4.3.2.8 on limited rates of ICMP errors.",
     contacts: Contacts::named(&["address", "addresses", "port"]).and("the hops on the way"),
+    burden: Burden::of("two datagrams for each of at most 30 hops, at nearly the same time, and the same again")
+        .and_leaves("intrusion detection may call it a scan"),
     codes: &[Code::PathSilent, Code::PathUnreachable, Code::PathProhibited, Code::PathLoop],
     params: schema_of::<Params>,
     facts: schema_of::<TraceFacts>,

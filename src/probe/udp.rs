@@ -3,7 +3,7 @@
 use super::argument::{self, Addresses};
 use super::attempt::{self, Attempts};
 use super::tcp::{counted, round};
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Certainty, Observation};
 use crate::problem::Code;
@@ -24,6 +24,8 @@ pub const PROBE: Probe = Probe {
         Silence is a problem only where such a question was sent, because an unknown service may stay silent rightly. \
         Needs no rights. Sources: RFC 1122 section 4.1.3.3, RFC 8085, RFC 8489, RFC 5905.",
     contacts: Contacts::named(&["addresses", "port"]),
+    burden: Burden::of("a few datagrams to each address")
+        .and_leaves("the service may log a question that nobody needed"),
     codes: &[
         Code::UdpClosed,
         Code::UdpSilent,

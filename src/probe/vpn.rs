@@ -2,7 +2,7 @@
 //! fault, up or down.
 
 use super::link::{bounded, carries_traffic, is_running};
-use super::{Contacts, Cost, Look, Probe, accepts, route, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, route, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
@@ -10,6 +10,7 @@ use crate::sys::{Address, Link, LinkKind, ResolverConfig, Route, Tunnel};
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// The probe.
@@ -23,6 +24,7 @@ pub const PROBE: Probe = Probe {
             received, and a local subnet that hides one behind the tunnel are problems. IPsec without a device \
             is told by the kernel's policies (root only) and its counters of packets that they stopped. Sends nothing; the process that holds a device is seen with root only.",
     contacts: Contacts::NONE,
+    burden: Burden::READS,
     codes: &[Code::VpnDown, Code::VpnNoHandshake, Code::VpnRouteLeftBehind, Code::VpnOverlap],
     params: schema_of::<Params>,
     facts: schema_of::<VpnFacts>,
@@ -43,6 +45,8 @@ pub struct Params {
     pub device: Option<String>,
     /// Addresses that should lie behind a tunnel: an overlap is a problem only where it hides one of them.
     pub targets: Vec<IpAddr>,
+    /// What people call the tunnels, by device.
+    pub names: BTreeMap<String, String>,
 }
 
 /// What is known about one tunnel, or that there is none.
@@ -52,6 +56,9 @@ pub struct VpnFacts {
     pub tunnels: usize,
     /// The device.
     pub interface: Option<String>,
+    /// What people here call it, where the site says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The kernel's word for its kind.
     pub driver: Option<String>,
     /// Whether it is switched on and has carrier.
@@ -96,9 +103,15 @@ async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     if let Some(device) = &scene.params.device
         && !tunnels.iter().any(|tunnel| tunnel.interface == *device)
     {
+        let name = scene.params.names.get(device).map(|name| bounded(name));
         let device = bounded(device);
-        let facts =
-            VpnFacts { tunnels: scene.count, interface: Some(device.clone()), up: Some(false), ..VpnFacts::default() };
+        let facts = VpnFacts {
+            tunnels: scene.count,
+            interface: Some(device.clone()),
+            name,
+            up: Some(false),
+            ..VpnFacts::default()
+        };
         let words = format!("the tunnel device {device} does not exist");
         let via = Via { interface: Some(device.clone()), ..Via::default() };
         observations.push(look.problem(Some(&device), Code::VpnDown, words).facts(&facts).via(via));
@@ -255,6 +268,7 @@ impl Scene {
         let facts = VpnFacts {
             tunnels: self.count,
             interface: Some(name.to_owned()),
+            name: self.params.names.get(name).map(|name| bounded(name)),
             driver: Some(tunnel.driver.clone()),
             up: Some(up),
             routes: self.routes_of(tunnel).map(route::words).collect(),

@@ -2,7 +2,7 @@
 
 use super::argument::Interfaces;
 use super::link::bounded;
-use super::{Contacts, Cost, Look, Probe, accepts, schema_of};
+use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
@@ -21,6 +21,7 @@ pub const PROBE: Probe = Probe {
             sent again since it joined. No scan is made, because it needs a right and disturbs what is measured. Needs no \
             rights. Sources: IEEE 802.11 clause 9.4.2, Documentation/driver-api/rfkill.rst.",
     contacts: Contacts::NONE,
+    burden: Burden::READS,
     codes: &[Code::LinkWifiBlocked, Code::LinkWifiRetries, Code::LinkWifiSlowRate],
     params: schema_of::<Interfaces>,
     facts: schema_of::<WifiFacts>,

@@ -140,7 +140,7 @@ pub async fn execute(
         state.reconsider();
         loop {
             let step = state.next_step();
-            let skipped = !step.skip.is_empty();
+            let skipped = !step.skip.is_empty() || !step.blind.is_empty();
             for (check, args) in step.start {
                 running.push(look(request, world, check, args, end, sender.clone(), state.board()));
             }

@@ -7,9 +7,10 @@ use crate::diagnosis::evidence::{CASE_CHECK, Evidence};
 use crate::diagnosis::suspects::{Reach, standing};
 use crate::observation::{Facts, Skip};
 use crate::packet::Case;
-use crate::playbook::Check;
+use crate::playbook::{Check, View};
 use crate::probe::Cost;
 use crate::request::{Mode, Request};
+use crate::sys::Account;
 use std::collections::HashSet;
 
 /// At most this many questions in a run before anything was shown: three instructions at a time.
@@ -22,6 +23,8 @@ pub struct Step {
     pub start: Vec<(String, Facts)>,
     /// Checks that will not be made, and why.
     pub skip: Vec<(String, Skip)>,
+    /// Checks that this account cannot make, and the view that each needs.
+    pub blind: Vec<(String, View)>,
 }
 
 /// The state of the run that planning needs.
@@ -34,6 +37,8 @@ pub struct Progress<'a> {
     pub case: &'a Case,
     /// The verdict is confirmed and names one cause, or the goal works: a person need not be asked.
     pub settled: bool,
+    /// Who runs this program; none where the system does not say.
+    pub account: Option<&'a Account>,
 }
 
 /// Decides what to start next.
@@ -48,6 +53,10 @@ pub fn next(request: &Request, evidence: &Evidence<'_>, reach: &Reach, progress:
                 continue;
             }
             Wanted::Yes => {}
+        }
+        if let Some(view) = check.context_required.filter(|view| !progress.account.is_some_and(|it| view.is_of(it))) {
+            step.blind.push((check.id.clone(), view));
+            continue;
         }
         match fill(check, request, evidence, &finished) {
             Filled::Ready(args) => step.start.push((check.id.clone(), args)),

@@ -10,10 +10,11 @@ use crate::diagnosis::suspects::{Reach, standing};
 use crate::diagnosis::verdict::{BoardStep, Status, Verdict};
 use crate::diagnosis::{judge, judge_so_far};
 use crate::layer::Layer;
-use crate::observation::{Certainty, Context, Facts, Observation, Outcome, Skip};
+use crate::observation::{COULD_NOT_BE_CHECKED, Certainty, Context, Facts, Observation, Outcome, Skip};
 use crate::packet::case::field::FIELDS;
 use crate::packet::redact::Level;
 use crate::packet::{Case, Host, Packet, PlaybookRef, Run, SCHEMA, Tool};
+use crate::playbook::View;
 use crate::playbook::change::CHANGES_CHECK;
 use crate::probe::Cost;
 use crate::request::Request;
@@ -32,6 +33,8 @@ pub(super) struct State<'a> {
     watcher: &'a dyn Watcher,
     pub(super) began: Instant,
     account: Account,
+    /// The same; none where the system does not say.
+    known_account: Option<Account>,
     seen: Board,
     started: HashSet<String>,
     finished: HashSet<String>,
@@ -51,7 +54,8 @@ pub(super) struct State<'a> {
 impl<'a> State<'a> {
     pub(super) async fn new(request: &'a Request, world: &'a World, watcher: &'a dyn Watcher) -> State<'a> {
         let began = Instant::now();
-        let account = world.machine.account().await.unwrap_or_default();
+        let known_account = world.machine.account().await.ok();
+        let account = known_account.clone().unwrap_or_default();
         let case = case_observation(request);
         let header = header(request, &account, host(world).await, case.clone());
         watcher.began(&header);
@@ -62,6 +66,7 @@ impl<'a> State<'a> {
             watcher,
             began,
             account,
+            known_account,
             seen: Rc::new(RefCell::new(BTreeMap::from([(case.id.clone(), Rc::new(case))]))),
             started: HashSet::new(),
             finished: HashSet::from([CASE_CHECK.to_owned()]),
@@ -124,6 +129,7 @@ impl<'a> State<'a> {
             running: self.running().count(),
             questions_asked: self.questions_asked,
             case: &self.header.case,
+            account: self.known_account.as_ref(),
             settled: self.verdict.as_ref().is_some_and(|verdict| {
                 verdict.status == Status::Healthy
                     || (verdict.cause.is_some() && verdict.certainty == Certainty::Confirmed)
@@ -144,7 +150,24 @@ impl<'a> State<'a> {
             self.started.insert(id.clone());
             self.skip(id, skip.clone());
         }
+        for (id, view) in &step.blind {
+            self.started.insert(id.clone());
+            self.is_blind(id, *view);
+        }
         step
+    }
+
+    /// Says that this account does not see what a check is about, and what to type as one that does.
+    fn is_blind(&mut self, id: &str, view: View) {
+        let Some(check) = self.request.playbook.check(id) else { return };
+        let why = format!("needs {}: {}", view.needs(), self.request.again_with(view));
+        let summary = format!("{COULD_NOT_BE_CHECKED}{why}");
+        let mut observation = Observation::new(&check.probe, check.layer, id, None, Outcome::Unknown, summary);
+        observation.reason = Some(why);
+        observation.skip = Some(Skip::NeedsRight(view.needs().to_owned()));
+        observation.started_ms = self.elapsed_ms();
+        self.finished.insert(id.to_owned());
+        self.record(observation);
     }
 
     fn skip(&mut self, id: &str, skip: Skip) {
@@ -417,6 +440,7 @@ fn case_observation(request: &Request) -> Observation {
         facts.insert("internal".to_owned(), json!(request.settings.is_internal(&target.host)));
         facts.insert("is_control".to_owned(), json!(target.url().as_ref() == Some(&request.settings.control_url)));
     }
+    facts.insert("expects_proxy".to_owned(), json!(!request.settings.expected_proxies.is_empty()));
     facts.insert("connectivity_check".to_owned(), json!(request.settings.connectivity_check));
     facts.insert("symptom".to_owned(), json!(request.case.is_complaint()));
     for field in FIELDS.iter().filter(|field| field.is_fact) {

@@ -49,6 +49,11 @@ pub fn limit_segments(_: &socket2::Socket, _: u16) -> io::Result<()> {
 /// Cannot be asked for here: acknowledgements come when the system sends them.
 pub fn acknowledge_at_once(_: &socket2::Socket) {}
 
+/// Cannot be asked for here.
+pub fn segments_sent_again(_: &socket2::Socket) -> Option<u32> {
+    None
+}
+
 /// Makes the socket use this interface only.
 ///
 /// # Errors

@@ -87,6 +87,7 @@ fn plan(request: &Request) {
         questions_asked: 0,
         case: &request.case,
         settled: false,
+        account: None,
     };
     black_box(next(request, &evidence, &reach, &progress));
 }

@@ -16,6 +16,7 @@ id = "tool"
 probe = "exec"
 title = "the report tool"
 command = ["true", "--all"]
+connects = []
 goal = true
 
 [[cause]]

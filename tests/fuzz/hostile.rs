@@ -5,7 +5,7 @@ use crate::unbounded;
 use async_trait::async_trait;
 use firstline::observation::{Observation, Via};
 use firstline::probe::{self, Look};
-use firstline::sys::{Known, Machine, ProxySettings, Route};
+use firstline::sys::{Known, Machine, ProxySettings, Route, Towards};
 use firstline::world::{
     Connection, Dial, EchoSeries, Failure, Hop, LookupFailure, Network, Nobody, PathMtu, Reply, World,
 };
@@ -109,7 +109,7 @@ impl Network for Door {
         let (near, far) = tokio::io::duplex(PIPE);
         tokio::spawn(speak(far, self.0.next(), self.0.manner, self.0.tls.clone()));
         let local = Some(SocketAddr::from((Ipv4Addr::new(10, 0, 0, 2), 50_000)));
-        Ok(Connection { stream: Box::new(near), local, took: Duration::from_millis(1) })
+        Ok(Connection { stream: Box::new(near), local, took: Duration::from_millis(1), repeats: Default::default() })
     }
 
     async fn exchange(&self, _: SocketAddr, query: &[u8], _: &Dial) -> Result<Reply, Failure> {
@@ -144,7 +144,7 @@ impl Network for Door {
 
 #[async_trait(?Send)]
 impl Machine for Door {
-    async fn route_to(&self, _: IpAddr) -> Known<Route> {
+    async fn route_to(&self, _: Towards) -> Known<Route> {
         Ok(Route { interface: Some("eth0".to_owned()), kind: "unicast".to_owned(), ..Route::default() })
     }
 

@@ -42,6 +42,8 @@ struct Rule {
 /// Which of the packets that match are dropped.
 enum Loss {
     Every(u32),
+    /// All but every n-th.
+    But(u32),
     /// Each with this probability.
     Chance(f64),
     /// All packets, matching or not, once so many that match have passed.
@@ -68,6 +70,11 @@ impl Wire {
             until: Duration::MAX,
             seen: 0,
         });
+    }
+
+    /// Drops every packet that matches but each n-th: what is sent again and again gets through in the end.
+    pub fn drop_all_but_every(&mut self, every: u32, matches: fn(&Packet) -> bool) {
+        self.rules.push(Rule { matches, loss: Loss::But(every), from: Duration::ZERO, until: Duration::MAX, seen: 0 });
     }
 
     /// Drops each packet that matches with this probability: only for worlds that are judged by many runs.
@@ -106,6 +113,7 @@ impl Wire {
                 Loss::After(count) => rule.seen <= count,
                 _ if !matches => true,
                 Loss::Every(every) => !rule.seen.is_multiple_of(every),
+                Loss::But(every) => rule.seen.is_multiple_of(every),
                 Loss::Chance(share) => rand::random::<f64>() >= share,
             }
         })

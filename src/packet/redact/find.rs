@@ -60,29 +60,38 @@ impl Finder {
     pub(super) fn new(level: Level, names: Vec<(String, Class)>) -> Finder {
         let personal = if level >= Level::Standard { PERSONAL } else { &[] };
         let topology = level >= Level::Strict;
-        Finder { topology, ..Finder::with(level, SECRETS.iter().chain(personal).collect(), names) }
+        let rules = SECRETS.iter().chain(personal).collect();
+        Finder { topology, ..Finder::with(level, rules, names, AhoCorasickKind::DFA) }
     }
 
-    fn with(level: Level, rules: Vec<&'static Rule>, names: Vec<(String, Class)>) -> Finder {
+    fn with(
+        level: Level,
+        rules: Vec<&'static Rule>,
+        names: Vec<(String, Class)>,
+        automaton: AhoCorasickKind,
+    ) -> Finder {
         let words = rules.iter().map(|rule| rule.anchor).chain(names.iter().map(|(name, _)| name.as_str()));
         let automaton = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::DFA))
+            .kind(Some(automaton))
             .build(words)
             .expect("rules and bounded names make an automaton of bounded size");
         Finder { automaton, level, rules, names, topology: false }
     }
 
-    /// The one that looks for secrets and for nothing else, made once.
+    /// The one that looks for secrets and for nothing else, made once. It sees single values and answers, so a small
+    /// automaton that is made soon serves better than the large and fast table for a whole packet.
     pub(super) fn of_secrets() -> &'static Finder {
-        static SECRETS_ONLY: LazyLock<Finder> = LazyLock::new(|| Finder::new(Level::Secrets, Vec::new()));
+        static SECRETS_ONLY: LazyLock<Finder> = LazyLock::new(|| {
+            Finder::with(Level::Secrets, SECRETS.iter().collect(), Vec::new(), AhoCorasickKind::ContiguousNFA)
+        });
         &SECRETS_ONLY
     }
 
     /// One that looks for these names and for nothing else.
     pub(super) fn names_only(level: Level, names: Vec<(String, Class)>) -> Finder {
-        Finder::with(level, Vec::new(), names)
+        Finder::with(level, Vec::new(), names, AhoCorasickKind::DFA)
     }
 
     /// Whether this name is looked for.

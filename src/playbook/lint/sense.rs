@@ -5,13 +5,13 @@ use super::logic::{Pair, Stated, contradiction};
 use super::{Lint, STEPS_SHOWN};
 use crate::diagnosis::evidence::is_told;
 use crate::packet::case::heard::Heard;
-use crate::playbook::Condition;
 use crate::playbook::change::CHANGES_CHECK;
 use crate::playbook::condition::Atom;
 use crate::playbook::draft::{DraftCause, DraftCheck, PlacedText};
 use crate::playbook::mistake::{Kind, Mistake, shown};
 use crate::playbook::template;
 use crate::playbook::when::PlacedAtom;
+use crate::playbook::{Condition, View};
 use crate::probe::Cost;
 
 /// Words that need training. A user is told what to do or what is wrong, not how it is called.
@@ -35,6 +35,7 @@ impl<'d> Lint<'d> {
             let what = format!("the cause `{}` can never win: its `when` cannot hold", shown(&cause.cause.id));
             self.impossible(Kind::NeverWins, &what, &cause.cause.when, &cause.atoms);
             self.change_alone(cause);
+            self.two_views(cause);
         }
         self.pairs();
     }
@@ -48,6 +49,24 @@ impl<'d> Lint<'d> {
             let help = "a change proves nothing: add what shows that something is wrong";
             self.add(Mistake::new(Kind::ChangeAlone, &draft.at, message).help(help));
         }
+    }
+
+    /// One run has one account, and root is nobody's own account.
+    fn two_views(&mut self, draft: &DraftCause) {
+        let mut wanted = Vec::new();
+        draft.cause.when.wanted_checks(&mut wanted);
+        let of = |view: View| {
+            wanted.iter().copied().find(|id| {
+                let check = self.checks.get(id).map(|draft| &draft.check);
+                check.is_some_and(|check| check.context_required == Some(view))
+            })
+        };
+        let (Some(user), Some(system)) = (of(View::User), of(View::System)) else { return };
+        let message = format!("no single account sees what the cause `{}` wants", shown(&draft.cause.id));
+        let (user, system) = (shown(user), shown(system));
+        let help =
+            format!("`{user}` needs the person's own account and `{system}` the machine's: state only one of them");
+        self.add(Mistake::new(Kind::NoSuchView, &draft.at, message).help(help));
     }
 
     fn impossible(&mut self, kind: Kind, what: &str, when: &Condition, atoms: &[PlacedAtom]) {

@@ -10,7 +10,7 @@ use crate::playbook::draft::{DraftCause, DraftCheck, Fill, PlacedText};
 use crate::playbook::mistake::{At, Kind, Mistake, shown};
 use crate::playbook::reader::{Fields, Placed, Reader};
 use crate::playbook::when::PlacedAtom;
-use crate::playbook::{Cause, Check, Escalation, Gravity, Place, Prior, when};
+use crate::playbook::{Cause, Check, Escalation, Gravity, Place, Prior, View, when};
 use crate::probe::{Cost, Probe};
 use toml::Spanned;
 use toml::de::DeValue;
@@ -61,6 +61,7 @@ pub(super) fn read_check(reader: &mut Reader<'_>, mut fields: Fields<'_>, regist
     let may_affect = fields.texts(reader, "may_affect");
     let control_for = fields.texts(reader, "control_for");
     let when = fields.get("when").map(|value| when::read(reader, "when", value)).unwrap_or_default();
+    let context_required = fields.word(reader, "context_required", View::WORDS);
     let mut texts: Vec<PlacedText> = title.iter().map(|text| placed(text, Fill::Never)).collect();
     let mut args = Facts::new();
     let mut arg_places = Vec::new();
@@ -85,6 +86,7 @@ pub(super) fn read_check(reader: &mut Reader<'_>, mut fields: Fields<'_>, regist
         may_affect: ids(&may_affect),
         control_for: ids(&control_for),
         when: when.condition,
+        context_required,
         args,
     };
     Some(DraftCheck {

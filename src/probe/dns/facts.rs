@@ -72,6 +72,8 @@ pub struct DnsFacts {
     pub on_link: Option<bool>,
     /// Whether it is on this machine.
     pub loopback: bool,
+    /// Whether it is one of those that the site expects, where it expects some.
+    pub expected: Option<bool>,
     /// Whether the route leads into a tunnel.
     pub tunnel: Option<bool>,
     /// Another server that answered while this one was silent.

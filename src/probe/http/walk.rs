@@ -17,7 +17,7 @@ use crate::observation::{Observation, Via};
 use crate::probe::Look;
 use crate::problem::{Class, Code};
 use crate::sys::ProxySettings;
-use crate::world::{Failure, LookupFailure, Stream};
+use crate::world::{Failure, LookupFailure, Repeats, Stream};
 use futures_util::future::{LocalBoxFuture, join};
 use hyper::{HeaderMap, Method};
 use std::net::{IpAddr, SocketAddr};
@@ -29,6 +29,10 @@ use url::Url;
 
 /// Redirects that are walked: browsers stop at 20, and no sound site needs ten.
 const REDIRECT_LIMIT: usize = 10;
+
+/// A request that had to be sent again so often within the wait for its answer was never acknowledged: Linux doubles the
+/// time between from 200 ms on, and a far end that has it acknowledges it within a round trip.
+const UNHEARD: u32 = 3;
 
 /// When a server that gives no answer is tried with another connection: late, because what counts is whether it is there
 /// when it is given up, and soon enough for a lost packet to be repeated until then.
@@ -46,6 +50,8 @@ pub(super) struct Walk<'a> {
     pub(super) via: Via,
     pub(super) chain_text: Option<String>,
     pub(super) cookies: Jar,
+    /// What the connection to the page's own server had to send again.
+    pub(super) repeats: Repeats,
     /// What the observation of a suspicion says it was about.
     pub(super) asked: String,
 }
@@ -236,6 +242,7 @@ impl Walk<'_> {
                 self.remember_failed(&dialled.failed);
                 self.arrived_at(dialled.address).await;
                 let round_trip = dialled.connection.took;
+                self.repeats = dialled.connection.repeats;
                 Ok((dialled.connection.stream, dialled.address, round_trip))
             }
             Err(failure) => {
@@ -324,6 +331,7 @@ impl Walk<'_> {
 
     /// A connection through a proxy; for a plain page the proxy itself is asked.
     async fn through(&mut self, proxy: &Proxy, url: &Url) -> Result<(Box<dyn Stream>, SocketAddr, Duration), Trouble> {
+        self.repeats = Repeats::default();
         let network = self.look.world.network.as_ref();
         let suspect = |trouble: Trouble| self.suspect(trouble);
         let (reach, reached) = connect::reach(network, proxy, self.until, &suspect).await;
@@ -432,9 +440,13 @@ impl Walk<'_> {
                 () = &mut trying, if direct => asking.await,
             }
         };
+        self.facts.sent_again = self.repeats.get();
         let answer = match asked {
             Ok(answer) => answer,
             Err(Broken::Silent(wait, _)) if still_there.is_lost() => return Err(unasked::lost(&host, wait)),
+            Err(Broken::Silent(wait, 0)) if self.facts.sent_again.is_some_and(|times| times >= UNHEARD) => {
+                return Err(unasked::unheard(&host, wait));
+            }
             Err(Broken::Cut(0)) if direct && url.scheme() == "http" && is_cut_unasked(&again, self.until).await => {
                 return Err(unasked::cut(&host));
             }

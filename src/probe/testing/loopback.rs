@@ -53,7 +53,7 @@ impl Network for Loopback {
         match tokio::time::timeout(dial.wait, TcpStream::connect(to)).await {
             Ok(Ok(stream)) => {
                 let local = stream.local_addr().ok();
-                Ok(Connection { stream: Box::new(stream), local, took: start.elapsed() })
+                Ok(Connection { stream: Box::new(stream), local, took: start.elapsed(), repeats: Default::default() })
             }
             Ok(Err(error)) => Err(match error.kind() {
                 std::io::ErrorKind::ConnectionRefused => Failure::Refused,

@@ -2,7 +2,7 @@
 
 use crate::observation::Observation;
 use crate::probe::Probe;
-use crate::sys::{Known, Machine, Route};
+use crate::sys::{Known, Machine, Route, Towards};
 use crate::world::*;
 use async_trait::async_trait;
 use serde_json::Value;
@@ -65,7 +65,12 @@ impl Network for Playing {
         let took = Duration::from_millis(2);
         self.after(dial.wait, (self.stage.connect)(self.number("connect"), to)).await?;
         let (stream, _) = tokio::io::duplex(8);
-        Ok(Connection { stream: Box::new(stream), local: "10.0.0.2:50000".parse().ok(), took })
+        Ok(Connection {
+            stream: Box::new(stream),
+            local: "10.0.0.2:50000".parse().ok(),
+            took,
+            repeats: Default::default(),
+        })
     }
 
     async fn exchange(&self, to: SocketAddr, _: &[u8], dial: &Dial) -> Result<Reply, Failure> {
@@ -114,7 +119,7 @@ impl Network for Playing {
 
 #[async_trait(?Send)]
 impl Machine for Playing {
-    async fn route_to(&self, target: IpAddr) -> Known<Route> {
+    async fn route_to(&self, Towards { address: target, .. }: Towards) -> Known<Route> {
         let (source, gateway) =
             if target.is_loopback() { (target, None) } else { ([10, 0, 0, 2].into(), Some([10, 0, 0, 1].into())) };
         let interface = Some("eth0".to_owned());

@@ -69,6 +69,12 @@ pub fn lost(host: &str, silent: Duration) -> Trouble {
     Trouble::new(Code::TcpTimeout, summary)
 }
 
+/// The far end took a connection, and never acknowledged what was asked on it.
+pub fn unheard(host: &str, silent: Duration) -> Trouble {
+    let summary = format!("{host} took a connection and acknowledged no request on it in {}", said(silent));
+    Trouble::new(Code::HttpNoAnswer, summary)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,12 +1,12 @@
 //! What changed of late: packages, configuration that decides over the network, and the last start.
 
 use super::bounded::off_thread;
+use super::tail::each_line;
 use crate::layer::Layer;
 use crate::sys::parse::change::{condensed, dpkg, pacman};
 use crate::sys::*;
 use jiff::{SignedDuration, Timestamp};
-use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -84,16 +84,24 @@ fn packages(since: Timestamp) -> Vec<Change> {
     let zone = local_zone();
     // The log counts in local time, which is less than a day from UTC.
     let day = since.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::UNIX_EPOCH).to_string();
-    let recent = |line: &&str| line.get(..10) >= day.get(..10);
     let mut changes = Vec::new();
     // The rotated file holds what came before the first of the month.
     for file in ["/var/log/dpkg.log.1", "/var/log/dpkg.log"] {
         if modified(Path::new(file)).is_some_and(|time| time >= since) {
-            changes.extend(tail(file).lines().filter(recent).filter_map(|line| dpkg(line, &zone)));
+            read_end(file, |line| {
+                if line.get(..10) >= day.get(..10) {
+                    changes.extend(dpkg(line, &zone))
+                }
+            });
         }
     }
-    changes.extend(tail("/var/log/pacman.log").lines().filter_map(|line| pacman(line, &zone)));
+    read_end("/var/log/pacman.log", |line| changes.extend(pacman(line, &zone)));
     changes
+}
+
+/// A history that is not there, or that this account may not read, tells of no change.
+fn read_end(file: &str, take: impl FnMut(&str)) {
+    let _ = each_line(file, TAIL_BYTES, take);
 }
 
 /// A file, or the files of a folder, with the time of their last change. The names are told, never what is in them.
@@ -125,18 +133,6 @@ fn entry(time: Timestamp, kind: &str, what: String, layer: Option<Layer>) -> Cha
 
 fn modified(file: &Path) -> Option<Timestamp> {
     Timestamp::try_from(fs::metadata(file).ok()?.modified().ok()?).ok()
-}
-
-fn tail(file: &str) -> String {
-    let read = || -> std::io::Result<Vec<u8>> {
-        let mut file = File::open(file)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
-        let mut bytes = Vec::new();
-        file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    read().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }
 
 #[cfg(test)]

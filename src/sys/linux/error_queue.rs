@@ -4,7 +4,7 @@
 use crate::sys::{Complaint, Datagram, Heard, Said, said_in_ipv4, said_in_ipv6};
 use nix::libc;
 use nix::sys::socket::{self, ControlMessageOwned, MsgFlags, SockaddrStorage, setsockopt, sockopt};
-use nix::{setsockopt_impl, sockopt_impl};
+use nix::{getsockopt_impl, setsockopt_impl, sockopt_impl};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
@@ -137,6 +137,14 @@ pub fn limit_segments(socket: &Socket, bytes: u16) -> io::Result<()> {
 /// acknowledgements are late, and nothing else is lost.
 pub fn acknowledge_at_once(socket: &Socket) {
     let _ = socket.set_tcp_quickack(true);
+}
+
+sockopt_impl!(TcpInfo, GetOnly, libc::IPPROTO_TCP, libc::TCP_INFO, libc::tcp_info);
+
+/// How many segments of this connection had to be sent again because nobody acknowledged them in time, its opening
+/// included (tcp(7), TCP_INFO).
+pub fn segments_sent_again(socket: &Socket) -> Option<u32> {
+    socket::getsockopt(socket, TcpInfo).ok().map(|info| info.tcpi_total_retrans)
 }
 
 /// Makes the socket use this interface only (no rights needed since Linux 5.7).

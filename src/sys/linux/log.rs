@@ -3,11 +3,12 @@
 
 use super::bounded::{off_thread, refused};
 use super::command;
+use super::tail::{each_line, text};
 use crate::sys::parse::log;
 use crate::sys::*;
 use jiff::{SignedDuration, Timestamp};
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom};
+use std::fs::OpenOptions;
+use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -55,13 +56,16 @@ fn lines_of_files(program: &str, minutes: u32) -> Vec<LogLine> {
     let now = Timestamp::now();
     let zone = local_zone();
     let since = now.saturating_sub(SignedDuration::from_mins(i64::from(minutes))).unwrap_or(now);
-    let texts = FILES.iter().filter_map(|file| tail(Path::new(file)).ok());
-    let lines = texts.flat_map(|text| {
-        let lines = text.lines().filter(|line| line.contains(program));
-        lines.filter_map(|line| log::of_file(line, now, &zone)).collect::<Vec<_>>()
-    });
     let fresh = |line: &LogLine| line.time.parse::<Timestamp>().is_ok_and(|time| time >= since);
-    let mut lines: Vec<LogLine> = lines.filter(|line| line.source == program && fresh(line)).collect();
+    let mut lines = Vec::new();
+    for file in FILES {
+        let _ = each_line(file, TAIL_BYTES, |line| {
+            if line.contains(program) {
+                let read = log::of_file(line, now, &zone);
+                lines.extend(read.filter(|line| line.source == program && fresh(line)));
+            }
+        });
+    }
     lines.sort_by_key(|line| line.time.parse::<Timestamp>().ok());
     // Some systems write one line into several files.
     lines.dedup_by(|one, other| one.time == other.time && one.text == other.text);
@@ -90,11 +94,8 @@ fn files_and_ring(minutes: u32) -> Known<Vec<LogLine>> {
     let mut errors = Vec::new();
     let mut read = false;
     for file in FILES {
-        match tail(Path::new(file)) {
-            Ok(text) => {
-                read = true;
-                lines.extend(text.lines().filter_map(|line| log::syslog(line, now, &zone)));
-            }
+        match each_line(file, TAIL_BYTES, |line| lines.extend(log::syslog(line, now, &zone))) {
+            Ok(()) => read = true,
             Err(error) => errors.push(refused(file, "root or group adm", &error)),
         }
     }
@@ -119,21 +120,6 @@ fn files_and_ring(minutes: u32) -> Known<Vec<LogLine>> {
     Ok(lines)
 }
 
-/// The end of a file, from the first whole line on.
-fn tail(file: &Path) -> std::io::Result<String> {
-    let mut file = File::open(file)?;
-    let length = file.metadata()?.len();
-    let start = length.saturating_sub(TAIL_BYTES);
-    file.seek(SeekFrom::Start(start))?;
-    let mut bytes = Vec::new();
-    file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    Ok(match text.split_once('\n') {
-        Some((_cut, whole)) if start > 0 => whole.to_owned(),
-        _ => text,
-    })
-}
-
 /// The kernel ring: at once where that is allowed and its lines can be read, else record by record.
 fn ring(now: Timestamp) -> std::io::Result<Vec<LogLine>> {
     let start = monotonic_us()
@@ -156,7 +142,7 @@ fn whole_ring(start: Timestamp) -> Option<Vec<LogLine>> {
     // SAFETY: the kernel writes at most as many bytes as the buffer has, and keeps no pointer.
     let read = unsafe { nix::libc::klogctl(READ_ALL, bytes.as_mut_ptr().cast(), size) };
     bytes.truncate(usize::try_from(read).ok()?);
-    let text = String::from_utf8_lossy(&bytes);
+    let text = text(&bytes);
     let lines = text.lines().map(|line| log::kernel_ring(line, start));
     // A line of another form: the records tell more.
     lines.filter_map(Result::transpose).collect::<Result<Vec<LogLine>, _>>().ok()
@@ -193,18 +179,6 @@ pub(super) fn monotonic_us() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
-
-    #[test]
-    fn the_tail_starts_with_a_whole_line() {
-        let mut file = tempfile::NamedTempFile::new().expect("a file");
-        for number in 0..30_000 {
-            writeln!(file, "line {number:06}").expect("written");
-        }
-        let text = tail(file.path()).expect("read");
-        assert!(text.starts_with("line ") && text.ends_with("line 029999\n"));
-        assert!(text.len() as u64 <= TAIL_BYTES);
-    }
 
     #[tokio::test]
     async fn lines_or_a_reason_but_no_panic() {

@@ -36,12 +36,14 @@ mod service;
 mod setting;
 mod socket;
 mod supplicant;
+mod tail;
 mod trust;
 mod tunnel;
 
 pub use error_queue::{
     HOST_DOWN, MESSAGE_TOO_LARGE, acknowledge_at_once, bind_to_interface, complaint_about_connection, complaint_heard,
-    forbid_fragments, hear_errors, interface_index, is_in_progress, limit_segments, link_mtu_towards, send_datagram,
+    forbid_fragments, hear_errors, interface_index, is_in_progress, limit_segments, link_mtu_towards,
+    segments_sent_again, send_datagram,
 };
 pub use runtime::{interrupted, is_private, local_zone, make_private_file, make_private_folder, system_state_folder};
 pub use trust::bundled_roots;
@@ -55,6 +57,11 @@ use std::time::Duration;
 /// What echo requests need, where the system refuses them.
 pub const RIGHT_TO_ECHO: &str =
     "net.ipv4.ping_group_range to include this user's group, or CAP_NET_RAW (administrator rights)";
+
+/// How somebody with administrator rights types this command.
+pub fn as_administrator(command: &str) -> String {
+    format!("type `sudo {command}`")
+}
 
 /// This machine.
 #[derive(Debug, Default)]
@@ -82,8 +89,8 @@ impl Machine for LocalMachine {
         route::rules(&self.netlink).await
     }
 
-    async fn route_to(&self, target: IpAddr) -> Known<Route> {
-        route::route_to(&self.netlink, target).await
+    async fn route_to(&self, towards: Towards) -> Known<Route> {
+        route::route_to(&self.netlink, towards).await
     }
 
     async fn neighbours(&self) -> Known<Vec<Neighbour>> {

@@ -69,17 +69,19 @@ const STAMP: usize = 19;
 
 /// One line of `dpkg.log`: `2026-01-02 10:00:00 upgrade libssl3:amd64 3.0.1 3.0.2`, in local time.
 pub fn dpkg(line: &str, zone: &TimeZone) -> Option<Change> {
-    // Most lines tell of steps in between, so the stamp is read last.
+    // Most lines tell of steps in between, so the action is looked at first, and the stamp is read last.
     let (stamp, rest) = (line.get(..STAMP)?, line.get(STAMP..)?.strip_prefix(' ')?);
+    let (action, rest) = rest.split_once(' ')?;
+    if !["install", "upgrade", "remove", "purge"].contains(&action) {
+        return None;
+    }
     let mut words = rest.split(' ');
-    let action = words.next()?;
     let name = words.next()?.split(':').next()?;
     let (before, after) = (words.next()?, words.next().unwrap_or_default());
     let what = match action {
         "install" => format!("{name} {after} installed"),
         "upgrade" => format!("{name} upgraded from {before} to {after}"),
-        "remove" | "purge" => format!("{name} {before} removed"),
-        _ => return None,
+        _ => format!("{name} {before} removed"),
     };
     package(local(stamp, "%Y-%m-%d %H:%M:%S", zone)?, name, what)
 }

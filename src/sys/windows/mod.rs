@@ -10,6 +10,11 @@ pub const HOST_DOWN: i32 = 10064;
 /// What echo requests need, where the system refuses them.
 pub const RIGHT_TO_ECHO: &str = "administrator rights";
 
+/// How somebody with administrator rights types this command.
+pub fn as_administrator(command: &str) -> String {
+    format!("type `{command}` in a terminal that was opened as administrator")
+}
+
 /// This machine.
 #[derive(Debug, Default)]
 pub struct LocalMachine;

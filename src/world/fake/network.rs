@@ -169,7 +169,7 @@ impl Network for FakeNetwork {
             }
         }
         let stream = Box::new(Played { inner: ours, resets });
-        Ok(Connection { stream, local: self.local(to.ip(), dial), took: delay })
+        Ok(Connection { stream, local: self.local(to.ip(), dial), took: delay, repeats: Default::default() })
     }
 
     async fn exchange(&self, to: SocketAddr, datagram: &[u8], dial: &Dial) -> Result<Reply, Failure> {

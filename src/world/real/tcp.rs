@@ -4,13 +4,14 @@
 use super::scoped;
 use super::trace::failure_of;
 use crate::sys;
-use crate::world::{Connection, Dial, Failure, Refusal};
+use crate::world::{Connection, Dial, Failure, Refusal, Repeats};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -36,38 +37,53 @@ pub(super) async fn connect(to: SocketAddr, dial: &Dial) -> Result<Connection, R
             // What is asked follows the end of a handshake in a small packet of its own; held back until the far end's
             // delayed acknowledgement it would make every page look 40 ms slower than it is.
             let _ = stream.set_nodelay(true);
-            Ok(Connection { local: stream.local_addr().ok(), stream: Box::new(Prompt(stream)), took })
+            let repeats = Repeats::default();
+            let local = stream.local_addr().ok();
+            let stream = Box::new(Prompt { stream, asked_at: Instant::now(), repeats: Rc::clone(&repeats) });
+            Ok(Connection { local, stream, took, repeats })
         }
     }
 }
 
-/// A connection that acknowledges each answer at once. Many proxies and servers hold the second part of an answer back
+/// Nothing is sent again sooner than this (Linux's least retransmission time), so that an answer within it needs no look.
+const LEAST_REPEAT: Duration = Duration::from_millis(200);
+
+/// A connection that counts what had to be sent again, and acknowledges each answer at once. Many proxies and servers hold the second part of an answer back
 /// until the first is acknowledged (RFC 896); a delayed acknowledgement (RFC 1122 section 4.2.3.2, 40 ms on Linux) would
 /// be told as theirs.
-struct Prompt(TcpStream);
+struct Prompt {
+    stream: TcpStream,
+    asked_at: Instant,
+    repeats: Repeats,
+}
 
 impl AsyncRead for Prompt {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buffer)
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if self.asked_at.elapsed() >= LEAST_REPEAT {
+            self.repeats.set(sys::segments_sent_again(&SockRef::from(&self.stream)));
+        }
+        read
     }
 }
 
 impl AsyncWrite for Prompt {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.0).poll_write(cx, bytes);
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         if written.is_ready() {
+            self.asked_at = Instant::now();
             // The kernel takes a question for the beginning of a conversation, and delays again.
-            sys::acknowledge_at_once(&SockRef::from(&self.0));
+            sys::acknowledge_at_once(&SockRef::from(&self.stream));
         }
         written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
@@ -124,7 +140,6 @@ pub(super) fn unspecified(to: SocketAddr) -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
     use tokio::io::AsyncReadExt;
 
     #[tokio::test]

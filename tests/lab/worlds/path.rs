@@ -396,6 +396,48 @@ pub const WORLDS: &[World] = &[
         ..WORLD
     },
     World {
+        name: "questions-lost-on-the-way",
+        says: "the shop opens, but every click takes seconds",
+        run: ("one-site-fails", "http://www.example.test:8080/"),
+        fault: |scene| {
+            scene.serve("198.51.100.10:8080", Speaks::Http(Page::Text("the stock list")));
+            // What carries data: a header of IPv4, one of TCP, and more.
+            const CARRIES: usize = 100;
+            scene.wire.delay = Duration::from_millis(90);
+            scene.wire.drop_all_but_every(4, |packet| packet.outbound && packet.tcp(8080) && packet.size > CARRIES);
+        },
+        proof: |eyes| eyes.connects("198.51.100.10:8080"),
+        expect: Expect {
+            cause: &["question-lost-on-the-way"],
+            decides: "reproduce",
+            innocent: &["link", "route", "dns", "transport", "http"],
+            seconds: 20.0,
+            ..degraded(&["path"], &["http.slow_first_byte"], Culprit::Contains(WEB))
+        },
+        rule: (1, "a page that comes late says nothing of whether the server or the line took the time"),
+        ..WORLD
+    },
+    World {
+        name: "questions-swallowed-on-the-way",
+        says: "since the new filter the stock list turns its wheel for ever",
+        run: ("one-site-fails", "http://www.example.test:8080/"),
+        fault: |scene| {
+            scene.serve("198.51.100.10:8080", Speaks::Http(Page::Text("the stock list")));
+            // What carries data: a header of IPv4, one of TCP, and more.
+            const CARRIES: usize = 100;
+            scene.wire.drop(|packet| packet.outbound && packet.tcp(8080) && packet.size > CARRIES);
+        },
+        proof: |eyes| eyes.connects("198.51.100.10:8080"),
+        expect: Expect {
+            cause: &["question-lost-on-the-way"],
+            decides: "reproduce",
+            innocent: &["link", "route", "dns", "transport", "http"],
+            seconds: 25.0,
+            ..fault(&["path"], &["http.no_answer"], Culprit::Contains(WEB))
+        },
+        ..WORLD
+    },
+    World {
         name: "uneven-line",
         says: "calls are choppy, pages are fine",
         run: ("slow", "https://www.example.test/"),
