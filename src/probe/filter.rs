@@ -5,7 +5,7 @@ use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
-use crate::sys::FilterRule;
+use crate::sys::{FilterRule, TcpFlags, Towards};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
@@ -82,6 +82,8 @@ pub struct FilterFacts {
     pub redirected_by: Option<String>,
     /// Whether that rule is wholly understood and meets them for certain.
     pub redirected_for_certain: Option<bool>,
+    /// The rule that sends the queries to a resolver elsewhere for certain.
+    pub queries_redirected_by: Option<String>,
     /// Rules that may drop it: they have matches that are not understood, or are for another user.
     pub possible_rules: Vec<String>,
 }
@@ -116,7 +118,8 @@ async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let uid = look.world.machine.account().await.ok().map(|account| account.uid);
     let mut observations = Vec::new();
     for (peer, port, protocol, is_dns) in wanted {
-        let route = look.world.machine.route_to(peer).await.unwrap_or_default();
+        let towards = Towards { address: peer, port, is_udp: protocol == "udp" };
+        let route = look.world.machine.route_to(towards).await.unwrap_or_default();
         let is_here = route.kind == "local";
         let (interface, source) = (route.interface, route.source);
         let packet = Packet { peer, port, protocol, interface, source, uid, is_answer: false, comes_in: false, is_dns };
@@ -160,6 +163,8 @@ fn judge(look: &Look<'_>, rules: &[FilterRule], packet: &Packet, is_here: bool) 
     if let Some((rule, meets)) = out.redirecting() {
         facts.redirected_by = Some(format!("{} in {}", rule.text, rule.chain));
         facts.redirected_for_certain = Some(meets == Match::Yes);
+        let certain = packet.is_dns && meets == Match::Yes;
+        facts.queries_redirected_by = certain.then(|| facts.redirected_by.clone()).flatten();
     }
     let answer = Packet { is_answer: true, comes_in: true, ..packet.clone() };
     // What this machine sends to itself comes in as well.
@@ -312,6 +317,7 @@ impl<'a> Walk<'a> {
             self.source_ports(rule),
             self.interfaces(rule),
             self.user(rule),
+            self.flags(rule),
         ];
         for next in demands {
             meets = match (meets, next) {
@@ -371,6 +377,24 @@ impl<'a> Walk<'a> {
                 None => name == pattern,
             }),
             (Some(_), _, None) => Match::Maybe,
+        }
+    }
+
+    /// The packet is the first of its direction; a rule for others of the same connection may meet those.
+    fn flags(&self, rule: &FilterRule) -> Match {
+        const LATER: &[u8] = &[
+            TcpFlags::ACK,
+            TcpFlags::PSH | TcpFlags::ACK,
+            TcpFlags::FIN | TcpFlags::ACK,
+            TcpFlags::RST,
+            TcpFlags::RST | TcpFlags::ACK,
+        ];
+        let first = if self.packet.is_answer { TcpFlags::SYN | TcpFlags::ACK } else { TcpFlags::SYN };
+        match rule.tcp_flags {
+            None => Match::Yes,
+            Some(wanted) if wanted.meets(first) => Match::Yes,
+            Some(wanted) if LATER.iter().any(|flags| wanted.meets(*flags)) => Match::Maybe,
+            Some(_) => Match::No,
         }
     }
 

@@ -7,7 +7,7 @@ use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Outcome, Skip, Via};
 use crate::problem::Code;
-use crate::sys::{Link, LinkKind, Neighbour, Route};
+use crate::sys::{Link, LinkKind, Neighbour, Route, Towards};
 use crate::world::{Dial, Failure};
 use futures_util::future::{self, FutureExt};
 use schemars::JsonSchema;
@@ -70,6 +70,16 @@ pub struct Params {
     /// Look for these instead, where the kernel says that they are on the link; for one behind a router that no default
     /// route names, its router is looked for.
     pub targets: Vec<IpAddr>,
+    /// The targets' port: policy rules may send it another way.
+    pub port: Option<u16>,
+    /// `tcp` (the default) or `udp`, for the port.
+    pub protocol: Option<String>,
+}
+
+impl Params {
+    fn is_udp(&self) -> bool {
+        self.protocol.as_deref() == Some("udp")
+    }
 }
 
 /// What is known about one neighbour.
@@ -175,7 +185,7 @@ async fn wanted(look: &Look<'_>, params: &Params) -> Result<Vec<Wanted>, String>
             let is_gateway = through.is_some();
             let chosen = match params.interface.clone().or(through) {
                 Some(name) => Some(name),
-                None => machine.route_to(address).await.ok().and_then(|route| route.interface),
+                None => machine.route_to(address.into()).await.ok().and_then(|route| route.interface),
             };
             add(address, chosen, is_gateway);
         }
@@ -189,7 +199,8 @@ async fn wanted(look: &Look<'_>, params: &Params) -> Result<Vec<Wanted>, String>
         }
     }
     for target in &params.targets {
-        if let Ok(route) = machine.route_to(*target).await
+        let towards = Towards { address: *target, port: params.port, is_udp: params.is_udp() };
+        if let Ok(route) = machine.route_to(towards).await
             && route.kind == "unicast"
         {
             match route.gateway {
@@ -281,7 +292,7 @@ impl Watch<'_> {
     /// one. Where that cannot be asked, the entry stands.
     async fn fixed(&self, facts: &NeighbourFacts) -> End {
         let machine = &self.look.world.machine;
-        let source = machine.route_to(self.one.address).await.ok().and_then(|route| route.source);
+        let source = machine.route_to(self.one.address.into()).await.ok().and_then(|route| route.source);
         let wait = self.look.within(FIXED_WAIT);
         match machine.who_has(&self.one.interface, self.one.address, source, wait).await {
             Ok(Some(mac)) if facts.mac.as_ref().is_some_and(|fixed| !fixed.eq_ignore_ascii_case(&mac)) => {
@@ -363,7 +374,8 @@ impl Watch<'_> {
             IpAddr::V6(v6) if v6.is_unicast_link_local() => SocketAddrV6::new(v6, DISCARD_PORT, 0, index).into(),
             address => SocketAddr::new(address, DISCARD_PORT),
         };
-        let chosen = self.look.world.machine.route_to(self.one.address).await.ok().and_then(|route| route.interface);
+        let chosen =
+            self.look.world.machine.route_to(self.one.address.into()).await.ok().and_then(|route| route.interface);
         let elsewhere = chosen.is_some_and(|name| name != self.one.interface);
         let interface = (elsewhere && to.is_ipv4()).then(|| self.one.interface.clone());
         match self.look.world.network.exchange(to, &[], &Dial { wait, interface, ..Dial::default() }).await {
@@ -387,7 +399,7 @@ impl Watch<'_> {
         }
         let started = Instant::now();
         let machine = &self.look.world.machine;
-        let source = machine.route_to(self.one.address).await.ok().and_then(|route| route.source);
+        let source = machine.route_to(self.one.address.into()).await.ok().and_then(|route| route.source);
         let asking = machine.who_has(&self.one.interface, self.one.address, source, wait.min(DEAD_AFTER));
         tokio::pin!(asking);
         let answer = match tokio::time::timeout(SUSPECTED_AFTER, &mut asking).await {

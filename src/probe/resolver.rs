@@ -158,7 +158,7 @@ async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
         let subject = name_of(entry);
         // A server may stand in the file and behind the stub as well; once is enough.
         if observations.iter().all(|seen| seen.subject.as_ref() != Some(&subject)) {
-            let chosen = machine.route_to(entry.server.ip()).await;
+            let chosen = machine.route_to(entry.server.ip().into()).await;
             observations.push(scene.judge(look, &config, entry, position + 1, chosen));
         }
     }

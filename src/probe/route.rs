@@ -5,7 +5,7 @@ use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
-use crate::sys::{Address, Link, LinkKind, Route, Rule};
+use crate::sys::{Address, Link, LinkKind, Route, Rule, Towards};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -46,6 +46,10 @@ pub struct Params {
     pub addresses: Vec<IpAddr>,
     /// The name that the addresses belong to, for the report.
     pub host: Option<String>,
+    /// The port that the packets go to: policy rules may send it another way.
+    pub port: Option<u16>,
+    /// `tcp` (the default) or `udp`, for the port.
+    pub protocol: Option<String>,
 }
 
 /// What is known about one route.
@@ -74,6 +78,11 @@ pub struct RouteFacts {
     /// The source address, where it is of another network than the next hop although this machine has an address of
     /// that one on the same interface: answers to it may not find their way back.
     pub foreign_source: Option<String>,
+    /// The interface that holds the address, where it is one of this machine's own.
+    pub held_by: Option<String>,
+    /// Whether the best default route names no router, on an interface that is no tunnel: then every address of the
+    /// world is looked for on the local network.
+    pub without_gateway: Option<bool>,
     /// Whether the interface is a tunnel.
     pub tunnel: Option<bool>,
     /// Whether it goes to another router than the ones of the default routes.
@@ -107,15 +116,17 @@ async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     }
     let mut observations = Vec::new();
     for address in &params.addresses {
-        observations.push(to(look, *address, &links).await);
+        let is_udp = params.protocol.as_deref() == Some("udp");
+        observations.push(to(look, Towards { address: *address, port: params.port, is_udp }, &links).await);
     }
     observations
 }
 
 /// The route to one address.
-async fn to(look: &Look<'_>, address: IpAddr, links: &[Link]) -> Observation {
+async fn to(look: &Look<'_>, towards: Towards, links: &[Link]) -> Observation {
+    let address = towards.address;
     let subject = address.to_string();
-    let route = match look.world.machine.route_to(address).await {
+    let route = match look.world.machine.route_to(towards).await {
         Ok(route) => route,
         Err(why) => return look.unknown(Some(&subject), &why.to_string()),
     };
@@ -141,6 +152,10 @@ async fn to(look: &Look<'_>, address: IpAddr, links: &[Link]) -> Observation {
         ..RouteFacts::default()
     };
     facts.foreign_source = foreign_source(look, &route).await.map(|source| source.to_string());
+    if route.kind == "local" {
+        let own = look.world.machine.addresses().await.unwrap_or_default();
+        facts.held_by = own.into_iter().find(|own| own.net.addr() == address).map(|own| own.interface);
+    }
     let via = Via {
         interface: route.interface.clone(),
         family: Some(facts.family.clone()),
@@ -149,10 +164,13 @@ async fn to(look: &Look<'_>, address: IpAddr, links: &[Link]) -> Observation {
         ..Via::default()
     };
     let rejected_by = match route.kind.as_str() {
-        "none" => rejecting_rule(look, address).await,
+        "none" => rejecting_rule(look, towards, &route).await,
         "blackhole" | "unreachable" | "prohibit" | "throw" => match route.destination.is_some() || route.table > 0 {
             true => Some(words(&route)),
-            false => rejecting_rule(look, address).await.or_else(|| Some(format!("a {} route or rule", route.kind))),
+            false => {
+                let rule = rejecting_rule(look, towards, &route).await;
+                rule.or_else(|| Some(format!("a {} route or rule", route.kind)))
+            }
         },
         _ => None,
     };
@@ -187,14 +205,17 @@ async fn usual_gateways(look: &Look<'_>) -> Vec<Option<IpAddr>> {
     usual.map(|route| route.gateway).collect()
 }
 
-/// The policy rule that rejects this address, where one does for certain.
-async fn rejecting_rule(look: &Look<'_>, address: IpAddr) -> Option<String> {
+/// The policy rule that rejects such packets, where one does for certain.
+async fn rejecting_rule(look: &Look<'_>, towards: Towards, refused: &Route) -> Option<String> {
     let rules = look.world.machine.rules().await.unwrap_or_default();
+    let protocol = if towards.is_udp { "udp" } else { "tcp" };
     let rule = rules.into_iter().find(|rule| {
-        rule.ipv6 == address.is_ipv6()
+        rule.ipv6 == towards.address.is_ipv6()
             && matches!(rule.action.as_str(), "blackhole" | "unreachable" | "prohibit")
-            && rule.to.is_none_or(|net| net.contains(&address))
-            && rule.from.is_none()
+            && rule.to.is_none_or(|net| net.contains(&towards.address))
+            && rule.from.is_none_or(|net| refused.source.is_some_and(|source| net.contains(&source)))
+            && rule.ports.is_none_or(|(from, to)| towards.port.is_some_and(|port| (from..=to).contains(&port)))
+            && rule.protocol.as_ref().is_none_or(|only| towards.port.is_some() && only == protocol)
             && rule.mark.is_none()
             && rule.conditions.is_none()
     })?;
@@ -283,8 +304,19 @@ pub(super) fn words(route: &Route) -> String {
 /// A rule in the words of ip-rule(8).
 fn rule_words(rule: &Rule) -> String {
     let net = |net: &Option<ipnet::IpNet>| net.map_or("all".to_owned(), |net| net.to_string());
-    let to = if rule.to.is_some() { format!(" to {}", net(&rule.to)) } else { String::new() };
-    format!("{}: from {}{to} {}", rule.priority, net(&rule.from), rule.action)
+    let mut words = format!("{}: from {}", rule.priority, net(&rule.from));
+    if rule.to.is_some() {
+        words.push_str(&format!(" to {}", net(&rule.to)));
+    }
+    if let Some(protocol) = &rule.protocol {
+        words.push_str(&format!(" ipproto {protocol}"));
+    }
+    match rule.ports {
+        Some((from, to)) if from == to => words.push_str(&format!(" dport {from}")),
+        Some((from, to)) => words.push_str(&format!(" dport {from}-{to}")),
+        None => {}
+    }
+    format!("{words} {}", rule.action)
 }
 
 /// The default routes of this machine and what they need beside them.
@@ -344,6 +376,8 @@ impl Defaults {
             source: best.and_then(|best| best.source).map(|source| source.to_string()),
             table: best.map(|best| best.table),
             metric: best.and_then(|best| best.metric),
+            without_gateway: link
+                .map(|link| link.kind != Some(LinkKind::Tunnel) && best.is_some_and(|best| best.gateway.is_none())),
             tunnel: link.map(|link| link.kind == Some(LinkKind::Tunnel)),
             interface_up: link.map(|link| link.up),
             interface_carrier: link.and_then(|link| link.carrier),
@@ -462,6 +496,12 @@ mod tests {
         let by_rule = Told { rules: vec![rule.clone()], ..Told::default() };
         let by_rule = &seen(by_rule, json!({ "addresses": [target] })).await[0];
         assert_eq!(by_rule.facts["rejected_by"], "100: from all to 203.0.113.0/24 unreachable");
+        let ported = Rule { protocol: Some("tcp".into()), ports: Some((443, 443)), ..rule.clone() };
+        for (port, code) in [(443, Code::RouteRejected), (80, Code::RouteNone)] {
+            let told = Told { rules: vec![ported.clone()], ..Told::default() };
+            let seen = &seen(told, json!({ "addresses": [target], "port": port })).await[0];
+            assert_eq!(seen.code, Some(code), "port {port}");
+        }
         let unsure = Rule { conditions: Some("not".into()), ..rule };
         let unsure = &seen(Told { rules: vec![unsure], ..Told::default() }, json!({ "addresses": [target] })).await[0];
         assert_eq!(unsure.code, Some(Code::RouteNone));

@@ -94,9 +94,9 @@ unsupported! {
     fn routes(&self) -> Vec<Route>;
     /// All policy rules.
     fn rules(&self) -> Vec<Rule>;
-    /// The route that the kernel takes for this target. A refusal is an answer: its `kind` says which (`none`,
-    /// `blackhole`, `unreachable`, `prohibit`).
-    fn route_to(&self, target: IpAddr) -> Route;
+    /// The route that the kernel takes for such a packet, policy rules included. A refusal is an answer: its `kind` says
+    /// which (`none`, `blackhole`, `unreachable`, `prohibit`).
+    fn route_to(&self, towards: Towards) -> Route;
     /// The neighbour (ARP and NDP) table.
     fn neighbours(&self) -> Vec<Neighbour>;
     /// The hardware address of another machine that claims `address` on this link, asked by ARP (RFC 826), with

@@ -2,6 +2,7 @@
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 /// What an interface is, as far as it matters for blame.
@@ -121,6 +122,21 @@ impl Route {
     }
 }
 
+/// What decides over the way of a packet beside the routes: policy rules look at its port too (ip-rule(8)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Towards {
+    pub address: IpAddr,
+    pub port: Option<u16>,
+    /// Whether it is UDP; without a port it does not matter.
+    pub is_udp: bool,
+}
+
+impl From<IpAddr> for Towards {
+    fn from(address: IpAddr) -> Towards {
+        Towards { address, port: None, is_udp: false }
+    }
+}
+
 /// One policy rule.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -133,6 +149,10 @@ pub struct Rule {
     pub mark: Option<u32>,
     /// `to_table`, `blackhole`, `unreachable`, `prohibit` ...
     pub action: String,
+    /// `tcp`, `udp` ...: only packets of this protocol.
+    pub protocol: Option<String>,
+    /// Only packets to these ports, from the first to the last.
+    pub ports: Option<(u16, u16)>,
     /// Further conditions in the words of ip-rule(8): `not`, `iif eth0`, `uidrange 0-0`.
     pub conditions: Option<String>,
 }
@@ -232,6 +252,53 @@ pub struct FilterRule {
     pub states: Vec<String>,
     /// Match on the input interface.
     pub input_interface: Option<String>,
+    /// Match on the flags of TCP's header.
+    pub tcp_flags: Option<TcpFlags>,
+}
+
+/// In the words of nft(8).
+impl fmt::Display for TcpFlags {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = |bits: u8| {
+            let names = Self::NAMES.iter().enumerate().filter(|(position, _)| bits & (1 << position) != 0);
+            names.map(|(_, name)| *name).collect::<Vec<_>>().join(",")
+        };
+        match self.exactly {
+            None => write!(out, "tcp flags {}", words(self.mask)),
+            Some(exactly) if self.mask == u8::MAX => write!(out, "tcp flags == {}", words(exactly)),
+            Some(exactly) => write!(out, "tcp flags {} / {}", words(exactly), words(self.mask)),
+        }
+    }
+}
+
+/// What a rule demands of the flags of TCP's header (RFC 9293 section 3.1), as the bits of that byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TcpFlags {
+    /// The flags that it looks at.
+    pub mask: u8,
+    /// Those of them that must be set, and no others; none where any flag of the mask will do.
+    pub exactly: Option<u8>,
+}
+
+impl TcpFlags {
+    pub const FIN: u8 = 0x01;
+    pub const SYN: u8 = 0x02;
+    pub const RST: u8 = 0x04;
+    pub const PSH: u8 = 0x08;
+    pub const ACK: u8 = 0x10;
+
+    /// The names that nft(8) and iptables(8) give to the bits, the lowest first.
+    const NAMES: [&str; 8] = ["fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"];
+
+    /// The bit of a flag, by its name.
+    pub fn bit(name: &str) -> Option<u8> {
+        Self::NAMES.iter().position(|known| known.eq_ignore_ascii_case(name)).map(|position| 1 << position)
+    }
+
+    /// Whether a segment with these flags meets it.
+    pub fn meets(self, flags: u8) -> bool {
+        self.exactly.map_or(flags & self.mask != 0, |exactly| flags & self.mask == exactly)
+    }
 }
 
 /// One resolver that this machine is told to ask.
@@ -265,7 +332,7 @@ pub struct ResolverConfig {
     pub attempts: u32,
     /// The `rotate` option.
     pub rotate: bool,
-    /// The sources of the `hosts:` line of nsswitch.conf, in order, without the actions in brackets.
+    /// The sources of the `hosts:` line of nsswitch.conf that are asked, in order.
     pub nsswitch: Vec<String>,
     /// Lines that could not be read, with where they are.
     pub garbage: Vec<String>,

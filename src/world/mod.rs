@@ -67,7 +67,7 @@ impl World {
     /// say stays empty, because an element that was not seen must not be proven.
     pub async fn via(&self, target: IpAddr) -> Via {
         let family = Some(if target.is_ipv4() { "ipv4" } else { "ipv6" }.to_owned());
-        match self.machine.route_to(target).await {
+        match self.machine.route_to(target.into()).await {
             Ok(route) => Via {
                 gateway: route.certain_gateway().map(|address| address.to_string()),
                 interface: route.interface,
@@ -426,13 +426,13 @@ mod tests {
 
     #[tokio::test]
     async fn of_gateways_side_by_side_none_is_proven() {
-        use crate::sys::{Known, Machine, Route};
+        use crate::sys::{Known, Machine, Route, Towards};
         struct Desk {
             multipath: bool,
         }
         #[async_trait(?Send)]
         impl Machine for Desk {
-            async fn route_to(&self, _: IpAddr) -> Known<Route> {
+            async fn route_to(&self, _: Towards) -> Known<Route> {
                 let gateway = Some([192, 0, 2, 1].into());
                 Ok(Route { gateway, interface: Some("eth0".to_owned()), multipath: self.multipath, ..Route::default() })
             }

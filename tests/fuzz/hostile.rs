@@ -5,7 +5,7 @@ use crate::unbounded;
 use async_trait::async_trait;
 use firstline::observation::{Observation, Via};
 use firstline::probe::{self, Look};
-use firstline::sys::{Known, Machine, ProxySettings, Route};
+use firstline::sys::{Known, Machine, ProxySettings, Route, Towards};
 use firstline::world::{
     Connection, Dial, EchoSeries, Failure, Hop, LookupFailure, Network, Nobody, PathMtu, Reply, World,
 };
@@ -144,7 +144,7 @@ impl Network for Door {
 
 #[async_trait(?Send)]
 impl Machine for Door {
-    async fn route_to(&self, _: IpAddr) -> Known<Route> {
+    async fn route_to(&self, _: Towards) -> Known<Route> {
         Ok(Route { interface: Some("eth0".to_owned()), kind: "unicast".to_owned(), ..Route::default() })
     }
 

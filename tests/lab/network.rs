@@ -6,10 +6,11 @@ use crate::scene::{ExtraLink, GATEWAY, GATEWAY_FAR, GATEWAY_SIX, Route, Rule, Sc
 use crate::wire::{self, Wire};
 use futures_util::TryStreamExt;
 use nix::libc;
+use rtnetlink::packet_route::IpProtocol;
 use rtnetlink::packet_route::address::AddressHeaderFlags;
 use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkMessage, State};
 use rtnetlink::packet_route::route::RouteType;
-use rtnetlink::packet_route::rule::RuleAction;
+use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RulePortRange};
 use rtnetlink::{LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder, RouteNextHopBuilder};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -189,6 +190,9 @@ impl Lab {
         for (address, prefix) in &scene.client.addresses {
             let at_once = !scene.client.tentative;
             add_address_when(&self.client, "eth0", *address, *prefix, at_once)?;
+        }
+        for address in &scene.client.loopback_addresses {
+            add_address(&self.client, "lo", *address, 32)?;
         }
         if let Some(mtu) = scene.client.mtu {
             change(&self.client, LinkUnspec::new_with_name("eth0").mtu(mtu).build())?;
@@ -403,7 +407,12 @@ fn add_route(host: &Host, route: &Route) -> Result<(), String> {
 fn add_rule(host: &Host, rule: &Rule) -> Result<(), String> {
     let IpAddr::V4(to) = ip(rule.to.0) else { return Err("the lab's rules are for IPv4".to_owned()) };
     // Before the rule of the main table, whose priority is 32766.
-    let request = host.netlink().rule().add().v4().destination_prefix(to, rule.to.1).priority(100);
+    let mut request = host.netlink().rule().add().v4().destination_prefix(to, rule.to.1).priority(100);
+    if rule.port > 0 {
+        let range = RulePortRange { start: rule.port, end: rule.port };
+        let attributes = &mut request.message_mut().attributes;
+        attributes.extend([RuleAttribute::IpProtocol(IpProtocol::Tcp), RuleAttribute::DestinationPortRange(range)]);
+    }
     let request = match rule.table {
         Some(table) => request.action(RuleAction::ToTable).table_id(table),
         None => request.action(RuleAction::Prohibit),

@@ -94,6 +94,8 @@ pub struct Client {
     pub up: bool,
     /// Whether the loopback is switched on.
     pub loopback: bool,
+    /// Addresses that the loopback holds beside its own.
+    pub loopback_addresses: Vec<IpAddr>,
     /// Whether there is an `eth0` at all.
     pub present: bool,
     /// MTU of `eth0`, where it is another one than Ethernet's.
@@ -197,6 +199,8 @@ pub struct Route {
 pub struct Rule {
     /// The packets that it is for.
     pub to: (&'static str, u8),
+    /// Only those of TCP to this port; 0 for all.
+    pub port: u16,
     /// The table that they are looked up in; without one they are forbidden.
     pub table: Option<u32>,
 }
@@ -682,6 +686,7 @@ impl Client {
             carrier: true,
             up: true,
             loopback: true,
+            loopback_addresses: Vec::new(),
             present: true,
             mtu: None,
             carrier_losses: 0,

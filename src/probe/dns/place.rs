@@ -36,7 +36,7 @@ pub(super) async fn place(world: &World, server: SocketAddr, link: Option<&str>,
     let family = Some(if address.is_ipv4() { "ipv4" } else { "ipv6" }.to_owned());
     let bare = Via { family, ..Via::default() };
     let tunnel_of = |interface: Option<&str>| interface.map(|interface| tunnels.contains(interface));
-    match world.machine.route_to(address).await {
+    match world.machine.route_to(address.into()).await {
         Ok(route) if FORWARDS.contains(&route.kind.as_str()) && route.interface.is_some() => Place {
             tunnel: tunnel_of(route.interface.as_deref()),
             on_link: Some(route.gateway.is_none() && !address.is_loopback()),

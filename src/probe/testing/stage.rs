@@ -2,7 +2,7 @@
 
 use crate::observation::Observation;
 use crate::probe::Probe;
-use crate::sys::{Known, Machine, Route};
+use crate::sys::{Known, Machine, Route, Towards};
 use crate::world::*;
 use async_trait::async_trait;
 use serde_json::Value;
@@ -119,7 +119,7 @@ impl Network for Playing {
 
 #[async_trait(?Send)]
 impl Machine for Playing {
-    async fn route_to(&self, target: IpAddr) -> Known<Route> {
+    async fn route_to(&self, Towards { address: target, .. }: Towards) -> Known<Route> {
         let (source, gateway) =
             if target.is_loopback() { (target, None) } else { ([10, 0, 0, 2].into(), Some([10, 0, 0, 1].into())) };
         let interface = Some("eth0".to_owned());

@@ -55,8 +55,8 @@ impl Machine for Told {
     async fn rules(&self) -> Known<Vec<Rule>> {
         Ok(self.rules.clone())
     }
-    async fn route_to(&self, target: IpAddr) -> Known<Route> {
-        let told = self.route_to.iter().find(|(address, _)| *address == target);
+    async fn route_to(&self, towards: Towards) -> Known<Route> {
+        let told = self.route_to.iter().find(|(address, _)| *address == towards.address);
         Ok(told.map_or(Route { kind: "none".into(), ..Route::default() }, |(_, route)| route.clone()))
     }
     async fn neighbours(&self) -> Known<Vec<Neighbour>> {

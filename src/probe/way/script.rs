@@ -151,7 +151,7 @@ async fn run(world: &World, url: &Url, text: String, target: &Url, lookups: bool
 async fn source_address(world: &World) -> Result<std::net::IpAddr, ()> {
     /// Any public address does: only the route to it is asked.
     const ANYWHERE: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
-    let route = world.machine.route_to(ANYWHERE).await.map_err(drop)?;
+    let route = world.machine.route_to(ANYWHERE.into()).await.map_err(drop)?;
     route.source.ok_or(())
 }
 

@@ -89,8 +89,8 @@ impl Machine for LocalMachine {
         route::rules(&self.netlink).await
     }
 
-    async fn route_to(&self, target: IpAddr) -> Known<Route> {
-        route::route_to(&self.netlink, target).await
+    async fn route_to(&self, towards: Towards) -> Known<Route> {
+        route::route_to(&self.netlink, towards).await
     }
 
     async fn neighbours(&self) -> Known<Vec<Neighbour>> {

@@ -42,17 +42,30 @@ pub(super) async fn rules(netlink: &Netlink) -> Known<Vec<Rule>> {
     Ok(rules)
 }
 
-pub(super) async fn route_to(netlink: &Netlink, target: IpAddr) -> Known<Route> {
+pub(super) async fn route_to(netlink: &Netlink, towards: Towards) -> Known<Route> {
     let names = names()?;
-    let empty = Route { ipv6: target.is_ipv6(), ..Route::default() };
-    let chosen = match ask(netlink, target, RouteFlags::LookupTable).await? {
-        Ok(message) => read(message, &names).into_iter().next().unwrap_or(empty),
-        Err(kind) => return refused(netlink, target, kind).await,
+    let target = towards.address;
+    let empty = || Route { ipv6: target.is_ipv6(), ..Route::default() };
+    let mut chosen = match ask(netlink, towards, None, RouteFlags::LookupTable).await? {
+        Ok(message) => read(message, &names).into_iter().next().unwrap_or_else(empty),
+        Err(kind) => return refused(netlink, target, None, kind).await,
     };
-    // The first answer holds the source address that packets get, the second one the entry of the table behind it.
-    let entry = match ask(netlink, target, RouteFlags::LookupTable | RouteFlags::FibMatch).await {
+    // The first answer holds the source address that packets get, the second one the entry of the table behind it. It
+    // is asked for with that source, because connect(2) looks twice as well: a policy rule may be for the source.
+    let source = chosen.source;
+    let entry = match ask(netlink, towards, source, RouteFlags::LookupTable | RouteFlags::FibMatch).await {
         Ok(Ok(message)) => {
-            read(message, &names).into_iter().find(|entry| entry.interface == chosen.interface).unwrap_or_default()
+            let entries = read(message, &names);
+            if !entries.iter().any(|entry| entry.interface == chosen.interface && entry.table == chosen.table)
+                && let Ok(Ok(message)) = ask(netlink, towards, source, RouteFlags::LookupTable).await
+            {
+                let elsewhere = read(message, &names).into_iter().next().unwrap_or_else(empty);
+                chosen = Route { source: elsewhere.source.or(source), ..elsewhere };
+            }
+            entries.into_iter().find(|entry| entry.interface == chosen.interface).unwrap_or_default()
+        }
+        Ok(Err(kind)) if is_ruled_by_source(netlink, source).await => {
+            return refused(netlink, target, source, kind).await;
         }
         _ => Route::default(),
     };
@@ -69,12 +82,26 @@ pub(super) async fn route_to(netlink: &Netlink, target: IpAddr) -> Known<Route> 
 }
 
 /// Asks the kernel for one target. The inner error is the kind of "no": it is an answer.
-async fn ask(netlink: &Netlink, target: IpAddr, flags: RouteFlags) -> Known<Result<RouteMessage, &'static str>> {
+async fn ask(
+    netlink: &Netlink,
+    Towards { address: target, port, is_udp }: Towards,
+    source: Option<IpAddr>,
+    flags: RouteFlags,
+) -> Known<Result<RouteMessage, &'static str>> {
     let mut question = RouteMessage::default();
     question.header.address_family = if target.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     question.header.destination_prefix_length = if target.is_ipv4() { 32 } else { 128 };
     question.header.flags = flags;
     question.attributes.push(RouteAttribute::Destination(target.into()));
+    if let Some(source) = source.filter(|source| source.is_ipv4() == target.is_ipv4()) {
+        question.header.source_prefix_length = question.header.destination_prefix_length;
+        question.attributes.push(RouteAttribute::Source(source.into()));
+    }
+    if let Some(port) = port {
+        let protocol = if is_udp { nix::libc::IPPROTO_UDP } else { nix::libc::IPPROTO_TCP };
+        question.attributes.push(RouteAttribute::IpProto(protocol as u8));
+        question.attributes.push(RouteAttribute::Dport(port));
+    }
     let mut answers = Box::pin(netlink.handle().await?.route().get(question).execute());
     match answers.try_next().await {
         Ok(Some(message)) => Ok(Ok(message)),
@@ -92,15 +119,22 @@ async fn ask(netlink: &Netlink, target: IpAddr, flags: RouteFlags) -> Known<Resu
     }
 }
 
+/// Whether a policy rule looks at this source address: only then is a refusal that comes with it one of the machine.
+async fn is_ruled_by_source(netlink: &Netlink, source: Option<IpAddr>) -> bool {
+    let rules = rules(netlink).await.unwrap_or_default();
+    source.is_some_and(|source| rules.iter().filter_map(|rule| rule.from).any(|net| net.contains(&source)))
+}
+
 /// The route that says no, so that it can be named; only its kind where no route but a rule does.
-async fn refused(netlink: &Netlink, target: IpAddr, kind: &str) -> Known<Route> {
+async fn refused(netlink: &Netlink, target: IpAddr, source: Option<IpAddr>, kind: &str) -> Known<Route> {
     let everything = routes(netlink).await.unwrap_or_default();
     let named = everything
         .into_iter()
         .filter(|route| route.ipv6 == target.is_ipv6() && route.kind == kind)
         .filter(|route| route.destination.is_none_or(|net| net.contains(&target)))
         .max_by_key(|route| route.destination.map_or(0, |net| net.prefix_len()));
-    Ok(named.unwrap_or(Route { ipv6: target.is_ipv6(), kind: kind.to_owned(), ..Route::default() }))
+    let unnamed = Route { ipv6: target.is_ipv6(), kind: kind.to_owned(), ..Route::default() };
+    Ok(Route { source, ..named.unwrap_or(unnamed) })
 }
 
 /// One message; several routes where it has several next hops.
@@ -217,11 +251,9 @@ fn read_rule(message: RuleMessage, ipv6: bool) -> Rule {
             RuleAttribute::Iifname(name) => conditions.push(format!("iif {name}")),
             RuleAttribute::Oifname(name) => conditions.push(format!("oif {name}")),
             RuleAttribute::UidRange(range) => conditions.push(format!("uidrange {}-{}", range.start, range.end)),
-            RuleAttribute::IpProtocol(protocol) => conditions.push(format!("ipproto {protocol:?}").to_lowercase()),
+            RuleAttribute::IpProtocol(protocol) => rule.protocol = Some(format!("{protocol:?}").to_lowercase()),
             RuleAttribute::SourcePortRange(range) => conditions.push(format!("sport {}-{}", range.start, range.end)),
-            RuleAttribute::DestinationPortRange(range) => {
-                conditions.push(format!("dport {}-{}", range.start, range.end));
-            }
+            RuleAttribute::DestinationPortRange(range) => rule.ports = Some((range.start, range.end)),
             _ => {}
         }
     }
@@ -250,7 +282,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_loopback_has_a_route_or_the_kernel_says_none() {
-        let route = route_to(&Netlink::default(), IpAddr::V4(Ipv4Addr::LOCALHOST)).await.expect("an answer");
+        let route = route_to(&Netlink::default(), IpAddr::V4(Ipv4Addr::LOCALHOST).into()).await.expect("an answer");
         // In a fresh namespace the loopback is down and the honest answer is "none".
         assert!(route.kind == "local" || route.kind == "none", "{route:?}");
     }

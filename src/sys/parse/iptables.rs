@@ -1,7 +1,7 @@
 //! Rules of the packet filter from `iptables-save -c` and `ip6tables-save -c`, for machines whose rules nft cannot put
 //! into words. Options that are not understood make a rule `partial`.
 
-use crate::sys::FilterRule;
+use crate::sys::{FilterRule, TcpFlags};
 use std::net::IpAddr;
 
 /// A rule of the report is a line, not a page.
@@ -71,6 +71,12 @@ fn rule(line: &str, table: &str) -> Option<FilterRule> {
                 // The rest are options of the target.
                 break;
             }
+            "--tcp-flags" => {
+                let mut bits = || words.next()?.split(',').map(flag_bit).try_fold(0, |bits, flag| Some(bits | flag?));
+                let (mask, exactly) = (bits(), bits());
+                rule.tcp_flags = mask.zip(exactly).map(|(mask, exactly)| TcpFlags { mask, exactly: Some(exactly) });
+                rule.partial |= negated || rule.tcp_flags.is_none();
+            }
             option => {
                 let value = words.next_if(|next| !next.starts_with('-') && *next != "!").unwrap_or_default();
                 if negated || !demand(option, value, &mut rule) {
@@ -127,6 +133,10 @@ fn demand(option: &str, value: &str, rule: &mut FilterRule) -> bool {
         }
         _ => false,
     }
+}
+
+fn flag_bit(name: &str) -> Option<u8> {
+    if name == "NONE" { Some(0) } else { TcpFlags::bit(name) }
 }
 
 fn range(text: &str) -> Option<(u16, u16)> {

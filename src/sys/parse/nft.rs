@@ -2,7 +2,7 @@
 //! protocols, interfaces or users becomes one `FilterRule` for each, with the same handle and text. What is not
 //! understood makes a rule `partial`: it may or may not apply, and nobody is blamed for it.
 
-use crate::sys::FilterRule;
+use crate::sys::{FilterRule, TcpFlags};
 use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -111,6 +111,7 @@ struct Demands {
     input_interfaces: Vec<String>,
     uids: Vec<u32>,
     states: Vec<String>,
+    tcp_flags: Option<TcpFlags>,
     partial: bool,
 }
 
@@ -194,6 +195,10 @@ impl Reader<'_> {
                 _ => false,
             };
         }
+        if let (false, Some(flags)) = (understood, tcp_flags(condition)) {
+            understood = demands.tcp_flags.is_none();
+            demands.tcp_flags = Some(flags);
+        }
         if !understood {
             demands.partial = true;
         }
@@ -237,6 +242,7 @@ impl Demands {
                                 sources: self.sources.clone(),
                                 source_ports: self.source_ports.clone(),
                                 states: self.states.clone(),
+                                tcp_flags: self.tcp_flags,
                                 input_interface: self.input_interfaces.first().cloned(),
                                 partial,
                                 ..base.clone()
@@ -331,6 +337,33 @@ fn family(value: &Value) -> Option<Vec<IpNet>> {
     everything.parse().ok().map(|net| vec![net])
 }
 
+/// A match on TCP's flags: `tcp flags syn`, `tcp flags == syn`, `tcp flags & (syn | ack) == syn | ack`.
+fn tcp_flags(condition: &Value) -> Option<TcpFlags> {
+    let is_field = |value: &Value| value["payload"]["protocol"] == "tcp" && value["payload"]["field"] == "flags";
+    let (left, wanted) = (&condition["left"], flag_bits(&condition["right"])?);
+    let mask = match left["&"].as_array().map(Vec::as_slice) {
+        Some([field, mask]) if is_field(field) => flag_bits(mask)?,
+        None if is_field(left) => u8::MAX,
+        _ => return None,
+    };
+    match condition["op"].as_str()? {
+        "==" => Some(TcpFlags { mask, exactly: Some(wanted) }),
+        "in" if mask == u8::MAX => Some(TcpFlags { mask: wanted, exactly: None }),
+        _ => None,
+    }
+}
+
+/// One flag, or several together, as numbers or names.
+fn flag_bits(value: &Value) -> Option<u8> {
+    match value {
+        Value::String(name) => TcpFlags::bit(name),
+        Value::Number(bits) => bits.as_u64().and_then(|bits| u8::try_from(bits).ok()),
+        Value::Array(flags) => flags.iter().map(flag_bits).try_fold(0, |bits, flag| Some(bits | flag?)),
+        Value::Object(_) => value.get("|").and_then(flag_bits),
+        _ => None,
+    }
+}
+
 /// The bits of `NF_CT_STATE_*` as nft prints them with `--numeric`.
 fn state(value: &Value) -> Option<Vec<String>> {
     if let Some(word) = value.as_str() {
@@ -362,6 +395,7 @@ fn text_of(expression: &Value) -> String {
         return plain(expression);
     };
     match name.as_str() {
+        "match" if let Some(flags) = tcp_flags(value) => flags.to_string(),
         "match" => {
             let operator = match value["op"].as_str() {
                 Some("==" | "in") | None => " ".to_owned(),
@@ -432,6 +466,30 @@ mod tests {
         assert_eq!((rule.protocol.as_deref(), rule.ports.as_slice()), (Some("tcp"), &[(443, 443)][..]));
         assert_eq!(rule.text, "ip daddr 10.99.0.0/24 tcp dport 443 counter packets 0 drop");
         assert!(!rule.partial && rule.packets == Some(0));
+    }
+
+    #[test]
+    fn flags_of_tcp_are_read() {
+        let field = r#"{"payload": {"protocol": "tcp", "field": "flags"}}"#;
+        let table = [
+            (format!(r#"{{"op": "in", "left": {field}, "right": 2}}"#), "tcp flags syn", [true, true, false]),
+            (format!(r#"{{"op": "==", "left": {field}, "right": "syn"}}"#), "tcp flags == syn", [true, false, false]),
+            (
+                format!(r#"{{"op": "==", "left": {{"&": [{field}, [2, 16]]}}, "right": {{"|": ["syn", "ack"]}}}}"#),
+                "tcp flags syn,ack / syn,ack",
+                [false, true, false],
+            ),
+        ];
+        for (condition, words, expected) in table {
+            let flags = tcp_flags(&serde_json::from_str(&condition).expect("JSON")).expect("it is understood");
+            assert_eq!(flags.to_string(), words);
+            assert_eq!(
+                [TcpFlags::SYN, TcpFlags::SYN | TcpFlags::ACK, TcpFlags::ACK].map(|sent| flags.meets(sent)),
+                expected
+            );
+        }
+        let negated = format!(r#"{{"op": "!=", "left": {field}, "right": 2}}"#);
+        assert!(tcp_flags(&serde_json::from_str(&negated).expect("JSON")).is_none());
     }
 
     #[test]

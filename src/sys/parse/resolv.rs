@@ -127,24 +127,32 @@ fn option(conf: &mut ResolvConf, number: usize, word: &str) {
     }
 }
 
-/// The sources of the `hosts:` line, in order, without the actions in brackets; empty where there is no such line.
+/// The sources of the `hosts:` line that are asked, in order; empty where there is no such line. An action in brackets
+/// that ends the search where the hosts file does not know a name hides all sources behind it; other actions are left
+/// out, because the modules before them answer for a few names only (`mdns4_minimal`) or for all (`resolve`).
 pub fn nsswitch_hosts(text: &str) -> Vec<String> {
     let Some(line) = text.lines().filter_map(|line| line.trim().strip_prefix("hosts:")).next_back() else {
         return Vec::new();
     };
     let line = line.split('#').next().unwrap_or_default();
     let mut sources = Vec::new();
-    let mut in_action = false;
+    let (mut in_action, mut action) = (false, String::new());
     // `[NOTFOUND=return]` may hold blanks, and may touch the word before it.
     for word in line.replace('[', " [ ").replace(']', " ] ").split_ascii_whitespace() {
         match word {
             "[" => in_action = true,
-            "]" => in_action = false,
+            "]" if sources.last().is_some_and(|source| source == "files") && ends_the_search(&action) => break,
+            "]" => (in_action, action) = (false, String::new()),
             word if !in_action => sources.push(bounded(word)),
-            _ => {}
+            word => action.push_str(&word.to_ascii_uppercase()),
         }
     }
     sources
+}
+
+/// Whether an action of nsswitch.conf(5), in capitals and without blanks, ends the search at "not found".
+fn ends_the_search(action: &str) -> bool {
+    action.contains("NOTFOUND=RETURN") && !action.contains("!NOTFOUND") || action.contains("!SUCCESS=RETURN")
 }
 
 /// The last word of a `resolved.conf` on DNS over TLS: `no`, `opportunistic` or `yes`; none where it says nothing that
@@ -224,5 +232,9 @@ mod tests {
         let text = "passwd: files\nhosts:  files mdns4_minimal [NOTFOUND=return] resolve [!UNAVAIL = return]dns # x\n";
         assert_eq!(nsswitch_hosts(text), ["files", "mdns4_minimal", "resolve", "dns"]);
         assert!(nsswitch_hosts("passwd: files\n").is_empty());
+        for action in ["[NOTFOUND=return]", "[ notfound = return ]", "[!SUCCESS=return]"] {
+            assert_eq!(nsswitch_hosts(&format!("hosts: files {action} dns")), ["files"], "{action}");
+        }
+        assert_eq!(nsswitch_hosts("hosts: files [SUCCESS=return] dns"), ["files", "dns"]);
     }
 }

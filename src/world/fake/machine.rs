@@ -108,8 +108,8 @@ impl Machine for FakeMachine {
     async fn rules(&self) -> Known<Vec<Rule>> {
         self.fact("rules", &self.scenario.rules)
     }
-    async fn route_to(&self, target: IpAddr) -> Known<Route> {
-        self.fact("routes", &self.scenario.routes).map(|_| self.route(target))
+    async fn route_to(&self, towards: Towards) -> Known<Route> {
+        self.fact("routes", &self.scenario.routes).map(|_| self.route(towards.address))
     }
     async fn neighbours(&self) -> Known<Vec<Neighbour>> {
         self.fact("neighbours", &self.scenario.neighbours)

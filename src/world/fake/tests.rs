@@ -118,7 +118,11 @@ async fn the_longest_prefix_is_the_route() {
         ("2001:db8::1", "none", None, None),
     ];
     for (target, kind, interface, gateway) in table {
-        let route = world.machine.route_to(target.parse().expect("an address")).await.expect("routes are known");
+        let route = world
+            .machine
+            .route_to(target.parse::<IpAddr>().expect("an address").into())
+            .await
+            .expect("routes are known");
         assert_eq!((route.kind.as_str(), route.interface.as_deref()), (kind, interface), "{target}");
         assert_eq!(route.gateway.map(|gateway| gateway.to_string()).as_deref(), gateway);
     }

@@ -28,6 +28,48 @@ pub const WORLDS: &[World] = &[
         ..WORLD
     },
     World {
+        name: "queries-led-elsewhere",
+        says: "since the ad blocker was removed nothing opens",
+        run: ("no-internet", ""),
+        fault: |scene| {
+            scene.client.filter = "table ip dev {
+                chain output { type nat hook output priority -100; policy accept;
+                    udp dport 53 dnat to 198.51.100.99; }
+            }"
+            .to_owned();
+        },
+        proof: |eyes| eyes.no_answer(RESOLVER, std::io::ErrorKind::WouldBlock),
+        expect: Expect {
+            cause: &["queries-led-elsewhere-here"],
+            decides: "filter",
+            innocent: &["link", "ip", "route", "path", "dns", RESOLVER],
+            ..fault(&["host"], &["dns.timeout"], Culprit::Contains("udp dport 53 dnat"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "local-filter-drops-the-second-step",
+        says: "the shop fails on this machine only",
+        fault: |scene| {
+            scene.client.filter = "table inet filter {
+                chain input { type filter hook input priority 0; policy accept;
+                    tcp sport 443 tcp flags & (syn | ack) == syn | ack drop; }
+            }"
+            .to_owned();
+        },
+        proof: |eyes| {
+            eyes.silent("198.51.100.10:443")?;
+            eyes.sibling_connects("198.51.100.10:443", true)
+        },
+        expect: Expect {
+            cause: &["local-filter"],
+            decides: "filter",
+            innocent: &["link", "ip", "route", "path", "dns", "transport"],
+            ..fault(&["host"], &["host.filter_drops"], Culprit::Contains("drop"))
+        },
+        ..WORLD
+    },
+    World {
         name: "local-filter-drops",
         says: "the shop fails on this machine only",
         fault: |scene| {

@@ -345,6 +345,50 @@ pub const WORLDS: &[World] = &[
         ..WORLD
     },
     World {
+        name: "mtu-too-small-for-answers",
+        says: "nothing works since somebody tuned the network",
+        run: ("no-internet", ""),
+        fault: |scene| scene.client.mtu = Some(68),
+        proof: |eyes| eyes.no_answer(RESOLVER, std::io::ErrorKind::WouldBlock),
+        expect: Expect {
+            cause: &["mtu-swallows-answers"],
+            decides: "link",
+            innocent: &["ip", "route", "path", "dns", RESOLVER],
+            ..fault(&["link"], &["link.mtu_small"], Culprit::Is("eth0"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "loopback-holds-the-target",
+        says: "only this one site fails, and at once, since the settings of another server were copied",
+        fault: |scene| scene.client.loopback_addresses.push(ip(WEB)),
+        proof: |eyes| {
+            eyes.refused("198.51.100.10:443")?;
+            eyes.sibling_connects("198.51.100.10:443", true)
+        },
+        expect: Expect {
+            cause: &["target-held-by-the-loopback"],
+            decides: "route",
+            innocent: &["link", "path", "dns", "transport"],
+            ..fault(&["ip"], &["tcp.refused"], Culprit::Contains("on lo"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "default-route-without-a-router",
+        says: "nothing outside opens since the address was typed in by hand",
+        run: ("no-internet", ""),
+        fault: |scene| scene.client.routes = vec![route("0.0.0.0", 0, Way::Device("eth0"))],
+        proof: |eyes| eyes.silent("198.51.100.10:443"),
+        expect: Expect {
+            cause: &["default-route-names-no-router"],
+            decides: "resolver-neighbour",
+            innocent: &["link", "path", "dns", RESOLVER],
+            ..fault(&["route"], &["route.neighbour_dead"], Culprit::Contains("default route"))
+        },
+        ..WORLD
+    },
+    World {
         name: "address-used-twice",
         says: "sometimes it works, sometimes not, since the new printer came",
         run: ("slow", "https://www.example.test/"),
@@ -510,7 +554,7 @@ pub const WORLDS: &[World] = &[
     World {
         name: "policy-rule-forbids-the-target",
         says: "only this one site fails, at once",
-        fault: |scene| scene.client.rules.push(Rule { to: (WEB, 32), table: None }),
+        fault: |scene| scene.client.rules.push(Rule { to: (WEB, 32), port: 0, table: None }),
         proof: |eyes| {
             eyes.fails("198.51.100.10:443", PermissionDenied)?;
             eyes.connects("198.51.100.11:443")
@@ -524,10 +568,47 @@ pub const WORLDS: &[World] = &[
         ..WORLD
     },
     World {
+        name: "policy-rule-forbids-a-port",
+        says: "no web page opens, and everything else works",
+        fault: |scene| scene.client.rules.push(Rule { to: ("0.0.0.0", 0), port: 443, table: None }),
+        proof: |eyes| {
+            eyes.fails("198.51.100.10:443", PermissionDenied)?;
+            eyes.connects("198.51.100.10:80")
+        },
+        expect: Expect {
+            cause: &["route-rejected"],
+            decides: "route",
+            innocent: &["link", "ip", "path", "dns", "transport", "host"],
+            ..fault(&["route"], &["route.rejected"], Culprit::Contains("dport 443"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "policy-rule-leads-a-port-to-a-dead-router",
+        says: "no web page opens since the filter box was taken away, and everything else works",
+        fault: |scene| {
+            scene.client.rules.push(Rule { to: ("0.0.0.0", 0), port: 443, table: Some(100) });
+            let way = route("0.0.0.0", 0, Way::Via(ip("192.0.2.77")));
+            scene.client.routes.push(Route { table: Some(100), ..way });
+        },
+        proof: |eyes| {
+            eyes.pings("192.0.2.77", false)?;
+            eyes.connects("198.51.100.10:80")?;
+            eyes.fails("198.51.100.10:443", HostUnreachable)
+        },
+        expect: Expect {
+            cause: &["next-hop-dead"],
+            decides: "neighbour",
+            innocent: &["198.51.100.10", GATEWAY],
+            ..fault(&["route"], &["route.gateway_dead"], Culprit::Contains("192.0.2.77"))
+        },
+        ..WORLD
+    },
+    World {
         name: "policy-rule-leads-to-a-dead-router",
         says: "since the VPN program was removed only this one site fails",
         fault: |scene| {
-            scene.client.rules.push(Rule { to: (WEB, 32), table: Some(100) });
+            scene.client.rules.push(Rule { to: (WEB, 32), port: 0, table: Some(100) });
             let way = route("0.0.0.0", 0, Way::Via(ip("192.0.2.77")));
             scene.client.routes.push(Route { table: Some(100), ..way });
         },
