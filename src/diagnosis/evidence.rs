@@ -16,10 +16,13 @@ use std::rc::Rc;
 /// The check id under which the run states what people said: target, symptom, inputs.
 pub const CASE_CHECK: &str = "case";
 
-/// Whether this is no check that looked at anything, but what people said or what changed: it belongs to no layer's rung
-/// and clears none.
+/// The check id under which the run states that what had failed worked when it was tried again at the end.
+pub const AGAIN_CHECK: &str = "again";
+
+/// Whether this is no check that looked at anything, but what people said, what changed or what became of a fault: it
+/// belongs to no layer's rung and clears none.
 pub fn is_told(check: &str) -> bool {
-    [CASE_CHECK, CHANGES_CHECK].contains(&check)
+    [CASE_CHECK, CHANGES_CHECK, AGAIN_CHECK].contains(&check)
 }
 
 /// Everything that was seen so far, with what follows from it without naming a cause.
@@ -177,6 +180,12 @@ impl<'a> Evidence<'a> {
     /// Whether it concerns an element that the goal does not use.
     pub fn is_aside(&self, index: usize) -> bool {
         self.aside[index]
+    }
+
+    /// The second look at the end of the run, where it found working what had failed before: the fault is over.
+    pub fn over(&self) -> Option<&'a Observation> {
+        let again = self.of_check(AGAIN_CHECK).iter().map(|&index| self.observations[index]);
+        again.into_iter().find(|again| again.outcome == Outcome::Ok)
     }
 
     /// Whether any subject of the check works.

@@ -41,6 +41,9 @@ pub fn judge_so_far(evidence: &Evidence<'_>, case: &Case) -> Judgement {
 const DOES_NOT_FIT: &str =
     "what was said of other devices or networks does not fit this; what was seen counts, and asking again is worth it";
 
+/// What the user hears of a fault that was over at the end of the run.
+const OVER: &str = "By the end of the check it worked again.";
+
 /// Whether the goal fails only because this program does not fall back as others do: they wait for the second resolver,
 /// ask again where packets are lost, or go direct where they cannot fetch the file that would name a proxy.
 fn others_fall_back(goal: &Goal, blame: &Option<Blame<'_>>, evidence: &Evidence<'_>) -> bool {
@@ -113,10 +116,13 @@ fn judge_evidence(evidence: &Evidence<'_>, case: &Case) -> Judgement {
     let (status, blame) = match &goal {
         Goal::Fails(_) | Goal::Unknown if !frontier.is_empty() => {
             let blame = blame(&frontier, &held, evidence, &testimony);
-            let status = if others_fall_back(&goal, &blame, evidence) { Status::Degraded } else { Status::Fault };
-            (status, blame)
+            let works_at_times = others_fall_back(&goal, &blame, evidence) || evidence.over().is_some();
+            (if works_at_times { Status::Degraded } else { Status::Fault }, blame)
         }
-        Goal::Fails(seen) => (Status::Fault, blame(std::slice::from_ref(seen), &held, evidence, &testimony)),
+        Goal::Fails(seen) => {
+            let status = if evidence.over().is_some() { Status::Degraded } else { Status::Fault };
+            (status, blame(std::slice::from_ref(seen), &held, evidence, &testimony))
+        }
         Goal::Unknown => match felt(&held, evidence).filter(|_| failed_at_times(evidence)) {
             Some(blame) => (Status::Degraded, Some(blame)),
             None => (Status::Undecided, None),
@@ -351,9 +357,17 @@ fn blamed(status: Status, blame: &Blame<'_>, evidence: &Evidence<'_>, testimony:
     let recorded = status == Status::Degraded && blame.holding.is_none() && !is_felt(blame.primary, evidence);
     let unproven = cause.is_some_and(|cause| cause.suspected);
     // What only people's words leave alone is not proven either.
-    if !blame.rivals.is_empty() || several || recorded || unproven || narrowed || blame.narrowed {
+    // And of a fault that is over nothing can be looked at a second time (rule 7).
+    let over = evidence.over();
+    let is_open = !blame.rivals.is_empty() || several || over.is_some();
+    if is_open || recorded || unproven || narrowed || blame.narrowed {
         certainty = Certainty::Suspected;
     }
+    let (summary, plain) = match over {
+        Some(again) => (format!("{summary}; {}", again.summary), format!("{plain} {OVER}")),
+        None => (summary, plain),
+    };
+    because.extend(over.map(|again| again.id.clone()));
     let open = !blame.rivals.is_empty();
     if !several {
         layers.clear();

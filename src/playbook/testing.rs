@@ -1,9 +1,8 @@
 //! Runs the tests that a playbook carries: builds observations from what they give, lets a judge decide, and compares.
 //! The judge is an argument, so that this file knows nothing of the diagnosis.
 
-use super::change::CHANGES_CHECK;
 use super::{Check, Given, Playbook, Test};
-use crate::diagnosis::evidence::CASE_CHECK;
+use crate::diagnosis::evidence::is_told;
 use crate::diagnosis::verdict::Verdict;
 use crate::layer::Layer;
 use crate::observation::{Certainty, Observation, Outcome, Skip};
@@ -111,7 +110,7 @@ pub fn observations(playbook: &Playbook, test: &Test) -> Vec<Observation> {
 }
 
 fn one(playbook: &Playbook, id: &str, given: &Given) -> Option<Observation> {
-    if [CASE_CHECK, CHANGES_CHECK].contains(&id) {
+    if is_told(id) {
         let summary = "given by the test".to_owned();
         let mut made = Observation::new(id, Layer::Host, id, None, Outcome::Ok, summary);
         made.facts = given.facts.clone();

@@ -85,6 +85,7 @@ pub struct FilterFacts {
     /// The rule that sends the queries to a resolver elsewhere for certain.
     pub queries_redirected_by: Option<String>,
     /// Rules that may drop it: they have matches that are not understood, or are for another user.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub possible_rules: Vec<String>,
 }
 

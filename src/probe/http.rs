@@ -23,6 +23,7 @@ use url::Url;
 
 mod answer;
 mod block;
+mod encoding;
 mod walk;
 
 /// Bytes of a body that are read where nobody says otherwise.
@@ -239,6 +240,8 @@ struct Facts {
     content_type: Option<String>,
     /// How the body begins, where it is text.
     body_start: Option<String>,
+    /// The coding (`gzip`, `deflate`) that the answer names and its body does not have.
+    broken_encoding: Option<String>,
     /// The `Retry-After` header.
     retry_after: Option<String>,
     /// The page has words of a bot wall, filter or sign-in.

@@ -119,6 +119,8 @@ pub struct ResolverFacts {
     pub attempts: Option<u32>,
     /// Whether programs begin with another server each time.
     pub rotate: Option<bool>,
+    /// Whether programs ask over TCP alone (`options use-vc`).
+    pub over_tcp: Option<bool>,
     /// Sources of host names in nsswitch.conf, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub nsswitch: Vec<String>,
@@ -209,6 +211,7 @@ fn general(look: &Look<'_>, config: &ResolverConfig, name: &str) -> Observation 
         timeout_s: Some(config.timeout_s),
         attempts: Some(config.attempts),
         rotate: Some(config.rotate),
+        over_tcp: Some(config.over_tcp),
         nsswitch: config.nsswitch.clone(),
         stub: Some(config.stub),
         over_tls: config.over_tls.clone(),

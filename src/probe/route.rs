@@ -98,6 +98,13 @@ pub struct RouteFacts {
     /// Whether several gateways share the lowest metric, on purpose (multipath) or by accident: which of them a
     /// connection takes is luck.
     pub shared: Option<bool>,
+    /// How many routers a packet of this machine may pass (`net.ipv4.ip_default_ttl`), of the default route of IPv4.
+    pub hop_limit: Option<u32>,
+    /// There is no route because no policy rule leads into the main table any more, where the routes are.
+    pub main_rule_missing: Option<bool>,
+    /// Policy rules that lead packets which programs or the packet filter have marked elsewhere.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub marked_rules: Vec<String>,
     /// The route or policy rule that rejects the address, in the words of ip(8).
     pub rejected_by: Option<String>,
 }
@@ -109,7 +116,7 @@ async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
         return match machine.routes().await {
             Ok(routes) => {
                 let addresses = machine.addresses().await.unwrap_or_default();
-                Defaults { links, addresses, routes }.judge(look)
+                Defaults { links, addresses, routes, hop_limit: hop_limit(look).await }.judge(look)
             }
             Err(why) => vec![look.unknown(None, &why.to_string())],
         };
@@ -151,6 +158,17 @@ async fn to(look: &Look<'_>, towards: Towards, links: &[Link]) -> Observation {
         interface_carrier: link.and_then(|link| link.carrier),
         ..RouteFacts::default()
     };
+    let rules = look.world.machine.rules().await.unwrap_or_default();
+    let own: Vec<&Rule> = rules.iter().filter(|rule| rule.ipv6 == address.is_ipv6()).collect();
+    facts.marked_rules = own
+        .iter()
+        .filter(|rule| rule.mark.is_some() && rule.conditions.is_none())
+        .take(RULES_SHOWN)
+        .map(|rule| rule_words(rule))
+        .collect();
+    if route.kind == "none" && !own.is_empty() {
+        facts.main_rule_missing = Some(!own.iter().any(|rule| rule.table == MAIN_TABLE && rule.mark.is_none()));
+    }
     facts.foreign_source = foreign_source(look, &route).await.map(|source| source.to_string());
     if route.kind == "local" {
         let own = look.world.machine.addresses().await.unwrap_or_default();
@@ -197,6 +215,9 @@ async fn to(look: &Look<'_>, towards: Towards, links: &[Link]) -> Observation {
     };
     observation.facts(&facts).via(via)
 }
+
+/// Marked rules that are shown; more would be a policy, not a hint.
+const RULES_SHOWN: usize = 4;
 
 /// The routers of the main table's default routes.
 async fn usual_gateways(look: &Look<'_>) -> Vec<Option<IpAddr>> {
@@ -311,12 +332,18 @@ fn rule_words(rule: &Rule) -> String {
     if let Some(protocol) = &rule.protocol {
         words.push_str(&format!(" ipproto {protocol}"));
     }
+    if let Some(mark) = rule.mark {
+        words.push_str(&format!(" fwmark {mark:#x}"));
+    }
     match rule.ports {
         Some((from, to)) if from == to => words.push_str(&format!(" dport {from}")),
         Some((from, to)) => words.push_str(&format!(" dport {from}-{to}")),
         None => {}
     }
-    format!("{words} {}", rule.action)
+    match rule.action.as_str() {
+        "to_table" => format!("{words} lookup {}", rule.table),
+        action => format!("{words} {action}"),
+    }
 }
 
 /// The default routes of this machine and what they need beside them.
@@ -324,6 +351,12 @@ struct Defaults {
     links: Vec<Link>,
     addresses: Vec<Address>,
     routes: Vec<Route>,
+    hop_limit: Option<u32>,
+}
+
+/// How many routers a packet of IPv4 may pass that no program set a limit for.
+async fn hop_limit(look: &Look<'_>) -> Option<u32> {
+    look.world.machine.kernel_setting("net.ipv4.ip_default_ttl").await.ok()?.trim().parse().ok()
 }
 
 impl Defaults {
@@ -384,6 +417,7 @@ impl Defaults {
             defaults: routes.iter().map(|route| words(route).replacen("default ", "", 1)).collect(),
             ambiguous: (!routes.is_empty()).then_some(ambiguous),
             shared: (!routes.is_empty()).then_some(shared(&routes)),
+            hop_limit: self.hop_limit.filter(|_| !ipv6),
             ..RouteFacts::default()
         };
         let via = Via {

@@ -125,6 +125,9 @@ pub struct TcpFacts {
     from_here: Option<bool>,
     /// Whether this machine has no default route of this family at all, so that programs do not try this address.
     no_route_here: Option<bool>,
+    /// Segments that this machine sent again and did not let out, while the target was silent. The kernel counts them for
+    /// all programs together (`TCPRetransFail`).
+    kept_back: Option<u64>,
     /// Other addresses of the target that could be connected to, where this one could not.
     others_answered: Option<u32>,
 }
@@ -195,7 +198,9 @@ async fn one(look: &Look<'_>, params: &Params, to: SocketAddr) -> Observation {
         question.await.ok()?;
         look.world.network.who_refuses(to, look.within(patience(start.elapsed()))).await
     };
+    let kept_before = kept_back(look).await;
     let (mut attempts, who) = join(connecting, who).await;
+    let kept_back = kept_back(look).await.zip(kept_before).map(|(now, before)| now.saturating_sub(before));
     let cut = attempts.failures.iter().any(|failure| matches!(failure, Failure::Reset | Failure::Closed));
     // A reset follows the acceptance; whether a connection is closed again before it comes is chance. A longer look says
     // whether only some connections succeed, or those that stood would have been cut too.
@@ -208,7 +213,19 @@ async fn one(look: &Look<'_>, params: &Params, to: SocketAddr) -> Observation {
         attempts.certain = true;
     }
     let who = said.take().or(who);
-    conclude(look, params, to, &attempts, who, via).await
+    conclude(look, params, to, &attempts, Refusal { who, kept_back }, via).await
+}
+
+/// What is known of who keeps a connection from standing.
+struct Refusal {
+    who: Option<(Failure, IpAddr)>,
+    kept_back: Option<u64>,
+}
+
+/// Segments that were to be sent again and could not be: a rule that drops what a program sends here says nothing to the
+/// program, and the kernel counts it where everybody may read it.
+async fn kept_back(look: &Look<'_>) -> Option<u64> {
+    look.world.machine.kernel_counter("TcpExt.TCPRetransFail").await.ok()
 }
 
 /// How long it may take to hear who refuses: about two round trips, as far as one is known.
@@ -233,7 +250,7 @@ async fn conclude(
     params: &Params,
     to: SocketAddr,
     attempts: &Attempts<Stood>,
-    who: Option<(Failure, IpAddr)>,
+    Refusal { who, kept_back }: Refusal,
     via: crate::observation::Via,
 ) -> Observation {
     let subject = to.to_string();
@@ -245,6 +262,7 @@ async fn conclude(
     if let Some(took) = middle(attempts.answers.iter().map(|stood| stood.took).collect()) {
         return answered(look, &subject, attempts, took, facts).via(via);
     }
+    facts.kept_back = kept_back.filter(|_| failure == Failure::Timeout);
     let here = via.source.as_ref().and_then(|source| source.parse().ok());
     facts.from = who.as_ref().map(|(_, from)| from.to_string());
     facts.from_here = who.as_ref().map(|(_, from)| is_here(*from, to.ip(), here));

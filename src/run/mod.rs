@@ -1,6 +1,7 @@
 //! The run: the only part that waits. It starts checks as their needs are met, feeds what they saw to the pure
 //! diagnosis, and stops when that says that nothing more can change.
 
+mod again;
 pub mod arguments;
 mod changes;
 mod decision;
@@ -174,6 +175,11 @@ pub async fn execute(
     drop(running);
     state.observe_all(&mut emitted);
     state.reconsider();
+    tokio::select! {
+        biased;
+        () = &mut interrupt => {}
+        () = again::look_again(&mut state, world, ending, end) => {}
+    }
     let changed = match changed {
         Some(changed) => changed,
         None => {

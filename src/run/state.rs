@@ -10,7 +10,7 @@ use crate::diagnosis::suspects::{Reach, standing};
 use crate::diagnosis::verdict::{BoardStep, Status, Verdict};
 use crate::diagnosis::{judge, judge_so_far};
 use crate::layer::Layer;
-use crate::observation::{COULD_NOT_BE_CHECKED, Certainty, Context, Observation, Outcome, Skip};
+use crate::observation::{COULD_NOT_BE_CHECKED, Certainty, Context, Facts, Observation, Outcome, Skip};
 use crate::packet::case::field::FIELDS;
 use crate::packet::redact::Level;
 use crate::packet::{Case, Host, Packet, PlaybookRef, Run, SCHEMA, Tool};
@@ -39,6 +39,8 @@ pub(super) struct State<'a> {
     started: HashSet<String>,
     finished: HashSet<String>,
     start_times: BTreeMap<String, Instant>,
+    /// What each check was started with, so that it can be made again.
+    arguments: BTreeMap<String, Facts>,
     questions_asked: usize,
     graph: Rc<Graph>,
     reach: Reach,
@@ -69,6 +71,7 @@ impl<'a> State<'a> {
             started: HashSet::new(),
             finished: HashSet::from([CASE_CHECK.to_owned()]),
             start_times: BTreeMap::new(),
+            arguments: BTreeMap::new(),
             questions_asked: 0,
             reach: Reach::new(&request.playbook, &graph),
             graph,
@@ -79,7 +82,7 @@ impl<'a> State<'a> {
         }
     }
 
-    fn elapsed_ms(&self) -> u64 {
+    pub(super) fn elapsed_ms(&self) -> u64 {
         self.began.elapsed().as_millis() as u64
     }
 
@@ -134,8 +137,9 @@ impl<'a> State<'a> {
         };
         let seen = self.snapshot();
         let step = plan::next(self.request, &self.evidence(&seen), &self.reach, &progress);
-        for (id, _) in &step.start {
+        for (id, arguments) in &step.start {
             self.started.insert(id.clone());
+            self.arguments.insert(id.clone(), arguments.clone());
             self.start_times.insert(id.clone(), Instant::now());
             if let Some(check) = self.request.playbook.check(id) {
                 self.questions_asked += usize::from(check.cost == Cost::Person);
@@ -257,6 +261,18 @@ impl<'a> State<'a> {
         if observation.context.user.is_empty() {
             observation.context = Context { user: self.account.name.clone(), elevated: self.account.elevated };
         }
+    }
+
+    /// What a check was started with.
+    pub(super) fn arguments_of(&self, check: &str) -> Option<&Facts> {
+        self.arguments.get(check)
+    }
+
+    /// Takes what the run itself states.
+    pub(super) fn state(&mut self, mut observation: Observation) {
+        self.say_whose_view(&mut observation);
+        self.record(observation);
+        self.unjudged = true;
     }
 
     fn record(&mut self, observation: Observation) {

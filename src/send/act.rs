@@ -5,7 +5,7 @@ use super::fill::Values;
 use super::given::Given;
 use super::request::Request;
 use super::secret::Hidden;
-use super::{AuthKind, Connector, Mail, Parcel, Secret, Step, Way, exchange, mail};
+use super::{AuthKind, Connector, Mail, Parcel, SMALLER, Secret, Step, Way, exchange, mail};
 use crate::error::{Error, Result};
 use crate::probe::way::host_of;
 use crate::world::World;
@@ -213,6 +213,9 @@ impl Order<'_> {
         if !step.expect.contains(&answer.status) {
             return Ok(Err(self.refused(step, &request.url, &answer.without(hidden))));
         }
+        if let Some(most) = answer.limit(step).filter(|&most| self.parcel.bytes.len() as u64 > most) {
+            return Ok(Err(Failure::Refused { status: answer.status, words: self.too_large(&request.url, most) }));
+        }
         match answer.kept(step) {
             Ok(kept) => {
                 for (name, text) in kept {
@@ -228,6 +231,14 @@ impl Order<'_> {
                 Ok(Err(Failure::Refused { status: answer.status, words }))
             }
         }
+    }
+
+    fn too_large(&self, url: &Url, most: u64) -> String {
+        format!(
+            "{} says that it takes {most} bytes at most, and the packet has {}; {SMALLER}",
+            host_of(url),
+            self.parcel.bytes.len()
+        )
     }
 
     fn refused(&self, step: &Step, url: &Url, answer: &Answer) -> Failure {

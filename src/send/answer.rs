@@ -84,6 +84,12 @@ impl Answer {
             .collect()
     }
 
+    /// How many bytes the system says that it takes at most; none where the step does not ask or the answer does not say.
+    pub fn limit(&self, step: &Step) -> Option<u64> {
+        let document: Value = serde_json::from_str(&self.body).ok()?;
+        document.pointer(step.limit.as_deref()?)?.as_u64()
+    }
+
     /// Why a step was refused, in words, without the far end's own.
     pub fn refusal(&self, connector: &Connector, step: &Step) -> String {
         let special = step.statuses.get(&self.status).or_else(|| connector.statuses.get(&self.status));

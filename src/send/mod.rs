@@ -161,6 +161,8 @@ pub struct Step {
     pub expect: Vec<u16>,
     /// What of the answer later templates may name: JSON pointers (RFC 6901); the empty one is the whole answer.
     pub keep: Vec<(String, String)>,
+    /// Where in the answer the system says how many bytes it takes at most: a JSON pointer.
+    pub limit: Option<String>,
     /// What it means that something to be kept is not there.
     pub missing: Option<String>,
     /// It is made also after a step that failed, to leave nothing open; then its own failure does not count.
@@ -168,6 +170,10 @@ pub struct Step {
     /// What statuses mean for this step.
     pub statuses: BTreeMap<u16, String>,
 }
+
+/// What to do about a packet that is too large for a system.
+pub const SMALLER: &str =
+    "make a smaller one: the setting `packet_bytes` caps packets, and `firstline packet redact` makes one anew";
 
 /// What goes along with a request.
 #[derive(Debug, Clone)]

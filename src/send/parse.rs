@@ -315,6 +315,7 @@ impl Parser<'_> {
         let body = self.body(&mut fields);
         let expect = self.expect(&mut fields);
         let keep = self.keep(&mut fields);
+        let limit = fields.text(&mut self.reader, "limit").map(|pointer| self.pointer(pointer));
         let statuses = self.statuses(&mut fields);
         fields.deny_rest(&mut self.reader);
         self.names.extend(keep.iter().map(|(name, _)| name.clone()));
@@ -328,6 +329,7 @@ impl Parser<'_> {
             signed_in,
             expect,
             keep,
+            limit,
             missing,
             always,
             statuses,
@@ -438,14 +440,18 @@ impl Parser<'_> {
             let name = key.get_ref().to_string();
             self.kebab(&Placed { value: name.replace('_', "-"), at: self.reader.at(key) });
             if let Some(pointer) = self.reader.text(&name, value) {
-                if !pointer.value.is_empty() && !pointer.value.starts_with('/') {
-                    let message = "what is kept is named by a JSON pointer, such as `/result/sys_id`";
-                    self.reader.add(Mistake::new(Kind::WrongWord, &pointer.at, message));
-                }
-                keep.push((name, pointer.value));
+                keep.push((name, self.pointer(pointer)));
             }
         }
         keep
+    }
+
+    fn pointer(&mut self, pointer: Placed<String>) -> String {
+        if !pointer.value.is_empty() && !pointer.value.starts_with('/') {
+            let message = "what is wanted of an answer is named by a JSON pointer, such as `/result/sys_id`";
+            self.reader.add(Mistake::new(Kind::WrongWord, &pointer.at, message));
+        }
+        pointer.value
     }
 
     fn statuses(&mut self, fields: &mut Fields<'_>) -> BTreeMap<u16, String> {
@@ -565,6 +571,7 @@ keep = { comment = "/id" }
             ("expect = [201]", "expect = 201", "must be a list of statuses"),
             ("expect = [201]", "", "lacks `expect`"),
             ("\"/id\"", "\"id\"", "JSON pointer"),
+            ("keep = {", "limit = \"most\"\nkeep = {", "JSON pointer"),
             ("method = \"POST\"", "method = \"DELETE\"", "no word for `method`"),
             ("json = {", "file = true\njson = {", "a request has one body"),
             ("[[step]]", "[mail]\nserver = \"{{ url }}\"\n[[step]]", "not both"),

@@ -332,6 +332,8 @@ pub struct ResolverConfig {
     pub attempts: u32,
     /// The `rotate` option.
     pub rotate: bool,
+    /// Whether programs ask over TCP alone (`use-vc`).
+    pub over_tcp: bool,
     /// The sources of the `hosts:` line of nsswitch.conf that are asked, in order.
     pub nsswitch: Vec<String>,
     /// Lines that could not be read, with where they are.

@@ -34,12 +34,21 @@ pub async fn serve(resolver: Resolver, shared: Vec<(String, Name)>) -> std::io::
     if resolver.mood == ResolverMood::Closed {
         return Ok(());
     }
+    let over_tcp = resolver.mood != ResolverMood::TcpClosed;
     let mut names: HashMap<String, Name> = shared.into_iter().collect();
     names.extend(resolver.names);
+    let from = match resolver.mood {
+        ResolverMood::AnswersFrom(other) => Some(UdpSocket::bind(SocketAddr::new(other, 53)).await?),
+        _ => None,
+    };
     let zone = Arc::new(Zone { mood: resolver.mood, names, count: AtomicU32::new(0) });
     let at = SocketAddr::new(resolver.address, 53);
-    let (udp, tcp) = (UdpSocket::bind(at).await?, TcpListener::bind(at).await?);
-    tokio::spawn(datagrams(udp, zone.clone()));
+    let udp = UdpSocket::bind(at).await?;
+    tokio::spawn(datagrams(udp, from, zone.clone()));
+    if !over_tcp {
+        return Ok(());
+    }
+    let tcp = TcpListener::bind(at).await?;
     tokio::spawn(async move {
         while let Ok((stream, _)) = tcp.accept().await {
             tokio::spawn(connection(stream, zone.clone()));
@@ -48,15 +57,17 @@ pub async fn serve(resolver: Resolver, shared: Vec<(String, Name)>) -> std::io::
     Ok(())
 }
 
-async fn datagrams(socket: UdpSocket, zone: Arc<Zone>) {
+/// Answers what comes, from the socket that was asked or from another one.
+async fn datagrams(socket: UdpSocket, from: Option<UdpSocket>, zone: Arc<Zone>) {
     let socket = Arc::new(socket);
+    let from = from.map_or_else(|| socket.clone(), Arc::new);
     let mut buffer = [0; 4096];
     loop {
         let Ok((length, peer)) = socket.recv_from(&mut buffer).await else { continue };
-        let (query, zone, socket) = (buffer[..length].to_vec(), zone.clone(), socket.clone());
+        let (query, zone, from) = (buffer[..length].to_vec(), zone.clone(), from.clone());
         tokio::spawn(async move {
             if let Some(answer) = zone.answer(&query, Over::Udp).await {
-                let _ = socket.send_to(&answer, peer).await;
+                let _ = from.send_to(&answer, peer).await;
             }
         });
     }

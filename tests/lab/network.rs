@@ -204,6 +204,9 @@ impl Lab {
             add_route(&self.client, route)?;
         }
         scene.client.rules.iter().try_for_each(|rule| add_rule(&self.client, rule))?;
+        if !scene.client.main_rule {
+            delete_main_rule(&self.client)?;
+        }
         for (address, mac) in &scene.client.fixed_neighbours {
             let fixed = self.client.netlink().neighbours().add(index(&self.client, "eth0")?, *address);
             self.client.call(fixed.link_layer_address(mac).execute()).map_err(failed("a fixed neighbour"))?;
@@ -417,7 +420,20 @@ fn add_rule(host: &Host, rule: &Rule) -> Result<(), String> {
         Some(table) => request.action(RuleAction::ToTable).table_id(table),
         None => request.action(RuleAction::Prohibit),
     };
+    let request = match rule.mark {
+        Some(mark) => request.fw_mark(mark),
+        None => request,
+    };
     host.call(request.execute()).map_err(failed("a policy rule"))
+}
+
+/// Takes away the rule that leads into the main table, as it stands in every new network.
+fn delete_main_rule(host: &Host) -> Result<(), String> {
+    const MAIN: (u32, u32) = (254, 32_766);
+    let mut main = host.netlink().rule().add().v4().table_id(MAIN.0).priority(MAIN.1).action(RuleAction::ToTable);
+    let message = main.message_mut().clone();
+    let netlink = host.netlink();
+    host.call(async move { netlink.rule().del(message).execute().await }).map_err(failed("the main rule"))
 }
 
 /// A tunnel device: one that stays though no program holds it any more, or one whose program takes what is sent and

@@ -110,6 +110,8 @@ pub struct Client {
     pub routes: Vec<Route>,
     /// Policy rules, each for packets to one network.
     pub rules: Vec<Rule>,
+    /// Whether the rule that leads into the main table is there.
+    pub main_rule: bool,
     /// Entries of the neighbour table of `eth0` that somebody fixed: address and hardware address.
     pub fixed_neighbours: Vec<(IpAddr, [u8; 6])>,
     /// `/etc/resolv.conf`.
@@ -203,6 +205,8 @@ pub struct Rule {
     pub port: u16,
     /// The table that they are looked up in; without one they are forbidden.
     pub table: Option<u32>,
+    /// Only those with this mark.
+    pub mark: Option<u32>,
 }
 
 /// Where a route leads.
@@ -319,8 +323,12 @@ pub enum ResolverMood {
     Truncates,
     /// Answers over UDP only; TCP gets no answer.
     UdpOnly,
+    /// Answers over UDP only; nothing listens on its TCP port.
+    TcpClosed,
     /// Answers over TCP only; UDP gets no answer.
     TcpOnly,
+    /// Answers over UDP come from this address, which was not asked.
+    AnswersFrom(IpAddr),
     /// Serves zones of its own only, and points to other servers for all else.
     NoRecursion,
     /// Leaves queries with an OPT record (EDNS, RFC 6891) without an answer, as old firewalls make it look.
@@ -436,6 +444,8 @@ pub enum Page {
     Cuts(usize),
     /// Sends so many bytes in all, whole.
     Big(usize),
+    /// 200 with a text that the header says is packed with gzip, and is not.
+    Misnamed(&'static str),
     /// Answers with bytes that are no HTTP.
     NotHttp,
     /// Speaks HTTP/2 and nothing older.
@@ -694,6 +704,7 @@ impl Client {
             addresses: vec![(ip(CLIENT), 24)],
             routes: vec![route("0.0.0.0", 0, Way::Via(ip(GATEWAY)))],
             rules: Vec::new(),
+            main_rule: true,
             fixed_neighbours: Vec::new(),
             nameservers: vec![RESOLVER.to_owned(), SECOND_RESOLVER.to_owned()],
             resolver_lines: Vec::new(),

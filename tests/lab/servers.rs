@@ -238,6 +238,7 @@ async fn pages<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S, page: &Page, f
     while let Some(head) = head(stream).await? {
         let answer = match page {
             Page::Text(text) => response(200, &[], text, far),
+            Page::Misnamed(text) => response(200, &[("Content-Encoding", "gzip")], text, far),
             Page::Login => response(200, &[], "<html><title>Sign in to GuestNet</title></html>", far),
             Page::Status(status) => response(*status, &[], "the lab says no", far),
             Page::Redirect(to) => response(302, &[("Location", to)], "", far),

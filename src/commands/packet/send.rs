@@ -11,7 +11,7 @@ use crate::report::{Page, Paint};
 use crate::send::act::{Failure, Order, Outcome, way_to};
 use crate::send::given::Given;
 use crate::send::record::{self, Sent};
-use crate::send::{Connector, Parcel, Secret, Way};
+use crate::send::{Connector, Parcel, SMALLER, Secret, Way};
 use crate::sys::{self, LocalMachine};
 use crate::ui::person::confirm;
 use crate::ui::tell;
@@ -90,9 +90,7 @@ pub(super) fn send(context: &Context, sending: &Sending) -> Result<Exit> {
             limit.bytes,
             limit.source
         );
-        let hint =
-            "make a smaller one: the setting `packet_bytes` caps packets, and `firstline packet redact` makes one anew";
-        return tell_result(context, &plan, Outcome::default(), Some(&format!("{why}; {hint}")), None);
+        return tell_result(context, &plan, Outcome::default(), Some(&format!("{why}; {SMALLER}")), None);
     }
     if sending.dry_run {
         return show_requests(context, &plan, rehearsed);

@@ -2,7 +2,7 @@
 
 use super::fact::{FactType, wrong_word};
 use super::{CASE_FACTS, Lint, is_open, properties};
-use crate::diagnosis::evidence::CASE_CHECK;
+use crate::diagnosis::evidence::{AGAIN_CHECK, CASE_CHECK};
 use crate::packet::case::field::{FIELDS, Field, Takes};
 use crate::playbook::Check;
 use crate::playbook::change::{self, CHANGES_CHECK};
@@ -53,11 +53,12 @@ impl Lint<'_> {
         Some(input.input.one_of.clone()).filter(|choices| !choices.is_empty())
     }
 
-    /// The facts of what is no check and may be spoken of: what people said, and what changed.
+    /// The facts of what is no check and may be spoken of: what people said, what changed, and what a last look saw.
     pub(super) fn told_facts(&self, check: &str) -> Option<BTreeMap<String, &'static str>> {
         match check {
             CASE_CHECK => Some(self.case_facts()),
             CHANGES_CHECK => Some(change::facts().collect()),
+            AGAIN_CHECK => Some(BTreeMap::from([("check".to_owned(), "string")])),
             _ => None,
         }
     }

@@ -1,7 +1,7 @@
 //! Reads the parts of a playbook one by one: a check, a cause.
 
 use super::Registry;
-use crate::diagnosis::evidence::CASE_CHECK;
+use crate::diagnosis::evidence::{AGAIN_CHECK, CASE_CHECK};
 use crate::layer::Layer;
 use crate::observation::Facts;
 use crate::packet::case::{Scope, Urgency};
@@ -27,6 +27,7 @@ pub(in crate::playbook) const PRIORS: &[(&str, Prior)] =
 pub(super) const RESERVED: &[&str] = &[
     CASE_CHECK,
     CHANGES_CHECK,
+    AGAIN_CHECK,
     "inputs",
     "settings",
     "target",

@@ -2,8 +2,8 @@
 
 use super::super::way::exchange::{Body, BodyEnd, SLOW_FIRST_BYTE, header, problem_of};
 use super::super::way::{self, Trouble, host_of, printable, said};
-use super::block;
 use super::walk::{Arrived, Walk};
+use super::{block, encoding};
 use crate::observation::Observation;
 use crate::problem::Code;
 use hyper::HeaderMap;
@@ -42,6 +42,7 @@ impl Walk<'_> {
         if is_text && !body.start.is_empty() {
             self.facts.body_start = Some(printable(&body.start, BODY_START_LIMIT));
         }
+        self.facts.broken_encoding = encoding::broken(body, headers);
         let page = block::Page::read(&body.start, body.bytes, headers);
         self.facts.block_page = page.has_words.then_some(true);
         self.facts.block_kind = page.kind.map(|kind| kind.word().to_owned());
@@ -73,6 +74,10 @@ impl Walk<'_> {
             && troubles.is_empty()
         {
             let summary = format!("{host} answers {status} and not {wanted}");
+            troubles.push(Trouble::new(Code::HttpUnexpectedContent, summary));
+        }
+        if let Some(coding) = self.facts.broken_encoding.as_deref().filter(|_| troubles.is_empty()) {
+            let summary = format!("{host} says that its page is packed with {coding}, and it cannot be unpacked");
             troubles.push(Trouble::new(Code::HttpUnexpectedContent, summary));
         }
         if !body.start.starts_with(self.params.expect_body.as_bytes()) && troubles.is_empty() {

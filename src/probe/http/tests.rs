@@ -59,7 +59,12 @@ async fn a_page_that_works_is_measured_phase_by_phase() {
 
 #[tokio::test]
 async fn statuses_and_contents_have_their_codes() {
-    let table: [(&'static [u8], serde_json::Value, Code); 9] = [
+    let table: [(&'static [u8], serde_json::Value, Code); 10] = [
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nplain",
+            json!({}),
+            Code::HttpUnexpectedContent,
+        ),
         (b"HTTP/1.1 401 x\r\nContent-Length: 0\r\n\r\n", json!({}), Code::HttpAuthRequired),
         (b"HTTP/1.1 403 x\r\nContent-Length: 0\r\n\r\n", json!({}), Code::HttpForbidden),
         (b"HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n", json!({}), Code::HttpNotFound),

@@ -54,6 +54,7 @@ pub(super) async fn resolvers() -> Known<ResolverConfig> {
         timeout_s: conf.timeout_s,
         attempts: conf.attempts,
         rotate: conf.rotate,
+        over_tcp: conf.over_tcp,
         nsswitch: resolv::nsswitch_hosts(&read("/etc/nsswitch.conf").ok().flatten().unwrap_or_default()),
         garbage: conf.garbage.into_iter().map(|line| format!("{RESOLV_CONF}:{line}")).collect(),
         stub,

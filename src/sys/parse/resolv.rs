@@ -27,6 +27,8 @@ pub struct ResolvConf {
     pub timeout_s: u32,
     pub attempts: u32,
     pub rotate: bool,
+    /// The `use-vc` option: programs ask over TCP alone.
+    pub over_tcp: bool,
     /// `LINE: what is wrong with it`.
     pub garbage: Vec<String>,
     pub comments: Vec<String>,
@@ -42,6 +44,7 @@ impl Default for ResolvConf {
             timeout_s: 5,
             attempts: 2,
             rotate: false,
+            over_tcp: false,
             garbage: Vec::new(),
             comments: Vec::new(),
         }
@@ -114,6 +117,10 @@ fn option(conf: &mut ResolvConf, number: usize, word: &str) {
         "attempts" => Some((&mut conf.attempts, 5)),
         "rotate" => {
             conf.rotate = true;
+            None
+        }
+        "use-vc" => {
+            conf.over_tcp = true;
             None
         }
         // Other options change nothing that is measured here.

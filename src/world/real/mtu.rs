@@ -15,10 +15,9 @@ use std::time::Duration;
 use surge_ping::Client;
 use tokio::time::{Instant, sleep};
 
-/// Every IPv4 host takes packets of this size (RFC 1122 section 3.3.3).
-const SMALL_IPV4: u32 = 576;
-/// Every IPv6 link takes packets of this size (RFC 8200 section 5).
-const SMALL_IPV6: u32 = 1280;
+/// Every host takes packets of this size (RFC 1122 section 3.3.3). IPv6 promises 1280 bytes (RFC 8200 section 5), and the
+/// search begins below that all the same: a tunnel that does not keep the promise is what is looked for.
+const SMALL: u32 = 576;
 /// Larger packets are not tried: no link beyond the first is larger, jumbo frames included.
 const LARGEST: u32 = 9_216;
 /// A high port that nothing listens on: where traceroute starts.
@@ -61,7 +60,7 @@ type Report = Cell<Option<(u32, Option<IpAddr>)>>;
 pub(super) async fn path_mtu(to: IpAddr, wait: Duration) -> Result<PathMtu, String> {
     let deadline = Instant::now() + wait;
     let top = sys::link_mtu_towards(to).map_err(|error| Failure::from_io(&error).to_string())?.min(LARGEST);
-    let small = if to.is_ipv4() { SMALL_IPV4 } else { SMALL_IPV6 }.min(top);
+    let small = SMALL.min(top);
     let report = Report::default();
     let by_echo = async { Some(Echo::proven(to, small, deadline).await?.search(small, top, &report).await) };
     let by_datagram = datagrams(to, small, top, deadline, &report);

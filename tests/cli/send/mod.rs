@@ -12,7 +12,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::OnceLock;
-use systems::{SYSTEMS, System, TOKEN};
+use systems::{SYSTEMS, System, TOKEN, attachment_limit};
 
 /// The bytes of a packet, made once for all tests, at a level of redaction.
 fn packet(level: &'static str) -> &'static [u8] {
@@ -189,6 +189,17 @@ fn each_system_is_understood_when_it_is_full_busy_or_elsewhere() {
             assert_eq!(fake.asked().len(), 1, "{}: nothing is tried again", system.connector);
         }
     }
+}
+
+#[test]
+fn a_system_that_says_how_much_it_takes_is_not_sent_more() {
+    let fake = Fake::answering(|_| attachment_limit(10));
+    let system = SYSTEMS.iter().find(|system| system.connector == "jira").unwrap();
+    let ended = Desk::new().send_to(system, &fake.url, system.ticket);
+    let text = flat(&ended.stdout);
+    assert!(ended.exit == 2 && text.contains("says that it takes 10 bytes at most, and the packet has"), "{text}");
+    assert!(text.contains("packet_bytes"), "{text}");
+    assert_eq!(fake.asked().len(), 1, "the packet was not sent");
 }
 
 #[test]

@@ -111,6 +111,14 @@ fn takes_file(asked: &Asked, packet: &[u8]) -> Result<(), Reply> {
     (part.name == "file" && is_packet(part, packet)).then_some(()).ok_or_else(|| refused(400, "no file"))
 }
 
+/// <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-attachments/>
+const ATTACHMENT_LIMIT: &str = "/rest/api/3/attachment/meta";
+
+/// Says that attachments may have so many bytes.
+pub fn attachment_limit(bytes: usize) -> Reply {
+    reply(200, json!({ "enabled": true, "uploadLimit": bytes }).to_string())
+}
+
 /// <https://developer.atlassian.com/cloud/jira/service-desk/rest/api-group-request/>
 fn service_management(asked: &Asked, packet: &[u8]) -> Reply {
     if asked.header("authorization") != basic("desk@site.example") {
@@ -120,6 +128,7 @@ fn service_management(asked: &Asked, packet: &[u8]) -> Reply {
         ("GET", "/rest/servicedeskapi/request/HELP-42") => {
             reply(200, json!({ "issueKey": "HELP-42", "serviceDeskId": "10" }).to_string())
         }
+        ("GET", ATTACHMENT_LIMIT) => attachment_limit(packet.len()),
         ("POST", "/rest/servicedeskapi/servicedesk/10/attachTemporaryFile") => match takes_file(asked, packet) {
             Ok(()) => {
                 let uploaded = json!([{ "temporaryAttachmentId": "temp910441317820424274", "fileName": "x.zip" }]);
@@ -147,6 +156,7 @@ fn jira(asked: &Asked, packet: &[u8]) -> Reply {
         return refused(401, "Client must be authenticated");
     }
     match (asked.method.as_str(), asked.path()) {
+        ("GET", ATTACHMENT_LIMIT) => attachment_limit(packet.len()),
         ("POST", "/rest/api/3/issue/OPS-42/attachments") => match takes_file(asked, packet) {
             Ok(()) => reply(200, json!([{ "id": "10001" }]).to_string()),
             Err(refused) => refused,
@@ -402,7 +412,7 @@ pub const SYSTEMS: &[System] = &[
         ticket: Some("HELP-42"),
         missing: Some(("HELP-43", "no such request")),
         set: &[("user", "desk@site.example")],
-        requests: 3,
+        requests: 4,
         says: "comment 1001",
         ..system("jira-service-management", service_management)
     },
@@ -410,7 +420,7 @@ pub const SYSTEMS: &[System] = &[
         ticket: Some("OPS-42"),
         missing: Some(("OPS-43", "no such issue")),
         set: &[("user", "desk@site.example")],
-        requests: 2,
+        requests: 3,
         says: "comment 20002",
         ..system("jira", jira)
     },

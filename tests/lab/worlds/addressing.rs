@@ -333,4 +333,25 @@ pub const WORLDS: &[World] = &[
         expect: Expect { decides: "reproduce", innocent: &["link", "ip", "route", "process"], ..HEALTHY },
         ..GONE
     },
+    World {
+        name: "address-of-another-place-set-by-hand",
+        says: "I brought the computer from the other office and nothing works",
+        run: ("no-ip-or-link", ""),
+        fault: |scene| {
+            scene.client.addresses = vec![(ip("10.0.0.20"), 24)];
+            scene.client.routes = vec![route("0.0.0.0", 0, Way::Via(ip("10.0.0.1")))];
+        },
+        proof: |eyes| {
+            eyes.pings("10.0.0.1", false)?;
+            eyes.sibling_connects("198.51.100.10:443", true)
+        },
+        expect: Expect {
+            decides: "lease",
+            certainty: "suspected",
+            innocent: &["path", "dns"],
+            seconds: 12.0,
+            ..fault(&["none"], &["route.gateway_dead"], Culprit::Contains("set by hand"))
+        },
+        ..WORLD
+    },
 ];

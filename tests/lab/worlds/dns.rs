@@ -613,4 +613,36 @@ pub const WORLDS: &[World] = &[
         expect: Expect { decides: "reproduce", innocent: &["dns", "tls", RESOLVER], ..HEALTHY },
         ..WORLD
     },
+    World {
+        name: "names-over-tcp-alone-where-tcp-is-closed",
+        says: "no site is found, and the colleague beside me finds them all",
+        fault: |scene| {
+            scene.resolvers(ResolverMood::TcpClosed);
+            scene.client.resolver_lines.push("options use-vc".to_owned());
+        },
+        proof: |eyes| eyes.resolves(RESOLVER, "www.example.test", WEB),
+        expect: Expect {
+            cause: &["names-asked-over-tcp-alone"],
+            decides: "resolvers",
+            innocent: &["link", "ip", "route", "path", "transport"],
+            ..fault(&["dns"], &["dns.lookup_failed"], Culprit::Contains("use-vc"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "resolvers-answer-from-another-address",
+        says: "no site is found since the name server was moved",
+        fault: |scene| {
+            scene.resolvers.truncate(1);
+            scene.client.nameservers.truncate(1);
+            scene.resolvers(ResolverMood::AnswersFrom(ip(SECOND_WEB)));
+        },
+        proof: |eyes| eyes.no_answer(RESOLVER, std::io::ErrorKind::WouldBlock),
+        expect: Expect {
+            decides: "dns",
+            innocent: &["link", "ip", "route", "path", "transport", "tls"],
+            ..fault(&["dns"], &[], Culprit::Contains(RESOLVER))
+        },
+        ..WORLD
+    },
 ];

@@ -394,7 +394,7 @@ pub const WORLDS: &[World] = &[
     World {
         name: "healthy-policy-rule-into-an-empty-table",
         says: "the VPN program left a rule behind, does it hurt?",
-        fault: |scene| scene.client.rules.push(Rule { to: (WEB, 32), port: 0, table: Some(100) }),
+        fault: |scene| scene.client.rules.push(Rule { to: (WEB, 32), port: 0, table: Some(100), mark: None }),
         proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "200"),
         expect: Expect { decides: "reproduce", innocent: &["route", "path", "dns", "vpn"], ..HEALTHY },
         ..WORLD

@@ -258,4 +258,45 @@ pub const WORLDS: &[World] = &[
         },
         ..WORLD
     },
+    World {
+        name: "packets-may-pass-one-router",
+        says: "nothing opens since I tuned the system, only the printer here works",
+        fault: |scene| scene.client.kernel.push(("ipv4/ip_default_ttl".to_owned(), "1".to_owned())),
+        proof: |eyes| {
+            eyes.pings(GATEWAY, true)?;
+            eyes.connections("198.51.100.10:443", 1, 0..=0)?;
+            eyes.sibling_connects("198.51.100.10:443", true)
+        },
+        expect: Expect {
+            cause: &["hop-limit-too-small"],
+            decides: "default-route",
+            innocent: &["link", "ip", "route", "path", "dns", RESOLVER],
+            ..fault(&["host"], &["dns.timeout"], Culprit::Contains("ip_default_ttl = 1"))
+        },
+        rule: (1, "a trace sets its own limits, so that its success says nothing of other packets"),
+        ..WORLD
+    },
+    World {
+        name: "filter-of-an-interface-drops-the-answers",
+        says: "only the shop fails, and only on this computer",
+        fault: |scene| {
+            scene.client.filter =
+                "table netdev guard { chain in { type filter hook ingress device \"eth0\" priority 0; \
+                ip saddr 198.51.100.10 tcp sport 443 drop; }\n}"
+                    .to_owned();
+        },
+        proof: |eyes| {
+            eyes.silent("198.51.100.10:443")?;
+            eyes.connects("198.51.100.11:443")?;
+            eyes.sibling_connects("198.51.100.10:443", true)
+        },
+        // Which interface the rule is bound to is not told by every version of the tool that lists it.
+        expect: Expect {
+            cause: &["a-rule-may-drop-it", "local-filter"],
+            decides: "filter",
+            innocent: &["link", "ip", "route", "path", "dns", RESOLVER],
+            ..fault(&["none", "host"], &["tcp.timeout", "host.filter_drops"], Culprit::Contains("sport 443"))
+        },
+        ..WORLD
+    },
 ];

@@ -554,7 +554,7 @@ pub const WORLDS: &[World] = &[
     World {
         name: "policy-rule-forbids-the-target",
         says: "only this one site fails, at once",
-        fault: |scene| scene.client.rules.push(Rule { to: (WEB, 32), port: 0, table: None }),
+        fault: |scene| scene.client.rules.push(Rule { to: (WEB, 32), port: 0, table: None, mark: None }),
         proof: |eyes| {
             eyes.fails("198.51.100.10:443", PermissionDenied)?;
             eyes.connects("198.51.100.11:443")
@@ -570,7 +570,7 @@ pub const WORLDS: &[World] = &[
     World {
         name: "policy-rule-forbids-a-port",
         says: "no web page opens, and everything else works",
-        fault: |scene| scene.client.rules.push(Rule { to: ("0.0.0.0", 0), port: 443, table: None }),
+        fault: |scene| scene.client.rules.push(Rule { to: ("0.0.0.0", 0), port: 443, table: None, mark: None }),
         proof: |eyes| {
             eyes.fails("198.51.100.10:443", PermissionDenied)?;
             eyes.connects("198.51.100.10:80")
@@ -587,7 +587,7 @@ pub const WORLDS: &[World] = &[
         name: "policy-rule-leads-a-port-to-a-dead-router",
         says: "no web page opens since the filter box was taken away, and everything else works",
         fault: |scene| {
-            scene.client.rules.push(Rule { to: ("0.0.0.0", 0), port: 443, table: Some(100) });
+            scene.client.rules.push(Rule { to: ("0.0.0.0", 0), port: 443, table: Some(100), mark: None });
             let way = route("0.0.0.0", 0, Way::Via(ip("192.0.2.77")));
             scene.client.routes.push(Route { table: Some(100), ..way });
         },
@@ -608,7 +608,7 @@ pub const WORLDS: &[World] = &[
         name: "policy-rule-leads-to-a-dead-router",
         says: "since the VPN program was removed only this one site fails",
         fault: |scene| {
-            scene.client.rules.push(Rule { to: (WEB, 32), port: 0, table: Some(100) });
+            scene.client.rules.push(Rule { to: (WEB, 32), port: 0, table: Some(100), mark: None });
             let way = route("0.0.0.0", 0, Way::Via(ip("192.0.2.77")));
             scene.client.routes.push(Route { table: Some(100), ..way });
         },
@@ -623,6 +623,47 @@ pub const WORLDS: &[World] = &[
             innocent: &["link", "ip", "path", "dns", "transport"],
             ..fault(&["route"], &["route.gateway_dead"], Culprit::Contains("table 100"))
         },
+        ..WORLD
+    },
+    World {
+        name: "main-rule-gone",
+        says: "since the VPN program was removed nothing works",
+        fault: |scene| scene.client.main_rule = false,
+        proof: |eyes| {
+            eyes.fails("198.51.100.10:443", NetworkUnreachable)?;
+            eyes.sibling_connects("198.51.100.10:443", true)
+        },
+        expect: Expect {
+            cause: &["main-rule-missing"],
+            decides: "resolver-route",
+            innocent: &["link", "ip", "path", "dns", "transport", RESOLVER],
+            ..fault(&["route"], &["route.none"], Culprit::Contains("main table"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "marked-packets-led-to-nobody",
+        says: "since the security program was removed only this one site fails",
+        fault: |scene| {
+            scene.client.rules.push(Rule { to: ("0.0.0.0", 0), port: 0, table: Some(100), mark: Some(7) });
+            let way = route("0.0.0.0", 0, Way::Via(ip("192.0.2.77")));
+            scene.client.routes.push(Route { table: Some(100), ..way });
+            scene.client.filter = "table inet marks { chain out { type route hook output priority -150; \
+                ip daddr 198.51.100.10 tcp dport 443 meta mark set 7; }\n}"
+                .to_owned();
+        },
+        proof: |eyes| {
+            eyes.pings(WEB, true)?;
+            eyes.connections("198.51.100.10:443", 1, 0..=0)?;
+            eyes.connects("198.51.100.11:443")
+        },
+        expect: Expect {
+            decides: "route",
+            certainty: "suspected",
+            innocent: &["link", "ip", "path", "dns", "tls", RESOLVER],
+            ..fault(&["route"], &["tcp.host_unreachable"], Culprit::Contains("fwmark 0x7"))
+        },
+        rule: (4, "the kernel's route to an address is not the one that marked packets to it take"),
         ..WORLD
     },
 ];

@@ -1,6 +1,7 @@
 //! Faults beyond the gateway, and tunnels.
 
 use crate::scene::*;
+use crate::wire::Packet;
 use crate::world::*;
 use crate::worlds::transport::SYN;
 use std::io::ErrorKind::{HostUnreachable, NetworkUnreachable};
@@ -328,6 +329,31 @@ pub const WORLDS: &[World] = &[
         ..WORLD
     },
     World {
+        name: "mtu-black-hole-of-ipv6-alone",
+        says: "since the line has IPv6 some sites hang",
+        run: ("one-site-fails", "https://six.example.test/"),
+        fault: |scene| {
+            scene.with_six();
+            // Narrower than IPv6 allows, as a tunnel in a tunnel is; IPv4 takes another way.
+            scene.wire.drop(|packet| packet.destination.is_ipv6() && packet.size > 1_100);
+        },
+        proof: |eyes| {
+            eyes.pings_large(WEB_SIX, 1_000, true)?;
+            eyes.pings_large(WEB_SIX, 1_200, false)?;
+            eyes.no_page("[2001:db8:2::10]:443", "six.example.test", "")?;
+            eyes.page("198.51.100.10:443", "six.example.test", "200")
+        },
+        expect: Expect {
+            cause: &["mtu-black-hole"],
+            decides: "mtu",
+            innocent: &["link", "ip", "route", "dns", "transport", "tls", WEB],
+            seconds: 14.0,
+            ..fault(&["path"], &["path.mtu_black_hole"], Culprit::Contains(WEB_SIX))
+        },
+        rule: (1, "that the page comes over IPv4 proves nothing of the way of IPv6"),
+        ..WORLD
+    },
+    World {
         name: "mtu-black-hole-on-the-way-back",
         says: "small pages open, the large one hangs",
         fault: |scene| {
@@ -528,6 +554,45 @@ pub const WORLDS: &[World] = &[
             ..degraded(&["path"], &["path.loss"], Culprit::Contains(WEB))
         },
         rule: (7, "answers that stop and come back are a finding, not a success and not an outage"),
+        ..WORLD
+    },
+    World {
+        name: "line-comes-back-during-the-run",
+        says: "nothing went a minute ago",
+        fault: |scene| scene.wire.drop_during(Duration::ZERO, Duration::from_millis(2_800), |_| true),
+        proof: |eyes| {
+            std::thread::sleep(Duration::from_millis(3_000));
+            eyes.page("198.51.100.10:443", "www.example.test", "200")
+        },
+        expect: Expect {
+            decides: "again",
+            innocent: &["link", "ip", "transport", "tls", "http"],
+            certainty: "suspected",
+            seconds: 12.0,
+            ..degraded(&["dns", "path"], &[], Culprit::NotCompared)
+        },
+        rule: (7, "a fault that ended during the run is not one that lasts"),
+        ..WORLD
+    },
+    World {
+        name: "resolvers-come-back-during-the-run",
+        says: "no site was found a minute ago",
+        fault: |scene| {
+            let names = |packet: &Packet| packet.touches(RESOLVER) || packet.touches(SECOND_RESOLVER);
+            scene.wire.drop_during(Duration::ZERO, Duration::from_millis(2_800), names);
+        },
+        proof: |eyes| {
+            std::thread::sleep(Duration::from_millis(3_000));
+            eyes.resolves(RESOLVER, "www.example.test", WEB)
+        },
+        expect: Expect {
+            decides: "again",
+            innocent: &["link", "ip", "route", "transport", "tls", "http"],
+            certainty: "suspected",
+            seconds: 12.0,
+            ..degraded(&["dns", "path"], &[], Culprit::NotCompared)
+        },
+        rule: (7, "a fault that ended during the run is not one that lasts"),
         ..WORLD
     },
     World {

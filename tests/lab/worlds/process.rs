@@ -193,4 +193,21 @@ pub const WORLDS: &[World] = &[
         },
         ..WORLD
     },
+    World {
+        name: "localhost-missing-from-the-hosts-file",
+        says: "the program on my own computer does not open any more",
+        run: ("local-service", "http://localhost:8080/"),
+        fault: |scene| {
+            scene.program("app", Does::Serves("127.0.0.1:8080"));
+            scene.client.files.push(("/etc/hosts".to_owned(), "127.0.1.1 client\n".to_owned()));
+        },
+        proof: |eyes| eyes.connects("127.0.0.1:8080"),
+        expect: Expect {
+            cause: &["localhost-unknown"],
+            decides: "lookup",
+            innocent: &["link", "process", "transport"],
+            ..fault(&["dns"], &["dns.lookup_failed"], Culprit::Is("/etc/hosts"))
+        },
+        ..WORLD
+    },
 ];

@@ -234,4 +234,26 @@ pub const WORLDS: &[World] = &[
         rule: (5, "what people say of other devices is no observation: the clock was measured"),
         ..WORLD
     },
+    World {
+        name: "certificate-of-another-server-behind-ipv6",
+        says: "the browser warns me about the shop, the phone does not",
+        run: ("one-site-fails", "https://six.example.test/"),
+        fault: |scene| {
+            scene.with_six();
+            let wrong = Speaks::Https(Certificate::WrongName, Handshake::Normal, Page::Text("another server"));
+            scene.serve("[2001:db8:2::10]:443", wrong);
+        },
+        proof: |eyes| {
+            eyes.no_page("[2001:db8:2::10]:443", "six.example.test", "")?;
+            eyes.page("198.51.100.10:443", "six.example.test", "200")
+        },
+        expect: Expect {
+            cause: &["one-address-without-good-certificate"],
+            decides: "tls",
+            innocent: BELOW,
+            ..fault(&["tls"], &["tls.name"], Culprit::Contains(WEB_SIX))
+        },
+        rule: (4, "one of two addresses fails, and the name is not to blame"),
+        ..WORLD
+    },
 ];

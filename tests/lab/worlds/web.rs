@@ -176,6 +176,18 @@ pub const WORLDS: &[World] = &[
         ..WORLD
     },
     World {
+        name: "page-that-is-not-packed-as-it-says",
+        says: "the browser shows a content encoding error",
+        fault: |scene| scene.page(Page::Misnamed("<html>welcome</html>")),
+        proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "200"),
+        expect: Expect {
+            cause: &["page-cannot-be-unpacked"],
+            decides: "reproduce",
+            ..http(&["http.unexpected_content"])
+        },
+        ..WORLD
+    },
+    World {
         name: "redirect-to-a-name-that-is-gone",
         says: "the shop jumps to the sign-in and that does not open",
         fault: |scene| scene.page(Page::Redirect("https://sign-in.example.test/")),

@@ -97,6 +97,23 @@ pub const WORLDS: &[World] = &[
         ..PRINTING
     },
     World {
+        name: "printer-with-the-line-printer-port-only",
+        says: "the printer behind the old print server is not found",
+        fault: |scene| scene.serve("192.0.2.20:515", Speaks::Nothing),
+        proof: |eyes| {
+            eyes.refused(PRINTER)?;
+            eyes.refused("192.0.2.20:9100")?;
+            eyes.connects("192.0.2.20:515")
+        },
+        expect: Expect {
+            cause: &["printer-with-line-printer-port"],
+            decides: "line-printer-port",
+            innocent: &["link", "ip", "route", "path", "dns", "proxy", "tls"],
+            ..fault(&["application"], &["tcp.refused"], Culprit::Contains(PRINTER))
+        },
+        ..PRINTING
+    },
+    World {
         name: "printer-hangs",
         says: "printing hangs and then fails",
         fault: |scene| scene.serve(PRINTER, Speaks::Nothing),
