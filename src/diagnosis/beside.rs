@@ -84,7 +84,8 @@ pub(super) fn slighter(
             let mut problems = holding.problems(evidence);
             problems.retain(|&index| holding.explains(index, evidence));
             let first = *problems.first()?;
-            let follows = blame.silences(first, holding.cause.layer, evidence);
+            let delayed = || blame.holding.as_ref().is_some_and(|blamed| blamed.delays(first, evidence));
+            let follows = blame.silences(first, holding.cause.layer, evidence) || delayed();
             (!follows && !problems.iter().any(|&index| blame.rests_on(index))).then_some(first)
         })
         .map(|index| as_also(index, explaining, evidence))

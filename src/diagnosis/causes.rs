@@ -1,12 +1,12 @@
 //! Rule 6: which of the playbook's causes explain what was found, and which of them wins.
 
 use super::evaluate::Truth;
-use super::evidence::{Evidence, is_told};
+use super::evidence::{Evidence, class, is_told};
 use crate::observation::Observation;
 use crate::playbook::Cause;
 use crate::playbook::change::{CHANGES_CHECK, hours};
 use crate::playbook::condition::{Atom, Condition, Test};
-use crate::problem::{Basis, Code};
+use crate::problem::{Basis, Class, Code};
 use std::collections::{BTreeSet, HashMap};
 
 /// From this loss in percent on, five packets in a row (the attempts behind a confirmed silence) are lost more often than
@@ -57,12 +57,18 @@ impl Holding<'_> {
         let Some(loss) = self.loss(evidence).filter(|loss| is_silence && loss.layer <= silent.layer) else {
             return false;
         };
-        let host = silent.via.host();
-        let lost = loss.facts.get("loss_percent").and_then(|lost| lost.as_f64()).unwrap_or_default();
-        let same_host = host.is_some() && loss.via.host() == host && lost >= LOSES_ALL;
+        let same_host = swallows(loss, silent);
         let is_lookup = silent.code == Some(Code::DnsLookupTimeout);
         let answers_at_times = || evidence.observations.iter().any(|other| other.has(Code::DnsFlapping));
         same_host || (is_lookup && answers_at_times())
+    }
+
+    /// Whether what takes long may wait for the packets that the cause says are lost: so many of them that a few in a row
+    /// are, each of which is sent again only after twice the time (RFC 6298 section 5).
+    pub fn delays(&self, index: usize, evidence: &Evidence<'_>) -> bool {
+        let slow = evidence.observations[index];
+        let loss = self.loss(evidence).filter(|loss| loss.layer < slow.layer && class(slow) == Class::Quality);
+        loss.is_some_and(|loss| swallows(loss, slow))
     }
 
     /// The problems among them that stand, lowest first.
@@ -74,6 +80,13 @@ impl Holding<'_> {
         });
         problems
     }
+}
+
+/// Whether so many packets are lost that several in a row are, on the way to the host of this observation.
+fn swallows(loss: &Observation, other: &Observation) -> bool {
+    let lost = loss.facts.get("loss_percent").and_then(|lost| lost.as_f64()).unwrap_or_default();
+    let host = other.via.host();
+    host.is_some() && loss.via.host() == host && lost >= LOSES_ALL
 }
 
 /// All causes whose conditions hold.

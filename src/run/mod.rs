@@ -129,6 +129,7 @@ pub async fn execute(
     changed.iter().for_each(|changed| state.changed(changed));
     let mut running: FuturesUnordered<LocalBoxFuture<'_, Finished>> = FuturesUnordered::new();
     let end = state.began + request.deadline.saturating_sub(CLOSING_TIME);
+    let mut second = again::Second::new(request, world, state.began, end);
     let mut interrupt = pin!(interrupt);
     let ending = loop {
         // What is ready at the same time is judged together.
@@ -156,6 +157,7 @@ pub async fn execute(
         if state.is_settled() {
             break Ending::Settled;
         }
+        let due = second.due();
         tokio::select! {
             biased;
             () = &mut interrupt => break Ending::Interrupted,
@@ -169,16 +171,20 @@ pub async fn execute(
                 changed = Some(found);
             }
             () = sleep_until(state.next_look()) => {}
+            () = second.made() => {}
+            () = sleep_until(due) => second.begin(&state),
             () = sleep_until(end) => break Ending::Deadline,
         }
     };
     drop(running);
     state.observe_all(&mut emitted);
     state.reconsider();
-    tokio::select! {
-        biased;
-        () = &mut interrupt => {}
-        () = again::look_again(&mut state, world, ending, end) => {}
+    if ending.cuts_off().is_none() {
+        tokio::select! {
+            biased;
+            () = &mut interrupt => {}
+            () = second.conclude(&mut state) => {}
+        }
     }
     let changed = match changed {
         Some(changed) => changed,

@@ -183,7 +183,8 @@ fn the_settings_allow_a_file_by_its_hash() {
 #[test]
 fn what_starts_nothing_needs_nobody_and_the_packet_says_so() {
     let Some(desk) = Desk::new() else { return };
-    let harmless = PLAYBOOK.replace("\"exec\"", "\"link\"").replace("command = [\"true\", \"--all\"]\n", "");
+    let harmless =
+        PLAYBOOK.replace("\"exec\"", "\"link\"").replace("command = [\"true\", \"--all\"]\nconnects = []\n", "");
     desk.put("report.toml", &harmless.replace("exec.failed", "link.no_carrier"));
     let ended = desk.run();
     assert_eq!(ended.document()["playbook"]["vouched"]["state"], "unsigned", "{}", ended.stderr);

@@ -639,9 +639,10 @@ pub const WORLDS: &[World] = &[
         },
         proof: |eyes| eyes.no_answer(RESOLVER, std::io::ErrorKind::WouldBlock),
         expect: Expect {
+            cause: &["names-only-over-tcp"],
             decides: "dns",
             innocent: &["link", "ip", "route", "path", "transport", "tls"],
-            ..fault(&["dns"], &[], Culprit::Contains(RESOLVER))
+            ..fault(&["dns"], &["dns.timeout"], Culprit::Contains(RESOLVER))
         },
         ..WORLD
     },
