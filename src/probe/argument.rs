@@ -28,6 +28,13 @@ impl Addresses {
         }
         found
     }
+
+    /// Leaves these out; whether none is left of those that were given.
+    pub fn leave_out(&mut self, others: &Addresses) -> bool {
+        let given = self.0.len();
+        self.0.retain(|address| !others.0.contains(address));
+        given > 0 && self.0.is_empty()
+    }
 }
 
 /// No arguments.

@@ -7,7 +7,7 @@ use super::way::trust::Trust;
 use super::way::{self, Trouble, connect::again, milliseconds, name};
 use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
-use crate::observation::Observation;
+use crate::observation::{Observation, Skip};
 use crate::problem::{Code, count, joined};
 use futures_util::stream::{self, StreamExt};
 use schemars::JsonSchema;
@@ -63,6 +63,8 @@ struct Params {
     port: u16,
     /// The addresses; looked up as programs do if not given.
     addresses: Addresses,
+    /// Addresses to leave out, because another check looks at them; where none is left, the check is not needed.
+    except: Addresses,
     /// Protocols to offer (ALPN); `h2` and `http/1.1` on port 443 if not given, none elsewhere.
     alpn: Option<Vec<String>>,
     /// Milliseconds by which this machine's clock is behind, where it was measured.
@@ -72,7 +74,14 @@ struct Params {
 
 impl Default for Params {
     fn default() -> Self {
-        Params { host: String::new(), port: 443, addresses: Addresses::default(), alpn: None, clock_offset_ms: None }
+        Params {
+            host: String::new(),
+            port: 443,
+            addresses: Addresses::default(),
+            except: Addresses::default(),
+            alpn: None,
+            clock_offset_ms: None,
+        }
     }
 }
 
@@ -91,9 +100,12 @@ struct Facts {
     tls: TlsFacts,
 }
 
-async fn run(look: &Look<'_>, params: Params, trust: Option<Arc<Trust>>) -> Vec<Observation> {
+async fn run(look: &Look<'_>, mut params: Params, trust: Option<Arc<Trust>>) -> Vec<Observation> {
     if params.host.is_empty() {
         return vec![look.unknown(None, "no host was given")];
+    }
+    if params.addresses.leave_out(&params.except) {
+        return vec![look.skipped(Skip::NotNeeded, "there is no other address")];
     }
     let start = Instant::now();
     let given: Vec<IpAddr> = params.addresses.each().into_iter().flatten().collect();
