@@ -469,6 +469,8 @@ pub const WORLDS: &[World] = &[
             cause: &["line-full"],
             decides: "path-quality",
             innocent: &["link", "route", "dns", "tls"],
+            // Whether the whole page comes within its time through such a line is chance.
+            or_status: "fault",
             seconds: 30.0,
             ..degraded(&["path"], &["path.queueing"], Culprit::Contains(WEB))
         },
