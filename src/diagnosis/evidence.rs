@@ -184,8 +184,8 @@ impl<'a> Evidence<'a> {
 
     /// The second look at the end of the run, where it found working what had failed before: the fault is over.
     pub fn over(&self) -> Option<&'a Observation> {
-        let again = self.of_check(AGAIN_CHECK).iter().map(|&index| self.observations[index]);
-        again.into_iter().find(|again| again.outcome == Outcome::Ok)
+        let mut again = self.of_check(AGAIN_CHECK).iter().map(|&index| self.observations[index]);
+        again.find(|again| again.outcome == Outcome::Ok)
     }
 
     /// Whether any subject of the check works.

@@ -356,11 +356,11 @@ fn blamed(status: Status, blame: &Blame<'_>, evidence: &Evidence<'_>, testimony:
     // What the machine recorded of an earlier time makes a suspicion and no more (rule 8).
     let recorded = status == Status::Degraded && blame.holding.is_none() && !is_felt(blame.primary, evidence);
     let unproven = cause.is_some_and(|cause| cause.suspected);
-    // What only people's words leave alone is not proven either.
-    // And of a fault that is over nothing can be looked at a second time (rule 7).
+    let open = !blame.rivals.is_empty();
+    // Of a fault that is over nothing can be looked at a second time (rule 7).
     let over = evidence.over();
-    let is_open = !blame.rivals.is_empty() || several || over.is_some();
-    if is_open || recorded || unproven || narrowed || blame.narrowed {
+    // What only people's words leave alone is not proven either.
+    if open || several || over.is_some() || recorded || unproven || narrowed || blame.narrowed {
         certainty = Certainty::Suspected;
     }
     let (summary, plain) = match over {
@@ -368,7 +368,6 @@ fn blamed(status: Status, blame: &Blame<'_>, evidence: &Evidence<'_>, testimony:
         None => (summary, plain),
     };
     because.extend(over.map(|again| again.id.clone()));
-    let open = !blame.rivals.is_empty();
     if !several {
         layers.clear();
     }

@@ -119,7 +119,7 @@ async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let uid = look.world.machine.account().await.ok().map(|account| account.uid);
     let mut observations = Vec::new();
     for (peer, port, protocol, is_dns) in wanted {
-        let towards = Towards { address: peer, port, is_udp: protocol == "udp" };
+        let towards = Towards::of(peer, port, Some(&protocol));
         let route = look.world.machine.route_to(towards).await.unwrap_or_default();
         let is_here = route.kind == "local";
         let (interface, source) = (route.interface, route.source);

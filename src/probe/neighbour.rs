@@ -76,12 +76,6 @@ pub struct Params {
     pub protocol: Option<String>,
 }
 
-impl Params {
-    fn is_udp(&self) -> bool {
-        self.protocol.as_deref() == Some("udp")
-    }
-}
-
 /// What is known about one neighbour.
 #[derive(Debug, Default, Clone, Serialize, JsonSchema)]
 pub struct NeighbourFacts {
@@ -199,7 +193,7 @@ async fn wanted(look: &Look<'_>, params: &Params) -> Result<Vec<Wanted>, String>
         }
     }
     for target in &params.targets {
-        let towards = Towards { address: *target, port: params.port, is_udp: params.is_udp() };
+        let towards = Towards::of(*target, params.port, params.protocol.as_deref());
         if let Ok(route) = machine.route_to(towards).await
             && route.kind == "unicast"
         {

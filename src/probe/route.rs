@@ -121,16 +121,17 @@ async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
             Err(why) => vec![look.unknown(None, &why.to_string())],
         };
     }
+    let rules = machine.rules().await.unwrap_or_default();
     let mut observations = Vec::new();
     for address in &params.addresses {
-        let is_udp = params.protocol.as_deref() == Some("udp");
-        observations.push(to(look, Towards { address: *address, port: params.port, is_udp }, &links).await);
+        let towards = Towards::of(*address, params.port, params.protocol.as_deref());
+        observations.push(to(look, towards, &links, &rules).await);
     }
     observations
 }
 
 /// The route to one address.
-async fn to(look: &Look<'_>, towards: Towards, links: &[Link]) -> Observation {
+async fn to(look: &Look<'_>, towards: Towards, links: &[Link], rules: &[Rule]) -> Observation {
     let address = towards.address;
     let subject = address.to_string();
     let route = match look.world.machine.route_to(towards).await {
@@ -158,7 +159,6 @@ async fn to(look: &Look<'_>, towards: Towards, links: &[Link]) -> Observation {
         interface_carrier: link.and_then(|link| link.carrier),
         ..RouteFacts::default()
     };
-    let rules = look.world.machine.rules().await.unwrap_or_default();
     let own: Vec<&Rule> = rules.iter().filter(|rule| rule.ipv6 == address.is_ipv6()).collect();
     facts.marked_rules = own
         .iter()
@@ -182,11 +182,11 @@ async fn to(look: &Look<'_>, towards: Towards, links: &[Link]) -> Observation {
         ..Via::default()
     };
     let rejected_by = match route.kind.as_str() {
-        "none" => rejecting_rule(look, towards, &route).await,
+        "none" => rejecting_rule(&own, towards, &route),
         "blackhole" | "unreachable" | "prohibit" | "throw" => match route.destination.is_some() || route.table > 0 {
             true => Some(words(&route)),
             false => {
-                let rule = rejecting_rule(look, towards, &route).await;
+                let rule = rejecting_rule(&own, towards, &route);
                 rule.or_else(|| Some(format!("a {} route or rule", route.kind)))
             }
         },
@@ -226,13 +226,11 @@ async fn usual_gateways(look: &Look<'_>) -> Vec<Option<IpAddr>> {
     usual.map(|route| route.gateway).collect()
 }
 
-/// The policy rule that rejects such packets, where one does for certain.
-async fn rejecting_rule(look: &Look<'_>, towards: Towards, refused: &Route) -> Option<String> {
-    let rules = look.world.machine.rules().await.unwrap_or_default();
+/// The policy rule of this family that rejects such packets, where one does for certain.
+fn rejecting_rule(rules: &[&Rule], towards: Towards, refused: &Route) -> Option<String> {
     let protocol = if towards.is_udp { "udp" } else { "tcp" };
-    let rule = rules.into_iter().find(|rule| {
-        rule.ipv6 == towards.address.is_ipv6()
-            && matches!(rule.action.as_str(), "blackhole" | "unreachable" | "prohibit")
+    let rule = rules.iter().find(|rule| {
+        matches!(rule.action.as_str(), "blackhole" | "unreachable" | "prohibit")
             && rule.to.is_none_or(|net| net.contains(&towards.address))
             && rule.from.is_none_or(|net| refused.source.is_some_and(|source| net.contains(&source)))
             && rule.ports.is_none_or(|(from, to)| towards.port.is_some_and(|port| (from..=to).contains(&port)))
@@ -240,7 +238,7 @@ async fn rejecting_rule(look: &Look<'_>, towards: Towards, refused: &Route) -> O
             && rule.mark.is_none()
             && rule.conditions.is_none()
     })?;
-    Some(rule_words(&rule))
+    Some(rule_words(rule))
 }
 
 /// The source address that a route gives to packets, where its next hop is a neighbour of another address of the same

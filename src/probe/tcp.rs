@@ -201,7 +201,6 @@ async fn one(look: &Look<'_>, params: &Params, to: SocketAddr) -> Observation {
     };
     let kept_before = kept_back(look).await;
     let (mut attempts, who) = join(connecting, who).await;
-    let kept_back = kept_back(look).await.zip(kept_before).map(|(now, before)| now.saturating_sub(before));
     let cut = attempts.failures.iter().any(|failure| matches!(failure, Failure::Reset | Failure::Closed));
     // A reset follows the acceptance; whether a connection is closed again before it comes is chance. A longer look says
     // whether only some connections succeed, or those that stood would have been cut too.
@@ -214,7 +213,7 @@ async fn one(look: &Look<'_>, params: &Params, to: SocketAddr) -> Observation {
         attempts.certain = true;
     }
     let who = said.take().or(who);
-    conclude(look, params, to, &attempts, Refusal { who, kept_back }, via).await
+    conclude(look, params, to, &attempts, Refusal { who, kept_before }, via).await
 }
 
 /// How long each of several connections is watched: who resets what it accepts does so as soon as it runs again, and on a busy
@@ -232,7 +231,8 @@ async fn held(mut connection: Connection) -> Result<Stood, Failure> {
 /// What is known of who keeps a connection from standing.
 struct Refusal {
     who: Option<(Failure, IpAddr)>,
-    kept_back: Option<u64>,
+    /// What the kernel had kept back before the first attempt.
+    kept_before: Option<u64>,
 }
 
 /// Segments that were to be sent again and could not be: a rule that drops what a program sends here says nothing to the
@@ -263,7 +263,7 @@ async fn conclude(
     params: &Params,
     to: SocketAddr,
     attempts: &Attempts<Stood>,
-    Refusal { who, kept_back }: Refusal,
+    Refusal { who, kept_before }: Refusal,
     via: crate::observation::Via,
 ) -> Observation {
     let subject = to.to_string();
@@ -275,7 +275,9 @@ async fn conclude(
     if let Some(took) = middle(attempts.answers.iter().map(|stood| stood.took).collect()) {
         return answered(look, &subject, attempts, took, facts).via(via);
     }
-    facts.kept_back = kept_back.filter(|_| failure == Failure::Timeout);
+    if failure == Failure::Timeout {
+        facts.kept_back = kept_back(look).await.zip(kept_before).map(|(now, before)| now.saturating_sub(before));
+    }
     let here = via.source.as_ref().and_then(|source| source.parse().ok());
     facts.from = who.as_ref().map(|(_, from)| from.to_string());
     facts.from_here = who.as_ref().map(|(_, from)| is_here(*from, to.ip(), here));

@@ -39,8 +39,8 @@ pub(super) struct Second<'a> {
     world: &'a World,
     /// The end of the run.
     end: Instant,
-    /// When the next one begins.
-    due: Instant,
+    /// When [`Second::begin`] is to be called for the next one.
+    pub(super) due: Instant,
     /// How long after that the one after it does.
     pause: Duration,
     /// Those under way.
@@ -60,11 +60,6 @@ impl<'a> Second<'a> {
             under_way: FuturesUnordered::new(),
             works: Vec::new(),
         }
-    }
-
-    /// When [`Second::begin`] is to be called.
-    pub(super) fn due(&self) -> Instant {
-        self.due
     }
 
     /// Tries once more what has failed by now, where that may have ended.
@@ -90,8 +85,7 @@ impl<'a> Second<'a> {
     /// States what came of it where that is what the verdict is about.
     pub(super) async fn conclude(mut self, state: &mut State<'_>) {
         self.begin(state);
-        let soon = sleep(GRACE);
-        let mut soon = pin!(soon);
+        let mut soon = pin!(sleep(GRACE));
         while !self.under_way.is_empty() && self.works.is_empty() {
             tokio::select! {
                 () = self.made() => {}

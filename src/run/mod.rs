@@ -157,7 +157,7 @@ pub async fn execute(
         if state.is_settled() {
             break Ending::Settled;
         }
-        let due = second.due();
+        let due = second.due;
         tokio::select! {
             biased;
             () = &mut interrupt => break Ending::Interrupted,

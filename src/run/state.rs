@@ -32,9 +32,8 @@ pub(super) struct State<'a> {
     pub(super) request: &'a Request,
     watcher: &'a dyn Watcher,
     pub(super) began: Instant,
-    account: Account,
-    /// The same; none where the system does not say.
-    known_account: Option<Account>,
+    /// Who runs this program; none where the system does not say.
+    account: Option<Account>,
     seen: Board,
     started: HashSet<String>,
     finished: HashSet<String>,
@@ -54,10 +53,9 @@ pub(super) struct State<'a> {
 impl<'a> State<'a> {
     pub(super) async fn new(request: &'a Request, world: &'a World, watcher: &'a dyn Watcher) -> State<'a> {
         let began = Instant::now();
-        let known_account = world.machine.account().await.ok();
-        let account = known_account.clone().unwrap_or_default();
+        let account = world.machine.account().await.ok();
         let case = case_observation(request);
-        let header = header(request, &account, host(world).await, case.clone());
+        let header = header(request, account.clone().unwrap_or_default(), host(world).await, case.clone());
         watcher.began(&header);
         let graph = Rc::new(Graph::new(&request.playbook));
         State {
@@ -66,7 +64,6 @@ impl<'a> State<'a> {
             watcher,
             began,
             account,
-            known_account,
             seen: Rc::new(RefCell::new(BTreeMap::from([(case.id.clone(), Rc::new(case))]))),
             started: HashSet::new(),
             finished: HashSet::from([CASE_CHECK.to_owned()]),
@@ -129,7 +126,7 @@ impl<'a> State<'a> {
             running: self.running().count(),
             questions_asked: self.questions_asked,
             case: &self.header.case,
-            account: self.known_account.as_ref(),
+            account: self.account.as_ref(),
             settled: self.verdict.as_ref().is_some_and(|verdict| {
                 verdict.status == Status::Healthy
                     || (verdict.cause.is_some() && verdict.certainty == Certainty::Confirmed)
@@ -259,7 +256,11 @@ impl<'a> State<'a> {
     /// It is this account's view, unless the probe looked with somebody else's eyes.
     fn say_whose_view(&self, observation: &mut Observation) {
         if observation.context.user.is_empty() {
-            observation.context = Context { user: self.account.name.clone(), elevated: self.account.elevated };
+            let account = self.account.as_ref();
+            observation.context = Context {
+                user: account.map(|account| account.name.clone()).unwrap_or_default(),
+                elevated: account.is_some_and(|account| account.elevated),
+            };
         }
     }
 
@@ -374,7 +375,7 @@ impl<'a> State<'a> {
 }
 
 /// The packet as it is before anything was seen: enough to make one of what the spool holds, should the run be killed.
-fn header(request: &Request, account: &Account, host: Host, case: Observation) -> Packet {
+fn header(request: &Request, account: Account, host: Host, case: Observation) -> Packet {
     let clock = jiff::Timestamp::now().to_zoned(local_zone());
     let run = Run {
         id: request.id.clone(),
@@ -382,7 +383,7 @@ fn header(request: &Request, account: &Account, host: Host, case: Observation) -
         zone: clock.strftime("%:z %Z").to_string(),
         deadline_ms: request.deadline.as_millis() as u64,
         checks_available: request.playbook.checks.len(),
-        user: account.name.clone(),
+        user: account.name,
         elevated: account.elevated,
         interactive: account.interactive,
         consent: Some(request.consent.clone()),

@@ -86,8 +86,8 @@ impl Answer {
 
     /// How many bytes the system says that it takes at most; none where the step does not ask or the answer does not say.
     pub fn limit(&self, step: &Step) -> Option<u64> {
-        let document: Value = serde_json::from_str(&self.body).ok()?;
-        document.pointer(step.limit.as_deref()?)?.as_u64()
+        let pointer = step.limit.as_deref()?;
+        serde_json::from_str::<Value>(&self.body).ok()?.pointer(pointer)?.as_u64()
     }
 
     /// Why a step was refused, in words, without the far end's own.

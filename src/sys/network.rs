@@ -131,6 +131,13 @@ pub struct Towards {
     pub is_udp: bool,
 }
 
+impl Towards {
+    /// A packet of this protocol (`tcp` where none is named) to this port, as probes are told of both.
+    pub fn of(address: IpAddr, port: Option<u16>, protocol: Option<&str>) -> Towards {
+        Towards { address, port, is_udp: protocol == Some("udp") }
+    }
+}
+
 impl From<IpAddr> for Towards {
     fn from(address: IpAddr) -> Towards {
         Towards { address, port: None, is_udp: false }

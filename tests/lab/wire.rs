@@ -63,35 +63,26 @@ impl Wire {
 
     /// Drops every n-th packet that matches.
     pub fn drop_every(&mut self, every: u32, matches: fn(&Packet) -> bool) {
-        self.rules.push(Rule {
-            matches,
-            loss: Loss::Every(every),
-            from: Duration::ZERO,
-            until: Duration::MAX,
-            seen: 0,
-        });
+        self.lose(Loss::Every(every), matches);
     }
 
     /// Drops every packet that matches but each n-th: what is sent again and again gets through in the end.
     pub fn drop_all_but_every(&mut self, every: u32, matches: fn(&Packet) -> bool) {
-        self.rules.push(Rule { matches, loss: Loss::But(every), from: Duration::ZERO, until: Duration::MAX, seen: 0 });
+        self.lose(Loss::But(every), matches);
     }
 
     /// Drops each packet that matches with this probability: only for worlds that are judged by many runs.
     pub fn drop_by_chance(&mut self, share: f64, matches: fn(&Packet) -> bool) {
-        self.rules.push(Rule {
-            matches,
-            loss: Loss::Chance(share),
-            from: Duration::ZERO,
-            until: Duration::MAX,
-            seen: 0,
-        });
+        self.lose(Loss::Chance(share), matches);
     }
 
     /// Dies when so many packets that match have passed: what a program has seen by then does not depend on how fast the
     /// machine is.
     pub fn die_after(&mut self, count: u32, matches: fn(&Packet) -> bool) {
-        let loss = Loss::After(count);
+        self.lose(Loss::After(count), matches);
+    }
+
+    fn lose(&mut self, loss: Loss, matches: fn(&Packet) -> bool) {
         self.rules.push(Rule { matches, loss, from: Duration::ZERO, until: Duration::MAX, seen: 0 });
     }
 

@@ -48,9 +48,9 @@ pub(super) async fn connect(to: SocketAddr, dial: &Dial) -> Result<Connection, R
 /// Nothing is sent again sooner than this (Linux's least retransmission time), so that an answer within it needs no look.
 const LEAST_REPEAT: Duration = Duration::from_millis(200);
 
-/// A connection that counts what had to be sent again, and acknowledges each answer at once. Many proxies and servers hold the second part of an answer back
-/// until the first is acknowledged (RFC 896); a delayed acknowledgement (RFC 1122 section 4.2.3.2, 40 ms on Linux) would
-/// be told as theirs.
+/// A connection that counts what had to be sent again, and acknowledges each answer at once. Many proxies and servers hold
+/// the second part of an answer back until the first is acknowledged (RFC 896); a delayed acknowledgement (RFC 1122
+/// section 4.2.3.2, 40 ms on Linux) would be told as theirs.
 struct Prompt {
     stream: TcpStream,
     asked_at: Instant,
