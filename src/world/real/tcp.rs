@@ -3,6 +3,7 @@
 
 use super::scoped;
 use super::trace::failure_of;
+use crate::patience;
 use crate::sys;
 use crate::world::{Connection, Dial, Failure, Refusal, Repeats};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -27,10 +28,10 @@ pub(super) async fn connect(to: SocketAddr, dial: &Dial) -> Result<Connection, R
         _ => {}
     }
     let stream = TcpStream::from_std(socket.into()).map_err(plain)?;
-    match tokio::time::timeout(dial.wait, stood(&stream)).await {
-        Err(_) => Err(Refusal { failure: Failure::Timeout, said: None }),
-        Ok(Err(error)) => Err(refusal(&stream, to, &error)),
-        Ok(Ok(())) => {
+    match patience::bounded(dial.wait, stood(&stream)).await {
+        None => Err(Refusal { failure: Failure::Timeout, said: None }),
+        Some(Err(error)) => Err(refusal(&stream, to, &error)),
+        Some(Ok(())) => {
             let took = started.elapsed();
             // A connection that stands is not to be ended by an error that may be a passing one (RFC 5461).
             let _ = sys::hear_errors(&SockRef::from(&stream), to.is_ipv6(), false);
