@@ -1,6 +1,7 @@
 //! Waiting that counts the other side's time only. A program that gets no processor, or waits for a lock of the kernel,
 //! hears an answer late; how late its own timers are tells for how long it stood still, and so much longer it listens.
 
+use std::cell::RefCell;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -8,6 +9,9 @@ use tokio::time::{Instant, timeout_at};
 /// A timer that is later than this means that this program stood still. Judgement: programs on a busy machine wait some
 /// tens of milliseconds for a processor.
 const STALL: Duration = Duration::from_millis(150);
+
+/// Longer than any run.
+const NEVER: Duration = Duration::from_secs(24 * 3_600);
 
 /// How long this program stood still, told by a timer that was due at this moment and is over: nothing where it is as
 /// late as any timer.
@@ -17,7 +21,7 @@ pub fn stood_still(due: Instant) -> Duration {
 }
 
 /// What comes of `work` within `wait`, at the latest by `end`; none where nothing does. While this program stood still
-/// the work could not end either: it gets that time again, at most once more what it had.
+/// the work could not end either: it gets that time again, at most as much as it had.
 pub async fn within<T>(wait: Duration, end: Instant, work: impl Future<Output = T>) -> Option<T> {
     let mut work = pin!(work);
     let mut due = end.min(Instant::now() + wait);
@@ -35,8 +39,37 @@ pub async fn within<T>(wait: Duration, end: Instant, work: impl Future<Output = 
 
 /// The same without an end but its own.
 pub async fn bounded<T>(wait: Duration, work: impl Future<Output = T>) -> Option<T> {
-    // Stalls end: each of them is longer than the timers of a machine that goes on.
-    within(wait, Instant::now() + wait * 4, work).await
+    within(wait, Instant::now() + NEVER, work).await
+}
+
+/// Between two beats of a [`Pulse`]: a few in each measurement, and nothing that a processor feels.
+const BEAT: Duration = Duration::from_millis(50);
+
+/// Notes when this program stood still, so that measurements made beside it can leave that time out.
+#[derive(Debug, Default)]
+pub struct Pulse(RefCell<Vec<(Instant, Instant)>>);
+
+impl Pulse {
+    /// What comes of `work`, beside which it beats.
+    pub async fn beside<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        loop {
+            let due = Instant::now() + BEAT;
+            let done = timeout_at(due, &mut work).await;
+            if !stood_still(due).is_zero() {
+                self.0.borrow_mut().push((due, Instant::now()));
+            }
+            if let Ok(done) = done {
+                return done;
+            }
+        }
+    }
+
+    /// How much of the time between two moments this program stood still.
+    pub fn lost(&self, from: Instant, until: Instant) -> Duration {
+        let stalls = self.0.borrow();
+        stalls.iter().map(|(began, ended)| (*ended).min(until).saturating_duration_since((*began).max(from))).sum()
+    }
 }
 
 #[cfg(test)]
@@ -65,6 +98,15 @@ mod tests {
         let never = std::future::pending::<()>();
         assert_eq!(within(Duration::from_millis(50), start + Duration::from_secs(5), never).await, None);
         assert!(start.elapsed() < Duration::from_secs(1));
+    }
+
+    #[tokio::test]
+    async fn what_is_measured_meanwhile_leaves_the_stall_out() {
+        let (pulse, start) = (Pulse::default(), Instant::now());
+        assert_eq!(pulse.beside(interrupted(Duration::from_millis(500))).await, "done");
+        let (took, lost) = (start.elapsed(), pulse.lost(start, Instant::now()));
+        assert!(took >= Duration::from_millis(500) && took - lost < Duration::from_millis(200), "{took:?}, {lost:?}");
+        assert_eq!(pulse.lost(Instant::now(), Instant::now() + Duration::from_secs(1)), Duration::ZERO);
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! Echo requests with surge-ping, timed by our own clock: the library's starts only after the send has returned.
 
 use super::scoped;
-use crate::patience;
+use crate::patience::{self, Pulse};
 use crate::sys;
 use crate::world::{EchoSeries, EchoSocket, Failure};
 use futures_util::future::join_all;
@@ -31,13 +31,16 @@ pub(super) async fn echo(
         let (client, payload) = (&client, &payload);
         async move {
             tokio::time::sleep(spacing * u32::from(sequence)).await;
-            request(client, to, sequence, payload, wait).await
+            let reply = request(client, to, sequence, payload, wait).await;
+            (tokio::time::Instant::now(), reply)
         }
     });
     let mut series = EchoSeries { socket, replies: Vec::with_capacity(count.into()), error: None };
-    for result in join_all(requests).await {
+    let pulse = Pulse::default();
+    for (heard, result) in pulse.beside(join_all(requests)).await {
         match result {
-            Ok(reply) => series.replies.push(reply),
+            // What this program was late to hear is not the network's delay.
+            Ok(reply) => series.replies.push(reply.map(|took| took.saturating_sub(pulse.lost(heard - took, heard)))),
             Err(error) => {
                 series.replies.push(None);
                 series.error.get_or_insert(error);

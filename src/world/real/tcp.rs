@@ -32,13 +32,19 @@ pub(super) async fn connect(to: SocketAddr, dial: &Dial) -> Result<Connection, R
         None => Err(Refusal { failure: Failure::Timeout, said: None }),
         Some(Err(error)) => Err(refusal(&stream, to, &error)),
         Some(Ok(())) => {
-            let took = started.elapsed();
+            let mut took = started.elapsed();
             // A connection that stands is not to be ended by an error that may be a passing one (RFC 5461).
             let _ = sys::hear_errors(&SockRef::from(&stream), to.is_ipv6(), false);
             // What is asked follows the end of a handshake in a small packet of its own; held back until the far end's
             // delayed acknowledgement it would make every page look 40 ms slower than it is.
             let _ = stream.set_nodelay(true);
             let repeats = Repeats::default();
+            if took >= LEAST_REPEAT {
+                let socket = SockRef::from(&stream);
+                repeats.set(sys::segments_sent_again(&socket));
+                // This program may have been late to hear of it.
+                took = sys::handshake_time(&socket).map_or(took, |kernel| kernel.min(took));
+            }
             let local = stream.local_addr().ok();
             let stream = Box::new(Prompt { stream, asked_at: Instant::now(), repeats: Rc::clone(&repeats) });
             Ok(Connection { local, stream, took, repeats })
