@@ -28,6 +28,7 @@ pub mod lease;
 pub mod link;
 pub mod log;
 pub mod lookup;
+pub mod lpd;
 pub mod mail;
 pub mod mtu;
 pub mod nat64;
@@ -324,6 +325,7 @@ pub const PROBES: &[&Probe] = &[
     &greeting::PROBE,
     &smb::PROBE,
     &ipp::PROBE,
+    &lpd::PROBE,
     &mail::PROBE,
     &rdp::PROBE,
     &kerberos::PROBE,

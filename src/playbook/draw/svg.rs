@@ -312,9 +312,10 @@ fn listed(rows: &[Row<'_>], x: f64, top: f64) -> Markup {
                     text.b.f x=(x) y=(rounded(y + 18.0)) { (layer) ", " (count) (if *count == 1 { " cause" } else { " causes" }) }
                 }
                 Row::Cause(cause, checks) => {
-                    @let told = format!("{} \u{2190} {}", cause.id, checks.join(", "));
+                    @let checks = checks.join(", ");
+                    @let told = format!("{} \u{2190} {checks}", cause.id);
                     g {
-                        title { (cause.id) ": " (readable(&cause.title)) "; told by " (checks.join(", ")) }
+                        title { (cause.id) ": " (readable(&cause.title)) @if told.chars().count() > CAUSE_CHARACTERS { "; told by " (checks) } }
                         text x=(x) y=(rounded(y + 12.0)) { (shorten(&readable(&cause.title), CAUSE_CHARACTERS)) }
                         text.f x=(x) y=(rounded(y + 26.0)) { (shorten(&told, CAUSE_CHARACTERS)) }
                     }
