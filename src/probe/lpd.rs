@@ -4,6 +4,7 @@
 mod answer;
 
 use super::argument::{self, Addresses};
+use super::attempt;
 use super::dialogue::{self, Course, Wants};
 use super::way::bounded;
 use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
@@ -31,8 +32,9 @@ pub const PROBE: Probe = Probe {
         Source: RFC 1179 sections 3.1 and 5.3.",
     contacts: Contacts::named(&["addresses", "port"]),
     burden: Burden::of(
-        "one line to each address, four connections where it is silent; reads at most 8 KiB of each answer",
+        "one line to each address, {} connections where it is silent; reads at most {} KiB of each answer",
     )
+    .counting(&[attempt::CONNECTIONS, MOST_BYTES as u64 / 1024])
     .and_leaves("a line in the server's log"),
     codes: &[
         Code::AppNoAnswer,
