@@ -12,6 +12,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// Attempts before silence is suspected: three, as BFD and neighbour discovery have it.
 const TRIES: u32 = 3;
+/// All attempts where nothing answers: the last is made at the suspicion.
+pub const CONNECTIONS: u64 = TRIES as u64 + 1;
 /// Between them, because loss comes in bursts: on a path that is bad 1 % of the time, for 100 ms each, three are lost
 /// together twice in ten thousand (at 250 ms, what RFC 8305 suggests between connections, once). The 100 ms that it
 /// saves of the first second and a half are for what comes before a check: start, settings, the name.

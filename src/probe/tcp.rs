@@ -31,7 +31,11 @@ pub const PROBE: Probe = Probe {
         connection and one UDP datagram ask who says so (Linux). Needs no rights. Sources: RFC 9293, RFC 8305, RFC \
         5461, RFC 6298 section 2.1.",
     contacts: Contacts::named(&["host", "addresses", "port"]),
-    burden: Burden::of("two to four connections to each address, without data; at most twenty more where the playbook asks for repeats").and_leaves("the service may log connections without a request"),
+    burden: Burden::of(
+        "2 to {} connections to each address, without data; at most {} more where the playbook asks for repeats",
+    )
+    .counting(&[attempt::CONNECTIONS, MOST_REPEATS as u64])
+    .and_leaves("the service may log connections without a request"),
     codes: &[
         Code::TcpRefused,
         Code::TcpTimeout,

@@ -68,6 +68,9 @@ pub fn as_administrator(command: &str) -> String {
 pub struct LocalMachine {
     netlink: Rc<netlink::Netlink>,
     links: Flight<Known<Vec<Link>>>,
+    addresses: Flight<Known<Vec<Address>>>,
+    routes: Flight<Known<Vec<Route>>>,
+    rules: Flight<Known<Vec<Rule>>>,
 }
 
 #[async_trait(?Send)]
@@ -78,15 +81,18 @@ impl Machine for LocalMachine {
     }
 
     async fn addresses(&self) -> Known<Vec<Address>> {
-        address::addresses(&self.netlink).await
+        let netlink = Rc::clone(&self.netlink);
+        self.addresses.join(|| async move { address::addresses(&netlink).await }).await
     }
 
     async fn routes(&self) -> Known<Vec<Route>> {
-        route::routes(&self.netlink).await
+        let netlink = Rc::clone(&self.netlink);
+        self.routes.join(|| async move { route::routes(&netlink).await }).await
     }
 
     async fn rules(&self) -> Known<Vec<Rule>> {
-        route::rules(&self.netlink).await
+        let netlink = Rc::clone(&self.netlink);
+        self.rules.join(|| async move { route::rules(&netlink).await }).await
     }
 
     async fn route_to(&self, towards: Towards) -> Known<Route> {
