@@ -11,7 +11,9 @@ use nix::net::if_::if_nameindex;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkExtentMask, LinkMessage};
 use rtnetlink::{Error, Handle};
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OnceCell, OwnedMutexGuard, oneshot};
 
 /// Opened at the first question, then reused.
@@ -20,7 +22,16 @@ pub(super) struct Netlink {
     asker: OnceCell<Asker>,
     /// The kernel refuses a dump with EBUSY while another one runs on the same socket, so they take turns.
     turn: Arc<Mutex<()>>,
+    /// The names that were read last, and when.
+    names: Mutex<Option<(Instant, Rc<Names>)>>,
 }
+
+/// Interface names by index.
+pub(super) type Names = HashMap<u32, String>;
+
+/// How long names that were read stand. An index keeps its name until somebody renames the interface, and every table
+/// that is read asks for them: in the first tenth of a second, fifty times. Judgement.
+const NAMES_STAND: Duration = Duration::from_millis(100);
 
 /// The thread that asks: for questions about the network as messages, and for work that asks in another way.
 #[derive(Debug, Clone)]
@@ -84,8 +95,14 @@ impl Netlink {
     }
 
     /// Interface names by index: every other table names interfaces by number.
-    pub(super) async fn names(&self) -> Known<HashMap<u32, String>> {
-        self.beside(names).await?
+    pub(super) async fn names(&self) -> Known<Rc<Names>> {
+        let mut last = self.names.lock().await;
+        if let Some((_, names)) = last.as_ref().filter(|(read, _)| read.elapsed() < NAMES_STAND) {
+            return Ok(Rc::clone(names));
+        }
+        let names = Rc::new(self.beside(names).await??);
+        *last = Some((Instant::now(), Rc::clone(&names)));
+        Ok(names)
     }
 
     /// All links as the kernel sends them.
@@ -100,7 +117,7 @@ impl Netlink {
 
 /// Interface names by index, asked through the C library, because reading a dump of whole links takes many times as long
 /// as the names in it are worth. To be called where waiting for the kernel holds nobody up.
-fn names() -> Known<HashMap<u32, String>> {
+fn names() -> Known<Names> {
     let interfaces = if_nameindex()
         .map_err(|error| Unknown::Failed(format!("the kernel did not list the names of its interfaces: {error}")))?;
     Ok(interfaces.iter().map(|one| (one.index(), one.name().to_string_lossy().into_owned())).collect())
