@@ -460,7 +460,7 @@ fn a_question_is_worth_asking_where_the_verdict_hangs_on_it() {
     assert!(!splits(&[page], &told(None)), "neither cause is left");
 }
 
-/// In every situation that the playbooks of the binary test themselves on: words about other devices and networks move
+/// In every situation that the playbooks of the binary test themselves on: words about other devices, accounts and networks move
 /// no blame to what the observations do not leave open, and change no status.
 #[test]
 fn what_people_say_of_elsewhere_only_narrows() {
@@ -475,10 +475,11 @@ fn what_people_say_of_elsewhere_only_narrows() {
             let open: Vec<Layer> = plain.layers.iter().copied().chain(plain.layer).collect();
             let suspects: Vec<&str> =
                 plain.suspects.iter().map(|suspect| suspect.cause.as_str()).chain(plain.cause.as_deref()).collect();
-            for (other_device, other_network) in said.iter().flat_map(|left| said.map(|right| (*left, right))) {
-                let case = Case { other_device, other_network, ..case.clone() };
+            let pairs = said.iter().flat_map(|left| said.map(|right| (*left, right)));
+            for (other_device, other_network, other_account) in pairs.flat_map(|(a, b)| said.map(|c| (a, b, c))) {
+                let case = Case { other_device, other_network, other_account, ..case.clone() };
                 let verdict = judge(&playbook, &observations, &case).verdict;
-                let what = format!("{id}: {}: {other_device:?} {other_network:?}", test.name);
+                let what = format!("{id}: {}: {other_device:?} {other_network:?} {other_account:?}", test.name);
                 assert_eq!(verdict.status, plain.status, "{what}");
                 assert!(
                     verdict.layers.iter().copied().chain(verdict.layer).all(|layer| open.contains(&layer)),

@@ -22,6 +22,14 @@ const overflow = () => {
   return out.slice(0, 5).map(it => `${it.tagName.toLowerCase()}.${it.getAttribute('class') ?? ''}`);
 };
 
+/// Words of a picture that stick out of the box in which they stand.
+const outOfBox = () =>
+  [...document.querySelectorAll('svg g')].flatMap(group => {
+    const edge = group.querySelector('rect.box')?.getBoundingClientRect().right ?? Infinity;
+    const words = [...group.querySelectorAll('text')].filter(it => it.getBoundingClientRect().right > edge);
+    return words.map(it => it.textContent);
+  });
+
 const lookAt = async (browser, file) => {
   const wrong = [];
   const page = await browser.newPage();
@@ -39,6 +47,8 @@ const lookAt = async (browser, file) => {
         await page.evaluate(open => document.querySelectorAll('details').forEach(it => (it.open = open)), open);
         const out = await page.evaluate(overflow);
         if (out.length) wrong.push(`${where}: runs over its edge (${out.join(', ')})`);
+        const words = await page.evaluate(outOfBox);
+        if (words.length) wrong.push(`${where}: out of its box (${words.slice(0, 5).join(', ')})`);
         if (open) break;
         const path = join(shots, `${basename(file, '.html')}-${width}-${scheme}.png`);
         await page.screenshot({ path, fullPage: true });

@@ -121,7 +121,7 @@ fn probe_page(page: &mut Page, probe: &Probe) {
     page.labelled("Layer", [probe.layer.name()]);
     page.labelled("Cost", [cost(probe.cost)]);
     page.labelled("Connects to", [contacts(probe.contacts).as_str()]);
-    page.labelled("Takes", [probe.burden.load]);
+    page.labelled("Takes", [probe.burden.load().as_str()]);
     page.labelled("Leaves", [probe.burden.side_effects.unwrap_or(NOTHING_STAYS)]);
     field_table(page, "Parameters", &fields(&(probe.params)()));
     field_table(page, "Facts", &fields(&(probe.facts)()));

@@ -153,7 +153,7 @@ fn probes_page() -> String {
             probe.layer,
             explain::cost(probe.cost),
             explain::contacts(probe.contacts),
-            cell(probe.burden.load),
+            cell(&probe.burden.load()),
             cell(probe.burden.side_effects.unwrap_or(explain::NOTHING_STAYS)),
             prose(probe.about)
         );

@@ -64,8 +64,16 @@ pub(super) fn lint(reference: &str) -> Result<Linted> {
 
 /// Runs the tests that a playbook carries, with the diagnosis as it is.
 pub(super) fn test(reference: &str) -> Result<Report> {
-    let playbook = load(reference)?;
+    let playbook = with_tests(load(reference)?)?;
     Ok(testing::run(&playbook, &|playbook, observations, case| judge(playbook, observations, case).verdict))
+}
+
+/// What is built in is loaded without its tests.
+fn with_tests(loaded: Playbook) -> Result<Playbook> {
+    match builtin::playbook(&loaded.id).filter(|_| loaded.origin == ORIGIN) {
+        Some(whole) => whole.map_err(|mistakes| Error::rendered(Kind::Internal, mistakes.render(false))),
+        None => Ok(loaded),
+    }
 }
 
 /// The playbook that a packet was made with: this machine's where it is the same, else the one in the packet, which may

@@ -84,7 +84,7 @@ fn probes() -> List {
     let more = |probe: &&Probe| {
         Map::from_iter([
             ("connects".to_owned(), explain::contacts(probe.contacts).into()),
-            ("load".to_owned(), probe.burden.load.into()),
+            ("load".to_owned(), probe.burden.load().into()),
             ("side_effects".to_owned(), probe.burden.side_effects.into()),
         ])
     };

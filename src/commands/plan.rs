@@ -31,7 +31,7 @@ struct Planned {
     /// Names, addresses and classes that it opens connections to; empty for what stays on this machine.
     connects: Vec<String>,
     /// How much it takes, at most.
-    load: &'static str,
+    load: String,
     /// What it leaves behind.
     #[serde(skip_serializing_if = "Option::is_none")]
     side_effects: Option<&'static str>,
@@ -86,7 +86,7 @@ fn planned(check: &Check, request: &Request, scope: &Scope) -> Planned {
         after: check.after.clone(),
         waits_for,
         connects: connects(check, &request.playbook, scope),
-        load: burden.load,
+        load: burden.load(),
         side_effects: burden.side_effects,
         context_required: check.context_required,
     }

@@ -10,6 +10,7 @@ use crate::playbook::{draw, start};
 use crate::report::Page;
 use crate::settings::Settings;
 use crate::ui::escape_lines;
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -31,9 +32,11 @@ fn lint(context: &Context, references: &[String]) -> Result<Exit> {
     let mut rows = Vec::new();
     let mut trusts = serde_json::Map::new();
     let settings = Settings::load(context.common.settings.as_deref())?;
+    let mut told = HashSet::new();
     for reference in references {
-        let Linted { mistakes, own } = library::lint(reference)?;
+        let Linted { mut mistakes, own } = library::lint(reference)?;
         good &= mistakes.errors() == 0;
+        mistakes.drop_told(&mut told);
         rows.extend(mistakes.rows());
         text.push_str(&escape_lines(&mistakes.render(false)));
         // Who vouches for it matters for what starts programs only.

@@ -1,4 +1,4 @@
-//! What people say of other machines and other networks. It is a report and no measurement, so it only chooses among what
+//! What people say of other machines, accounts and networks. It is a report and no measurement, so it only chooses among what
 //! the observations leave open: it may leave out a rival that nothing else tells apart from what is blamed, and then the
 //! verdict stays suspected. It convicts nobody, and clears nothing that was seen
 //! (docs/design/0013-what-people-say-of-elsewhere.md).
@@ -29,16 +29,22 @@ impl Testimony {
             Some(Elsewhere::Fails) => against.push(Place::Machine),
             None => {}
         }
+        match case.other_account {
+            // What all accounts of this machine share serves the other one well.
+            Some(Elsewhere::Works) => against.extend([Place::Machine, Place::Network, Place::Target]),
+            Some(Elsewhere::Fails) => against.push(Place::Person),
+            None => {}
+        }
         match case.other_network {
             Some(Elsewhere::Works) => against.push(Place::Target),
             Some(Elsewhere::Fails) => against.push(Place::Network),
             None => {}
         }
         if matches!(case.scope, Some(Scope::Several | Scope::Site | Scope::Everyone)) {
-            against.push(Place::Machine);
+            against.extend([Place::Person, Place::Machine]);
         }
         // Who says that it works and that it fails for everybody says nothing.
-        let all = [Place::Machine, Place::Network, Place::Target];
+        let all = [Place::Person, Place::Machine, Place::Network, Place::Target];
         if all.iter().all(|place| against.contains(place)) {
             against.clear();
         }

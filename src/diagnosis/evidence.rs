@@ -9,6 +9,7 @@ use crate::playbook::change::CHANGES_CHECK;
 use crate::playbook::{Check, Playbook, template};
 use crate::probe::Cost;
 use crate::problem::{Basis, Class, Code};
+use rustc_hash::FxHashMap;
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
@@ -30,7 +31,8 @@ pub struct Evidence<'a> {
     pub playbook: &'a Playbook,
     pub graph: Rc<Graph>,
     pub observations: Vec<&'a Observation>,
-    by_check: HashMap<&'a str, Vec<usize>>,
+    /// Each part of each condition asks for its check, so that the hash is what most of an evaluation costs.
+    by_check: FxHashMap<&'a str, Vec<usize>>,
     /// The same by the names that templates use; made when the first text is filled.
     by_variable: OnceCell<HashMap<String, Vec<usize>>>,
     /// What it says of each cause, by position in the playbook; found out once, because halving and judging both ask.
@@ -69,7 +71,7 @@ impl<'a> Evidence<'a> {
         let mut observations: Vec<&Observation> = observations.into_iter().collect();
         // The same set must give the same verdict in any order.
         observations.sort_by(|left, right| left.id.cmp(&right.id));
-        let mut by_check: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut by_check: FxHashMap<&str, Vec<usize>> = FxHashMap::default();
         for (index, observation) in observations.iter().enumerate() {
             by_check.entry(observation.check.as_str()).or_default().push(index);
         }

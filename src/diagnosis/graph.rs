@@ -1,7 +1,7 @@
 //! The graph of checks: what stands on what.
 
 use crate::playbook::Playbook;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// A set of checks, by their position in the playbook.
 #[derive(Debug, Clone, Default)]
@@ -47,7 +47,7 @@ impl Set {
 
 /// The closure of `after` over a playbook's checks, by their position.
 pub struct Graph {
-    positions: HashMap<String, usize>,
+    positions: FxHashMap<String, usize>,
     /// For each check, the set of those beneath it.
     beneath: Vec<Set>,
 }
@@ -55,7 +55,7 @@ pub struct Graph {
 impl Graph {
     /// Builds it. Unknown names are ignored (the linter refuses them), and a cycle ends where it closes.
     pub fn new(playbook: &Playbook) -> Graph {
-        let positions: HashMap<String, usize> =
+        let positions: FxHashMap<String, usize> =
             playbook.checks.iter().enumerate().map(|(index, check)| (check.id.clone(), index)).collect();
         let edges: Vec<Vec<usize>> = playbook
             .checks

@@ -132,6 +132,9 @@ pub struct Case {
     /// The same on another device in the same network.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub other_device: Option<Elsewhere>,
+    /// The same for another account on the same computer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_account: Option<Elsewhere>,
     /// The same from another network.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub other_network: Option<Elsewhere>,

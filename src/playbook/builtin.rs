@@ -59,18 +59,32 @@ pub fn include(name: &str) -> Option<&'static str> {
 /// # Errors
 /// Its mistakes, which would be ours: a test reads all of them.
 pub fn playbook(id: &str) -> Option<Result<Playbook, Mistakes>> {
-    let text = text(id)?;
+    text(id).map(|text| read(id, text, text.len()))
+}
+
+/// The same without the tests that it carries, which are half of the text and which no run needs.
+///
+/// # Errors
+/// As `playbook`.
+pub fn without_tests(id: &str) -> Option<Result<Playbook, Mistakes>> {
+    text(id).map(|text| read(id, text, first_test(text)))
+}
+
+fn read(id: &str, text: &str, until: usize) -> Result<Playbook, Mistakes> {
     let included = |name: &str| include(name).map(str::to_owned);
-    Some(parse::read_trusted(id, text, &included).map(|mut playbook| {
-        playbook.origin = ORIGIN.to_owned();
-        playbook
-    }))
+    let playbook = parse::read_trusted(id, text, until, &included)?;
+    Ok(Playbook { origin: ORIGIN.to_owned(), ..playbook })
+}
+
+/// Where the tests of a built-in playbook begin, which stand last (a test holds them to it).
+fn first_test(text: &str) -> usize {
+    text.find("\n[[test]]").map_or(text.len(), |before| before + 1)
 }
 
 /// Everything that is wrong with a built-in playbook, warnings included; none where there is none.
 pub fn lint(id: &str) -> Option<Mistakes> {
     let included = |name: &str| include(name).map(str::to_owned);
-    Some(parse::check(id, text(id)?, &included, Registry::all()).1)
+    Some(parse::mistakes(id, text(id)?, &included, Registry::all()))
 }
 
 #[cfg(test)]
@@ -101,6 +115,16 @@ mod tests {
             let mut listed: Vec<&str> = list.iter().map(|(id, _)| *id).collect();
             listed.sort_unstable();
             assert_eq!(listed, stems(folder), "{folder}");
+        }
+    }
+
+    #[test]
+    fn a_run_misses_nothing_but_the_tests() {
+        for (id, _) in BUILTIN {
+            let (whole, read) = (playbook(id).unwrap().unwrap(), without_tests(id).unwrap().unwrap());
+            assert!(read.tests.is_empty() && !whole.tests.is_empty(), "{id}");
+            let rest = |it: &Playbook| format!("{:?}", Playbook { tests: Vec::new(), ..it.clone() });
+            assert_eq!(rest(&whole), rest(&read), "{id}");
         }
     }
 

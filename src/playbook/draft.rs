@@ -5,10 +5,10 @@ use super::mistake::{At, Source};
 use super::when::PlacedAtom;
 use super::{Cause, Check, Gravity, Input, Playbook};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// What only the playbook itself has.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Head {
     pub id: String,
     pub title: String,
@@ -75,13 +75,19 @@ pub(super) struct DraftInput {
     pub texts: Vec<PlacedText>,
 }
 
-/// A playbook of which each part can be read, and nothing is known yet about how they fit.
+/// A playbook of which each part can be read, and nothing is known yet about how they fit. What several playbooks include
+/// they share.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
-    pub inputs: Vec<DraftInput>,
-    pub checks: Vec<DraftCheck>,
-    pub causes: Vec<DraftCause>,
-    pub tests: Vec<PlacedTest>,
+    pub inputs: Vec<Rc<DraftInput>>,
+    pub checks: Vec<Rc<DraftCheck>>,
+    pub causes: Vec<Rc<DraftCause>>,
+    pub tests: Vec<Rc<PlacedTest>>,
+}
+
+/// The part of an item that a playbook keeps: moved out where nobody else has the item.
+fn taken<T, P: Clone>(item: Rc<T>, move_out: fn(T) -> P, of: fn(&T) -> &P) -> P {
+    Rc::try_unwrap(item).map_or_else(|shared| of(&shared).clone(), move_out)
 }
 
 impl Draft {
@@ -92,10 +98,10 @@ impl Draft {
             title: head.title,
             says: head.says,
             gravity: head.gravity,
-            inputs: self.inputs.into_iter().map(|input| (input.name, input.input)).collect::<BTreeMap<_, _>>(),
-            checks: self.checks.into_iter().map(|check| check.check).collect(),
-            causes: self.causes.into_iter().map(|cause| cause.cause).collect(),
-            tests: self.tests.into_iter().map(|test| test.test).collect(),
+            inputs: self.inputs.iter().map(|input| (input.name.clone(), input.input.clone())).collect(),
+            checks: self.checks.into_iter().map(|it| taken(it, |it| it.check, |it| &it.check)).collect(),
+            causes: self.causes.into_iter().map(|it| taken(it, |it| it.cause, |it| &it.cause)).collect(),
+            tests: self.tests.into_iter().map(|it| taken(it, |it| it.test, |it| &it.test)).collect(),
             origin: sources.first().map(|source| source.name.clone()).unwrap_or_default(),
             hash,
             sources: sources.into(),

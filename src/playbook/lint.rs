@@ -17,6 +17,7 @@ use crate::observation::Facts;
 use crate::probe::{Probe, exec};
 use crate::settings::Settings;
 use serde_json::Value;
+use statement::Told;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -51,8 +52,10 @@ pub(super) fn check(draft: &Draft, head: &Head, registry: Registry, mistakes: &m
         draft,
         registry,
         mistakes,
-        checks: draft.checks.iter().map(|check| (check.check.id.as_str(), check)).collect(),
+        checks: draft.checks.iter().map(|check| (check.check.id.as_str(), &**check)).collect(),
         settings: setting_names(),
+        case: statement::case_facts(draft),
+        changes: statement::change_facts(),
     };
     lint.head(head);
     lint.inputs();
@@ -70,10 +73,10 @@ pub(super) fn check(draft: &Draft, head: &Head, registry: Registry, mistakes: &m
     lint.tests();
 }
 
-fn setting_names() -> Vec<String> {
+fn setting_names() -> Rc<[String]> {
     match serde_json::to_value(Settings::default()) {
         Ok(Value::Object(map)) => map.keys().cloned().collect(),
-        _ => Vec::new(),
+        _ => Rc::from([]),
     }
 }
 
@@ -94,7 +97,9 @@ struct Lint<'d> {
     registry: Registry,
     mistakes: &'d mut Mistakes,
     checks: BTreeMap<&'d str, &'d DraftCheck>,
-    settings: Vec<String>,
+    settings: Rc<[String]>,
+    case: Rc<Told>,
+    changes: Rc<Told>,
 }
 
 impl<'d> Lint<'d> {
@@ -188,12 +193,12 @@ impl<'d> Lint<'d> {
     fn arguments(&mut self, draft: &DraftCheck, probe: &'static Probe) {
         let shape = self.shape(probe);
         let params = &shape.params;
-        let names = properties(params);
         let open = is_open(params);
         let mut good = true;
         for (name, key, _) in &draft.args {
-            if !open && !names.contains(&name.as_str()) {
+            if !open && property(params, name).is_none() {
                 good = false;
+                let names = properties(params);
                 let message = format!("the probe `{}` takes no argument `{}`", probe.name, shown(name));
                 let known: Vec<&str> = names.iter().copied().chain(CHECK_KEYS).collect();
                 let mut mistake = Mistake::new(Kind::UnknownArgument, key, message).suggest(name, known);
@@ -232,12 +237,13 @@ impl<'d> Lint<'d> {
                 && !is_missing(&why)
             {
                 found = true;
+                let why = in_plain_words(&why);
                 let message = format!("the probe `{}` cannot use this `{}`: {why}", probe.name, shown(name));
                 self.add(Mistake::new(Kind::BadArgument, at, message));
             }
         }
         if !found && !is_missing(&all) {
-            let message = format!("the probe `{}` cannot use these arguments: {all}", probe.name);
+            let message = format!("the probe `{}` cannot use these arguments: {}", probe.name, in_plain_words(&all));
             self.add(Mistake::new(Kind::BadArgument, &draft.probe, message));
         }
     }
@@ -258,10 +264,9 @@ impl<'d> Lint<'d> {
             }
         }
         self.wording(draft);
-        let expected = |test: &&super::given::PlacedTest| test.test.expect.cause.as_ref() == Some(&draft.cause.id);
         // What is included is tested by whoever wrote it, or by one of those that include it.
         let own = draft.at.source == 0;
-        if own && !self.draft.tests.iter().any(|test| expected(&test)) {
+        if own && !self.draft.tests.iter().any(|test| test.test.expect.cause.as_ref() == Some(&draft.cause.id)) {
             let message = format!("no test expects the cause `{}`", shown(&draft.cause.id));
             let help = "add a `[[test]]` with the observations that lead to it";
             self.add(Mistake::new(Kind::Untested, &draft.at, message).help(help));
@@ -316,8 +321,40 @@ impl<'d> Lint<'d> {
     }
 }
 
+/// What serde says of a value of another type, in the words of this language; everything else as it is.
+fn in_plain_words(why: &str) -> String {
+    let typed = why.strip_prefix("invalid type: ").or_else(|| why.strip_prefix("invalid value: "));
+    let Some((found, expected)) = typed.and_then(|rest| rest.split_once(", expected ")) else {
+        return why.to_owned();
+    };
+    let names = [
+        ("string ", "the text "),
+        ("integer ", "the number "),
+        ("floating point ", "the number "),
+        ("boolean ", ""),
+        ("sequence", "a list"),
+        ("map", "a table"),
+    ];
+    let known = names.iter().find_map(|(serde, ours)| Some(format!("{ours}{}", found.strip_prefix(serde)?)));
+    let expected = match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number",
+        "i32" | "i64" => "a whole number, which may be below zero",
+        "f32" | "f64" => "a number",
+        "a string" => "a text",
+        "a boolean" => "`true` or `false`",
+        "a sequence" => "a list",
+        "a map" => "a table",
+        other => other,
+    };
+    format!("it wants {expected}, and this is {}", known.as_deref().unwrap_or(found))
+}
+
 fn quoted(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn property<'s>(schema: &'s Value, name: &str) -> Option<&'s Value> {
+    schema.get("properties")?.get(name)
 }
 
 fn properties(schema: &Value) -> Vec<&str> {

@@ -54,13 +54,14 @@ pub struct OwnFile {
     pub text: String,
 }
 
-/// Loads a playbook by the id of a built-in one, the path of a file, or the user's words.
+/// Loads a playbook by the id of a built-in one, the path of a file, or the user's words. A built-in one comes without its
+/// tests.
 ///
 /// # Errors
 /// Where nothing fits, a file cannot be read, or it has mistakes.
 pub fn load(reference: &str) -> Result<(Playbook, Vec<OwnFile>), LoadError> {
     let reference = reference.trim();
-    if let Some(playbook) = builtin::playbook(reference) {
+    if let Some(playbook) = builtin::without_tests(reference) {
         return built_in(playbook);
     }
     let path = Path::new(reference);
@@ -68,7 +69,7 @@ pub fn load(reference: &str) -> Result<(Playbook, Vec<OwnFile>), LoadError> {
         return file(path);
     }
     let id = matching::best(reference, &matching::headings())?;
-    match builtin::playbook(&id) {
+    match builtin::without_tests(&id) {
         Some(playbook) => built_in(playbook),
         None => Err(LoadError::NoMatch { words: reference.to_owned(), nearest: Vec::new() }),
     }

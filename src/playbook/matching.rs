@@ -89,7 +89,9 @@ pub fn headings() -> Vec<Heading> {
 
 /// The heading of one playbook.
 pub fn heading(id: &str, text: &str) -> Heading {
-    let (table, _) = DeTable::parse_recoverable(text);
+    // What a playbook says of itself stands before its first table (TOML has no way back), and that is all that is read.
+    let end = ["\n[[", "\n[inputs"].into_iter().filter_map(|table| text.find(table)).min().unwrap_or(text.len());
+    let (table, _) = DeTable::parse_recoverable(&text[..end]);
     let table = table.get_ref();
     let title = table.get("title").and_then(|value| value.get_ref().as_str()).unwrap_or_default();
     let says = table

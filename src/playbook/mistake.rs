@@ -3,6 +3,7 @@
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Serialize;
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// More mistakes than this are not collected: nobody reads them, and a hostile file must not fill the memory.
@@ -213,6 +214,15 @@ impl Mistakes {
     /// Drops the warnings about included files: the author of the including one cannot heed them.
     pub(super) fn drop_foreign_warnings(&mut self) {
         self.list.retain(|mistake| mistake.at.source == 0 || mistake.kind.severity() == Severity::Error);
+    }
+
+    /// Drops what another playbook told already, because both include the same file; remembers the rest.
+    pub(crate) fn drop_told(&mut self, told: &mut HashSet<(String, usize, String)>) {
+        let sources = &self.sources;
+        self.list.retain(|mistake| {
+            let file = sources.get(mistake.at.source).map_or("", |source| source.name.as_str());
+            told.insert((file.to_owned(), mistake.at.span.start, mistake.message.clone()))
+        });
     }
 
     /// In the order of the files and lines, which is how people mend them.

@@ -227,6 +227,8 @@ pub struct Cause {
 /// Where a cause sits, seen from the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
+    /// In what belongs to the person's account: another account on the same machine does not have it.
+    Person,
     /// On this machine alone: another one beside it does not have it.
     Machine,
     /// In what all machines of this network share: gateway, resolvers, the way out.

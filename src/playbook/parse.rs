@@ -8,13 +8,16 @@ pub(super) use self::input::KINDS;
 use self::input::read_input;
 pub(super) use self::parts::{COSTS, PLACES, PRIORS};
 use self::parts::{kebab, placed, read_cause, read_check, read_gravity};
-use super::draft::{Draft, Fill, Head};
-use super::given;
+use super::draft::{Draft, DraftCause, DraftCheck, DraftInput, Fill, Head};
+use super::given::{self, PlacedTest};
 use super::mistake::{At, Kind, Mistake, Mistakes, Source, shown};
 use super::reader::{Fields, Placed, Reader};
 use super::{Playbook, SCHEMA, lint};
 use crate::probe::{PROBES, Probe};
 use sha2::{Digest, Sha256};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
 use toml::de::DeTable;
 
 /// No playbook comes near this size; a larger file is something else.
@@ -66,41 +69,41 @@ pub fn parse(name: &str, text: &str, include: Include<'_>) -> Result<Playbook, M
 /// Reads a playbook and tells everything that is wrong with it, warnings included. The playbook is there where it can
 /// be run.
 pub fn check(name: &str, text: &str, include: Include<'_>, registry: Registry) -> (Option<Playbook>, Mistakes) {
-    read(name, text, include, registry, true)
+    read(name, text, include, registry)
 }
 
-/// Reads a playbook that a test of this program has checked: the cross-checks, which build the schema of every probe
-/// used, are left out because each start would pay for them.
-pub(super) fn read_trusted(name: &str, text: &str, include: Include<'_>) -> Result<Playbook, Mistakes> {
-    let (playbook, mistakes) = read(name, text, include, Registry::all(), false);
+/// Everything that is wrong with a playbook, warnings included, for whoever does not want to run it.
+pub(super) fn mistakes(name: &str, text: &str, include: Include<'_>, registry: Registry) -> Mistakes {
+    examine(name, text, include, registry).mistakes
+}
+
+/// Reads a playbook that a test of this program has checked, up to this byte: the cross-checks, which build the schema of
+/// every probe used, are left out because each start would pay for them.
+pub(super) fn read_trusted(name: &str, text: &str, until: usize, include: Include<'_>) -> Result<Playbook, Mistakes> {
+    let mut reading = Reading::new(include, Registry::all(), false);
+    let source = reading.open_text(name, text);
+    let head = reading.take_over(name, source, Rc::new(part(&text[..until], source, reading.registry, true)));
+    let (playbook, mistakes) = reading.finish(head);
     playbook.ok_or(mistakes)
 }
 
-fn read(
-    name: &str,
-    text: &str,
-    include: Include<'_>,
-    registry: Registry,
-    thorough: bool,
-) -> (Option<Playbook>, Mistakes) {
-    let mut reading = Reading {
-        registry,
-        include,
-        mistakes: Mistakes::default(),
-        draft: Draft::default(),
-        open: Vec::new(),
-        hasher: Sha256::new(),
-        lost: false,
-    };
+fn read(name: &str, text: &str, include: Include<'_>, registry: Registry) -> (Option<Playbook>, Mistakes) {
+    let mut examined = examine(name, text, include, registry);
+    let head = std::mem::take(&mut examined.head);
+    examined.finish(head)
+}
+
+/// Reads a playbook and checks the whole of it.
+fn examine<'a>(name: &str, text: &str, include: Include<'a>, registry: Registry) -> Reading<'a> {
+    let mut reading = Reading::new(include, registry, true);
     let head = reading.file(name, text, true);
-    let Reading { mut mistakes, draft, hasher, lost, .. } = reading;
-    if thorough && !lost {
-        lint::check(&draft, &head, registry, &mut mistakes);
-        mistakes.drop_foreign_warnings();
+    if !reading.lost {
+        lint::check(&reading.draft, &head, registry, &mut reading.mistakes);
+        reading.mistakes.drop_foreign_warnings();
     }
-    mistakes.sort();
-    let playbook = (mistakes.errors() == 0).then(|| draft.finish(head, &mistakes.sources, hasher));
-    (playbook, mistakes)
+    reading.mistakes.sort();
+    reading.head = head;
+    reading
 }
 
 /// Which of the items so far came from where, for what an including file may replace.
@@ -112,9 +115,43 @@ struct Reach {
     own: usize,
 }
 
+/// What one file says, apart from what it includes.
+#[derive(Debug, Default)]
+struct Part {
+    head: Head,
+    includes: Vec<Placed<String>>,
+    inputs: Vec<Rc<DraftInput>>,
+    checks: Vec<Rc<DraftCheck>>,
+    causes: Vec<Rc<DraftCause>>,
+    tests: Vec<Rc<PlacedTest>>,
+    mistakes: Mistakes,
+    /// Whether something could not be read at all.
+    lost: bool,
+}
+
+/// A file that was read: which one, as the how-manieth text, with which probes. Places in a part name their text by number.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Which {
+    name: String,
+    source: usize,
+    probes: *const &'static Probe,
+}
+
+/// Parts that are remembered at a time; the library has a handful.
+const REMEMBERED: usize = 32;
+
+thread_local! {
+    /// What was read of included files, each with its text: nearly all playbooks include the same few fragments, and whoever
+    /// looks at one playbook often looks at the whole library.
+    static PARTS: RefCell<HashMap<Which, (String, Rc<Part>)>> = RefCell::default();
+}
+
 struct Reading<'a> {
     registry: Registry,
     include: Include<'a>,
+    /// Whether included files are remembered; a run reads each of them once.
+    remembers: bool,
+    head: Head,
     mistakes: Mistakes,
     draft: Draft,
     /// Names of the files that are being read, outermost first.
@@ -125,90 +162,76 @@ struct Reading<'a> {
     lost: bool,
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    fn new(include: Include<'a>, registry: Registry, remembers: bool) -> Self {
+        Reading {
+            registry,
+            include,
+            remembers,
+            head: Head::default(),
+            mistakes: Mistakes::default(),
+            draft: Draft::default(),
+            open: Vec::new(),
+            hasher: Sha256::new(),
+            lost: false,
+        }
+    }
+
+    /// The playbook, where nothing keeps it from running.
+    fn finish(self, head: Head) -> (Option<Playbook>, Mistakes) {
+        let Reading { mut mistakes, draft, hasher, .. } = self;
+        mistakes.sort();
+        let playbook = (mistakes.errors() == 0).then(|| draft.finish(head, &mistakes.sources, hasher));
+        (playbook, mistakes)
+    }
+
     /// Reads one file with all that it includes.
     fn file(&mut self, name: &str, text: &str, outermost: bool) -> Head {
-        let source = self.mistakes.sources.len();
+        let source = self.open_text(name, text);
+        let part = match self.remembers && !outermost {
+            true => remembered(name, text, source, self.registry),
+            false => Rc::new(part(text, source, self.registry, outermost)),
+        };
+        self.take_over(name, source, part)
+    }
+
+    /// Counts one more text as a part of the playbook.
+    fn open_text(&mut self, name: &str, text: &str) -> usize {
         self.mistakes.sources.push(Source { name: name.to_owned(), text: text.to_owned() });
         self.hasher.update((text.len() as u64).to_le_bytes());
         self.hasher.update(text.as_bytes());
-        let mut head = Head { at: At { source, span: 0..0 }, ..Head::default() };
-        if text.len() > LARGEST {
-            let message = format!("the text has {} bytes; the most that is read is {LARGEST}", text.len());
-            self.mistakes.add(Mistake::new(Kind::TooLarge, &head.at, message));
-            self.lost = true;
-            return head;
-        }
-        let (table, errors) = DeTable::parse_recoverable(text);
-        for error in &errors {
-            let at = At { source, span: error.span().unwrap_or(0..0) };
-            self.mistakes.add(Mistake::new(Kind::Syntax, &at, format!("not valid TOML: {}", error.message())));
-        }
-        self.lost |= !errors.is_empty();
-        if errors.is_empty() {
-            self.open.push(name.to_owned());
-            let fields = Fields::new("a playbook", table.get_ref(), head.at.clone());
-            self.body(fields, &mut head, source, outermost);
-            self.open.pop();
-        }
-        head
+        self.mistakes.sources.len() - 1
     }
 
-    fn body(&mut self, mut fields: Fields<'_>, head: &mut Head, source: usize, outermost: bool) {
+    /// Adds what a file includes, and then what it says itself.
+    fn take_over(&mut self, name: &str, source: usize, part: Rc<Part>) -> Head {
+        self.lost |= part.lost;
+        part.mistakes.iter().for_each(|mistake| self.mistakes.add(mistake.clone()));
+        self.open.push(name.to_owned());
+        self.merge(&part, source);
+        self.open.pop();
+        part.head.clone()
+    }
+
+    fn merge(&mut self, part: &Part, source: usize) {
         let before = [self.draft.inputs.len(), self.draft.checks.len(), self.draft.causes.len()];
-        let mut reader = Reader { mistakes: &mut self.mistakes, source };
-        if !speaks_this_version(&mut reader, &mut fields, outermost) {
-            // What another version of the language means by its keys is not known here.
-            self.lost = true;
-            return;
+        for included in &part.includes {
+            self.included(included);
         }
-        read_head(&mut reader, &mut fields, head, outermost);
-        for included in fields.texts(&mut reader, "include") {
-            self.included(&included);
-        }
-        let reach = |index: usize, own: usize| Reach { foreign: before[index], own };
-        let reaches =
-            [reach(0, self.draft.inputs.len()), reach(1, self.draft.checks.len()), reach(2, self.draft.causes.len())];
-        let mut reader = Reader { mistakes: &mut self.mistakes, source };
         let draft = &mut self.draft;
-        let (mut lost, registry) = (false, self.registry);
-        if let Some(value) = fields.get("inputs") {
-            let inputs = reader.table("[inputs]", "inputs", value);
-            lost |= inputs.is_none();
-            for (name, value) in inputs.iter().flat_map(Fields::all) {
-                let at = reader.at(name);
-                match read_input(&mut reader, name.get_ref(), &at, value) {
-                    Some(input) => {
-                        put(&mut reader, &mut draft.inputs, input, reaches[0], "input", |it| (&it.name, &it.at));
-                    }
-                    None => lost = true,
-                }
-            }
+        let reach = |index: usize, own: usize| Reach { foreign: before[index], own };
+        let reaches = [reach(0, draft.inputs.len()), reach(1, draft.checks.len()), reach(2, draft.causes.len())];
+        let mut reader = Reader { mistakes: &mut self.mistakes, source };
+        for input in &part.inputs {
+            put(&mut reader, &mut draft.inputs, input, reaches[0], "input", |it| (&it.name, &it.at));
         }
-        for fields in section(&mut reader, &mut fields, "[[check]]", "check", &mut lost) {
-            match read_check(&mut reader, fields, registry) {
-                Some(check) => {
-                    put(&mut reader, &mut draft.checks, check, reaches[1], "check", |it| (&it.check.id, &it.at));
-                }
-                None => lost = true,
-            }
+        for check in &part.checks {
+            put(&mut reader, &mut draft.checks, check, reaches[1], "check", |it| (&it.check.id, &it.at));
         }
-        for fields in section(&mut reader, &mut fields, "[[cause]]", "cause", &mut lost) {
-            match read_cause(&mut reader, fields) {
-                Some(cause) => {
-                    put(&mut reader, &mut draft.causes, cause, reaches[2], "cause", |it| (&it.cause.id, &it.at));
-                }
-                None => lost = true,
-            }
+        for cause in &part.causes {
+            put(&mut reader, &mut draft.causes, cause, reaches[2], "cause", |it| (&it.cause.id, &it.at));
         }
-        for fields in section(&mut reader, &mut fields, "[[test]]", "test", &mut lost) {
-            match given::read(&mut reader, fields) {
-                Some(test) => draft.tests.push(test),
-                None => lost = true,
-            }
-        }
-        self.lost |= lost;
-        fields.deny_rest(&mut reader);
+        draft.tests.extend(part.tests.iter().cloned());
     }
 
     fn included(&mut self, name: &Placed<String>) {
@@ -237,18 +260,98 @@ impl Reading<'_> {
     }
 }
 
+/// What an included file says, read once for all playbooks that include it in the same place.
+fn remembered(name: &str, text: &str, source: usize, registry: Registry) -> Rc<Part> {
+    PARTS.with_borrow_mut(|parts| {
+        let which = Which { name: name.to_owned(), source, probes: registry.probes.as_ptr() };
+        if let Some((read, part)) = parts.get(&which)
+            && read == text
+        {
+            return part.clone();
+        }
+        if parts.len() >= REMEMBERED {
+            parts.clear();
+        }
+        let part = Rc::new(part(text, source, registry, false));
+        parts.insert(which, (text.to_owned(), part.clone()));
+        part
+    })
+}
+
+/// Reads one file, without what it includes.
+fn part(text: &str, source: usize, registry: Registry, outermost: bool) -> Part {
+    let mut part = Part::default();
+    let at = At { source, span: 0..0 };
+    part.head.at = at.clone();
+    if text.len() > LARGEST {
+        let message = format!("the text has {} bytes; the most that is read is {LARGEST}", text.len());
+        part.mistakes.add(Mistake::new(Kind::TooLarge, &at, message));
+        part.lost = true;
+        return part;
+    }
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        let at = At { source, span: error.span().unwrap_or(0..0) };
+        part.mistakes.add(Mistake::new(Kind::Syntax, &at, format!("not valid TOML: {}", error.message())));
+    }
+    part.lost = !errors.is_empty();
+    if errors.is_empty() {
+        part.body(Fields::new("a playbook", table.get_ref(), at), source, registry, outermost);
+    }
+    part
+}
+
+impl Part {
+    fn body(&mut self, mut fields: Fields<'_>, source: usize, registry: Registry, outermost: bool) {
+        let mut reader = Reader { mistakes: &mut self.mistakes, source };
+        if !speaks_this_version(&mut reader, &mut fields, outermost) {
+            // What another version of the language means by its keys is not known here.
+            self.lost = true;
+            return;
+        }
+        read_head(&mut reader, &mut fields, &mut self.head, outermost);
+        self.includes = fields.texts(&mut reader, "include");
+        let mut lost = false;
+        if let Some(value) = fields.get("inputs") {
+            let inputs = reader.table("[inputs]", "inputs", value);
+            lost |= inputs.is_none();
+            for (name, value) in inputs.iter().flat_map(Fields::all) {
+                let at = reader.at(name);
+                keep(&mut self.inputs, read_input(&mut reader, name.get_ref(), &at, value), &mut lost);
+            }
+        }
+        for fields in section(&mut reader, &mut fields, "[[check]]", "check", &mut lost) {
+            keep(&mut self.checks, read_check(&mut reader, fields, registry), &mut lost);
+        }
+        for fields in section(&mut reader, &mut fields, "[[cause]]", "cause", &mut lost) {
+            keep(&mut self.causes, read_cause(&mut reader, fields), &mut lost);
+        }
+        for fields in section(&mut reader, &mut fields, "[[test]]", "test", &mut lost) {
+            keep(&mut self.tests, given::read(&mut reader, fields), &mut lost);
+        }
+        self.lost |= lost;
+        fields.deny_rest(&mut reader);
+    }
+}
+
+/// Keeps what could be read, and notes where something could not.
+fn keep<T>(items: &mut Vec<Rc<T>>, read: Option<T>, lost: &mut bool) {
+    *lost |= read.is_none();
+    items.extend(read.map(Rc::new));
+}
+
 /// Adds an item; one with the same id from an included file is replaced, any other is a mistake.
 fn put<T>(
     reader: &mut Reader<'_>,
-    items: &mut Vec<T>,
-    item: T,
+    items: &mut Vec<Rc<T>>,
+    item: &Rc<T>,
     reach: Reach,
     what: &str,
     key: impl Fn(&T) -> (&String, &At),
 ) {
-    let (id, at) = key(&item);
+    let (id, at) = key(item);
     match items.iter().position(|other| key(other).0 == id) {
-        Some(index) if (reach.foreign..reach.own).contains(&index) => items[index] = item,
+        Some(index) if (reach.foreign..reach.own).contains(&index) => items[index] = item.clone(),
         Some(index) => {
             let message = format!("there are two {what}s with the id `{}`", shown(id));
             reader.add(
@@ -257,7 +360,7 @@ fn put<T>(
                     .related(key(&items[index]).1, "the first"),
             );
         }
-        None => items.push(item),
+        None => items.push(item.clone()),
     }
 }
 

@@ -189,7 +189,7 @@ fn cause() -> Value {
             "or_layer": reference("layer"),
             "suspected": flag("It is never more than suspected."),
             "degrades": flag("People feel it although the goal works right now."),
-            "place": words("Where it sits: on this machine, in what its network shares, or at the target.", first(PLACES)),
+            "place": words("Where it sits: with the person's account, on this machine, in what its network shares, or at the target.", first(PLACES)),
             "security_stop": flag("A sign of an attack: stop, keep everything as it is, hand over."),
         }),
     )

@@ -6,8 +6,10 @@ use crate::settings::Settings;
 use crate::target::Target;
 use minijinja::value::{Object, ObjectRepr, Serde, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Steps that one template may take. A real one takes a few dozen; without statements none can need more, so this only
@@ -189,7 +191,28 @@ pub(crate) fn is_template(text: &str) -> bool {
 }
 
 /// What a template names, as dotted paths, or why it cannot be read: a message and the bytes that it is about.
-pub(crate) fn inspect(text: &str) -> Result<Vec<String>, (String, Option<std::ops::Range<usize>>)> {
+type Inspected = Result<Rc<[String]>, (String, Option<std::ops::Range<usize>>)>;
+
+/// Templates of which is remembered what they name; the library has some two thousand.
+const REMEMBERED: usize = 4_096;
+
+/// What a template names, as dotted paths, or why it cannot be read. What was inspected once is remembered: the same
+/// fragments are part of nearly every playbook.
+pub(crate) fn inspect(text: &str) -> Inspected {
+    INSPECTED.with_borrow_mut(|inspected| {
+        if let Some(known) = inspected.get(text) {
+            return known.clone();
+        }
+        if inspected.len() >= REMEMBERED {
+            inspected.clear();
+        }
+        let found = inspect_anew(text).map(Rc::from);
+        inspected.insert(text.to_owned(), found.clone());
+        found
+    })
+}
+
+fn inspect_anew(text: &str) -> Result<Vec<String>, (String, Option<std::ops::Range<usize>>)> {
     if let Some(start) = text.find("{%") {
         let message = "a template has no statements: only `{{ }}` is filled".to_owned();
         return Err((message, Some(start..start + 2)));
@@ -216,6 +239,9 @@ pub(crate) fn inspect(text: &str) -> Result<Vec<String>, (String, Option<std::op
 
 /// What a template names, as dotted paths; nothing where it cannot be read, which `inspect` reports.
 pub(super) fn named(text: &str) -> Vec<String> {
+    if let Some(Ok(paths)) = INSPECTED.with_borrow(|inspected| inspected.get(text).cloned()) {
+        return paths.to_vec();
+    }
     ENVIRONMENT.with(|environment| paths(environment, text)).unwrap_or_default()
 }
 
@@ -238,14 +264,27 @@ fn is_authors(kind: ErrorKind) -> bool {
     )
 }
 
+/// What is wrong with a template, in words that say what to do about it; the engine's own where none are known.
 fn plain(error: &Error) -> String {
-    match error.detail() {
-        Some(detail) => format!("{}: {detail}", error.kind()),
-        None => error.kind().to_string(),
+    let detail = error.detail().unwrap_or_default();
+    let called = || detail.split(' ').nth(1).unwrap_or_default();
+    match error.kind() {
+        ErrorKind::SyntaxError if detail.contains("end of variable block") && detail.contains("end of input") => {
+            "`{{` is never closed: add `}}`".to_owned()
+        }
+        ErrorKind::UnknownFilter => {
+            format!("there is no filter `{}`; known here: {}", called(), FILTERS.map(|(name, _)| name).join(", "))
+        }
+        ErrorKind::UnknownTest | ErrorKind::UnknownFunction | ErrorKind::UnknownMethod => {
+            format!("a template calls nothing but filters: {detail}")
+        }
+        kind if detail.is_empty() => kind.to_string(),
+        kind => format!("{kind}: {detail}"),
     }
 }
 
 thread_local! {
+    static INSPECTED: RefCell<HashMap<String, Inspected>> = RefCell::default();
     /// Made once: a run fills the arguments of every waiting check after every observation.
     static ENVIRONMENT: Environment<'static> = environment();
     /// The same for whoever wrote a template: its errors say where.
@@ -256,19 +295,25 @@ thread_local! {
     };
 }
 
+/// The filters, of which each does work that is bounded by the length of its input.
+const FILTERS: [(&str, fn(&mut Environment<'_>)); 10] = [
+    ("first", |it| it.add_filter("first", minijinja::filters::first)),
+    ("last", |it| it.add_filter("last", minijinja::filters::last)),
+    ("join", |it| it.add_filter("join", minijinja::filters::join)),
+    ("length", |it| it.add_filter("length", minijinja::filters::length)),
+    ("lower", |it| it.add_filter("lower", minijinja::filters::lower)),
+    ("upper", |it| it.add_filter("upper", minijinja::filters::upper)),
+    ("default", |it| it.add_filter("default", minijinja::filters::default)),
+    ("list", |it| it.add_filter("list", minijinja::filters::list)),
+    ("map", |it| it.add_filter("map", minijinja::filters::map)),
+    ("round", |it| it.add_filter("round", minijinja::filters::round)),
+];
+
 pub(crate) fn environment() -> Environment<'static> {
-    // Only filters whose work is bounded by the length of their input.
     let mut environment = Environment::empty();
-    environment.add_filter("first", minijinja::filters::first);
-    environment.add_filter("last", minijinja::filters::last);
-    environment.add_filter("join", minijinja::filters::join);
-    environment.add_filter("length", minijinja::filters::length);
-    environment.add_filter("lower", minijinja::filters::lower);
-    environment.add_filter("upper", minijinja::filters::upper);
-    environment.add_filter("default", minijinja::filters::default);
-    environment.add_filter("list", minijinja::filters::list);
-    environment.add_filter("map", minijinja::filters::map);
-    environment.add_filter("round", minijinja::filters::round);
+    for (_, add) in FILTERS {
+        add(&mut environment);
+    }
     // What is not there is empty, at any depth: whether that matters is said by `fill`.
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     environment.set_fuel(Some(FUEL));
@@ -481,7 +526,7 @@ mod tests {
 
     #[test]
     fn inspects_without_values() {
-        assert_eq!(inspect("{{ a.b }} {{ c }}").unwrap(), ["a.b", "c"]);
+        assert_eq!(inspect("{{ a.b }} {{ c }}").unwrap()[..], ["a.b", "c"]);
         assert!(inspect("{{ a.b").is_err());
         assert!(inspect("{{ a.b | upperr }}").unwrap_err().0.contains("upperr"));
         assert!(inspect("{% for x in y %}{% endfor %}").unwrap_err().0.contains("statements"));

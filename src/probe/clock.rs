@@ -26,7 +26,7 @@ pub const PROBE: Probe = Probe {
         time from the Date header of a web server can be handed in as second witness: two that agree confirm, the \
         header alone only makes it suspected. Needs no rights. Sources: RFC 5905, RFC 9110 section 6.6.1, adjtimex(2).",
     contacts: Contacts::named(&["servers", "otherwise"]).and_unless("servers", "the configured time servers"),
-    burden: Burden::of("one datagram of 48 bytes to each of at most four time servers"),
+    burden: Burden::of("one datagram of 48 bytes to each of at most {} time servers").counting(&[MOST_SERVERS as u64]),
     codes: &[Code::HostClockOff, Code::HostClockUnknown],
     params: schema_of::<Params>,
     facts: schema_of::<ClockFacts>,

@@ -25,7 +25,8 @@ pub const PROBE: Probe = Probe {
         a connection stands and nothing sensible is spoken, or where a connection is all that can be tried. Needs no \
         rights. Source: RFC 7805 (port 1, tcpmux, is historic).",
     contacts: Contacts::named(&["addresses", "port"]),
-    burden: Burden::of("at most two connections, without data")
+    burden: Burden::of("at most {} connections, without data")
+        .counting(&[CONNECTIONS as u64])
         .and_leaves("intrusion detection may report a connection to port 1"),
     codes: &[Code::TcpAcceptsAll],
     params: schema_of::<Params>,

@@ -58,7 +58,11 @@ pub const PROBE: Probe = Probe {
         behind it are asked too. Sources: RFC 1035 section 4.2.1, RFC 2308, RFC 6298, RFC 6891, RFC 7766, RFC 8020.",
     contacts: Contacts::named(&["name", "servers", "compare", "control_name"])
         .and_unless("servers", "the configured resolvers"),
-    burden: Burden::of("three queries to each of at most eight servers, some more where one is silent, loses some or answers differently").and_leaves("the resolvers may log and cache the name"),
+    burden: Burden::of(
+        "{} queries to each of at most {} servers, some more where one is silent, loses some or answers differently",
+    )
+    .counting(&[pace::FIRST_QUERIES.len() as u64, whom::MOST_SERVERS as u64])
+    .and_leaves("the resolvers may log and cache the name"),
     codes: &[
         Code::DnsTimeout,
         Code::DnsPortClosed,

@@ -30,7 +30,11 @@ pub const PROBE: Probe = Probe {
         kernel's counter of reverse-path drops rises as often, this machine itself drops the answers. Sources: RFC 792, RFC 4443, RFC 1122 \
         section 3.2.2.6.",
     contacts: Contacts::named(&["address", "addresses"]),
-    burden: Burden::of("some packets of 56 bytes, twenty more at the first loss, at most a hundred"),
+    burden: Burden::of("some packets of {} bytes, {} more at the first loss, at most {}").counting(&[
+        PAYLOAD_BYTES as u64,
+        LOSS_COUNT as u64,
+        MOST as u64,
+    ]),
     codes: &[
         Code::RouteGatewaySilent,
         Code::PathEchoSilent,

@@ -21,7 +21,11 @@ pub const PROBE: Probe = Probe {
 everything that it started when its time is up. Whether a playbook may do this at all is decided before the run. Output \
 is stored with passwords, tokens and keys hidden.",
     contacts: Contacts::named(&["connects"]).and_unless("connects", "whom that command talks to"),
-    burden: Burden::of("one program, killed with all that it started after ten seconds, or a minute at most where the playbook says so").and_leaves("whatever that program does"),
+    burden: Burden::of(
+        "one program, killed with all that it started after {} seconds, or {} at most where the playbook says so",
+    )
+    .counting(&[WAIT.as_secs(), LONGEST_WAIT.as_secs()])
+    .and_leaves("whatever that program does"),
     codes: &[Code::ExecFailed],
     params: schema_of::<Params>,
     facts: schema_of::<ExecFacts>,

@@ -1,7 +1,7 @@
 //! Services that speak first: whether they greet, and whether the greeting is in the protocol that is expected.
 
 use super::argument::{self, Addresses};
-use super::attempt::Attempts;
+use super::attempt::{self, Attempts};
 use super::dialogue::{self, Dialogue, Wants, is_mute, silence};
 use super::tcp::counted;
 use super::way::{milliseconds, printable};
@@ -29,7 +29,8 @@ pub const PROBE: Probe = Probe {
         and are not contacted. Needs no rights. Sources: RFC 4253 section 4.2, RFC 5321 section 3.1, RFC 959 section \
         5.4, RFC 9051 section 7.1, RFC 1939 section 4, the MySQL client/server protocol (HandshakeV10).",
     contacts: Contacts::named(&["addresses", "port"]),
-    burden: Burden::of("one connection to each of at most four addresses, four where it is silent; sends nothing")
+    burden: Burden::of("one connection to each of at most {} addresses, {} where it is silent; sends nothing")
+        .counting(&[MOST_ADDRESSES as u64, attempt::CONNECTIONS])
         .and_leaves("the service may log a connection on which nothing was said"),
     codes: &[Code::AppNoGreeting, Code::AppWrongProtocol, Code::AppRefused],
     params: schema_of::<Params>,

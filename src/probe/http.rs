@@ -75,7 +75,7 @@ seconds and a body that stalls are problems; other slowness is only measured. Se
 query strings and credentials are never kept. Needs no rights. Sources: RFC 9110, RFC 9112, RFC 8305, RFC 9111.",
     contacts: Contacts::named(&["url", "proxy", "addresses", "fallback_addresses"])
         .and("its proxy, and where it redirects to"),
-    burden: Burden::of("one request, a second one after a server error, at most ten redirects; reads at most 1 MiB unless the playbook says otherwise").and_leaves("a line in the logs of the server and of the proxy"),
+    burden: Burden::of("one request, a second one after a server error, at most {} redirects; reads at most {} KiB unless the playbook says otherwise").counting(&[walk::REDIRECT_LIMIT as u64, BODY_LIMIT_BYTES / 1024]).and_leaves("a line in the logs of the server and of the proxy"),
     codes: &joined::<{ count(CODES) }>(CODES),
     params: schema_of::<Params>,
     facts: schema_of::<Facts>,

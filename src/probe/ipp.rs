@@ -60,7 +60,8 @@ pub const PROBE: Probe = Probe {
         printers have it, and then the root. Needs no rights. Sources: RFC 8010, RFC 8011 sections 4.2.5 and 5.4, PWG \
         5100.9, PWG 5100.14.",
     contacts: Contacts::named(&["url", "addresses"]),
-    burden: Burden::of("one or two requests; reads at most 256 KiB of each answer")
+    burden: Burden::of("one or two requests; reads at most {} KiB of each answer")
+        .counting(&[MOST_BYTES / 1024])
         .and_leaves("a printer that sleeps may wake up"),
     codes: &joined::<{ count(CODES) }>(CODES),
     params: schema_of::<Params>,

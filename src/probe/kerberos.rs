@@ -33,7 +33,7 @@ pub const PROBE: Probe = Probe {
         connections 200 ms apart (1.4 s) and confirmed by a fourth (3.2 s). Needs no rights. Sources: RFC 4120 \
         sections 3.1, 5.4, 5.9.1, 7.2 and 7.5.9, RFC 8062.",
     contacts: Contacts::named(&["addresses", "port"]),
-    burden: Burden::of("one request to each address over TCP and one over UDP, four connections where it is silent; reads at most 16 KiB").and_leaves("a refused request without a name in the server's log"),
+    burden: Burden::of("one request to each address over TCP and one over UDP, {} connections where it is silent; reads at most {} KiB").counting(&[attempt::CONNECTIONS, MOST_BYTES as u64 / 1024]).and_leaves("a refused request without a name in the server's log"),
     codes: &[Code::AppNoAnswer, Code::AppWrongProtocol, Code::AppRefused, Code::AppUnknownName, Code::HostClockOff],
     params: schema_of::<Params>,
     facts: schema_of::<KerberosFacts>,

@@ -3,6 +3,7 @@
 mod message;
 
 use super::argument::{self, Addresses};
+use super::attempt;
 use super::dialogue::{self, Course, Wants};
 use super::way::connect::again;
 use super::way::handshake::{Wish, shake};
@@ -35,8 +36,9 @@ pub const PROBE: Probe = Probe {
         3.1.1.3.2.",
     contacts: Contacts::named(&["addresses", "port"]),
     burden: Burden::of(
-        "one connection and one question to each address, four connections where it is silent; reads at most 64 KiB",
+        "one connection and one question to each address, {} connections where it is silent; reads at most {} KiB",
     )
+    .counting(&[attempt::CONNECTIONS, MOST_BYTES as u64 / 1024])
     .and_leaves("a question without a sign-in in the directory's log"),
     codes: &[Code::AppNoAnswer, Code::AppWrongProtocol, Code::AppRefused],
     params: schema_of::<Params>,

@@ -28,6 +28,7 @@ pub mod lease;
 pub mod link;
 pub mod log;
 pub mod lookup;
+pub mod lpd;
 pub mod mail;
 pub mod mtu;
 pub mod nat64;
@@ -131,8 +132,10 @@ impl Contacts {
 /// What a look takes, and what it leaves behind, for whoever has to allow it.
 #[derive(Debug, Clone, Copy)]
 pub struct Burden {
-    /// How much it sends, reads or starts, with its limits.
-    pub load: &'static str,
+    /// How much it sends, reads or starts, with its limits; `{}` stands for each of the amounts.
+    load: &'static str,
+    /// The probe's own constants, so that nobody is told another limit than the one that holds.
+    amounts: &'static [u64],
     /// What is different after it, or what somebody else notices of it; none where nothing is.
     pub side_effects: Option<&'static str>,
 }
@@ -143,12 +146,24 @@ impl Burden {
 
     /// It takes this much, and leaves nothing behind.
     pub const fn of(load: &'static str) -> Self {
-        Burden { load, side_effects: None }
+        Burden { load, amounts: &[], side_effects: None }
+    }
+
+    /// With these amounts, in the order in which the sentence has a place for them.
+    pub const fn counting(self, amounts: &'static [u64]) -> Self {
+        Burden { amounts, ..self }
     }
 
     /// And leaves this behind.
     pub const fn and_leaves(self, side_effects: &'static str) -> Self {
         Burden { side_effects: Some(side_effects), ..self }
+    }
+
+    /// How much it sends, reads or starts, as a sentence.
+    pub fn load(&self) -> String {
+        let mut parts = self.load.split("{}");
+        let first = parts.next().unwrap_or_default().to_owned();
+        self.amounts.iter().zip(parts).fold(first, |said, (amount, rest)| format!("{said}{amount}{rest}"))
     }
 }
 
@@ -324,6 +339,7 @@ pub const PROBES: &[&Probe] = &[
     &greeting::PROBE,
     &smb::PROBE,
     &ipp::PROBE,
+    &lpd::PROBE,
     &mail::PROBE,
     &rdp::PROBE,
     &kerberos::PROBE,
@@ -350,6 +366,8 @@ mod tests {
             let silent = named.is_empty() && others.is_none();
             assert_eq!(silent, matches!(probe.cost, Cost::Local | Cost::Person), "{}", probe.name);
             assert!(silent || probe.burden.load != Burden::READS.load, "{} sends something", probe.name);
+            let places = probe.burden.load.matches("{}").count();
+            assert_eq!(places, probe.burden.amounts.len(), "{}: {}", probe.name, probe.burden.load);
             let params = (probe.params)().to_value();
             for name in named.iter().chain(&unless) {
                 assert!(params["properties"].get(name).is_some(), "{} has no parameter `{name}`", probe.name);

@@ -38,7 +38,8 @@ is enough, and pages that are all dead show none. A redirect to the same host ov
 server are no portal and leave the question open, as does no connection at all, which other checks explain. Needs no \
 rights. Sources: RFC 8952, RFC 6585 section 6.",
     contacts: Contacts::named(&["url", "more_urls"]),
-    burden: Burden::of("one request to each of at most five pages; reads at most 64 KiB of each")
+    burden: Burden::of("one request to each of at most {} pages; reads at most {} KiB of each")
+        .counting(&[MORE_LIMIT as u64 + 1, BODY_LIMIT_BYTES / 1024])
         .and_leaves("a line in the logs of these pages' servers"),
     codes: &[Code::PathCaptivePortal],
     params: schema_of::<Params>,

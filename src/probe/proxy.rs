@@ -46,7 +46,8 @@ of the account that runs it. Sources: RFC 9110 section 9.3.6, RFC 9112 section 3
         "settings",
         "the configured proxies and the PAC file, and `wpad` in the search domains where programs search for one",
     ),
-    burden: Burden::of("the PAC file once; three connections and one request for each of at most eight proxies")
+    burden: Burden::of("the PAC file once; three connections and one request for each of at most {} proxies")
+        .counting(&[PROXY_LIMIT as u64])
         .and_leaves("a line in the proxy's log"),
     codes: &joined::<{ count(CODES) }>(CODES),
     params: schema_of::<Params>,

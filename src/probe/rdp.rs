@@ -4,6 +4,7 @@
 mod message;
 
 use super::argument::{self, Addresses};
+use super::attempt;
 use super::dialogue::{self, Course, Wants};
 use super::way::connect::AGAIN_WAIT;
 use super::way::handshake::{self, Shaken, TlsFacts, Wish, shake};
@@ -41,7 +42,8 @@ pub const PROBE: Probe = Probe {
         connections 200 ms apart (1.4 s) and confirmed by a fourth (3.2 s). Needs no rights. Sources: MS-RDPBCGR \
         sections 2.2.1.1, 2.2.1.2 and 5.4, RFC 2126, ITU-T X.224.",
     contacts: Contacts::named(&["addresses", "port"]),
-    burden: Burden::of("two connections to each address, four where it is silent")
+    burden: Burden::of("two connections to each address, {} where it is silent")
+        .counting(&[attempt::CONNECTIONS])
         .and_leaves("unfinished connections in that computer's log"),
     codes: &joined::<{ count(CODES) }>(CODES),
     params: schema_of::<Params>,

@@ -4,6 +4,7 @@
 mod message;
 
 use super::argument::{self, Addresses};
+use super::attempt;
 use super::dialogue::{self, Course, Dialogue, Wants};
 use super::way::said;
 use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
@@ -32,8 +33,8 @@ pub const PROBE: Probe = Probe {
         1002 section 4.3.1.",
     contacts: Contacts::named(&["addresses", "port"]),
     burden: Burden::of(
-        "one negotiation with each address, a second one where it hangs up, four connections where it is silent",
-    )
+        "one negotiation with each address, a second one where it hangs up, {} connections where it is silent; reads at most {} KiB of an answer",
+    ).counting(&[attempt::CONNECTIONS, MOST_BYTES as u64 / 1024])
     .and_leaves("an unfinished session in the server's log"),
     codes: &[Code::AppNoAnswer, Code::AppWrongProtocol, Code::AppRefused, Code::AppOutdated],
     params: schema_of::<Params>,

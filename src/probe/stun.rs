@@ -28,9 +28,8 @@ pub const PROBE: Probe = Probe {
             loss, delay or jitter for a conversation is a problem of quality (ITU-T G.1010, G.114); no answer at all one \
             of reachability. Needs no rights; two seconds of 50 small packets each.",
     contacts: Contacts::named(&["addresses", "port"]),
-    burden: Burden::of(
-        "50 small datagrams each second, for two seconds; for a minute at most where the playbook says so",
-    ),
+    burden: Burden::of("{} small datagrams each second, for {} seconds; for {} at most where the playbook says so")
+        .counting(&[1_000 / SPACING_MS, COUNT as u64 * SPACING_MS / 1_000, MOST as u64 * SPACING_MS / 1_000]),
     codes: &[
         Code::UdpClosed,
         Code::UdpSilent,

@@ -46,7 +46,7 @@ pub const PROBE: Probe = Probe {
         problem only where one is given. Goes past proxies. Needs no rights. Sources: RFC 9097 (capacity), RFC 7567 \
         section 1 (queues), draft-ietf-ippm-responsiveness (round trips each minute under load).",
     contacts: Contacts::named(&["url"]),
-    burden: Burden::of("fills the line over four connections for five seconds, at most 64 MB; ten seconds and 500 MB at most where the playbook says so").and_leaves("others on the line feel it, and a metered line is charged for it"),
+    burden: Burden::of("fills the line over {} connections for {} seconds, at most {} MB; {} seconds and {} MB at most where the playbook says so").counting(&[STREAMS, SECONDS, MEGABYTES, MOST_SECONDS, MOST_MEGABYTES]).and_leaves("others on the line feel it, and a metered line is charged for it"),
     codes: &joined::<{ count(CODES) }>(CODES),
     params: schema_of::<Params>,
     facts: schema_of::<ThroughputFacts>,

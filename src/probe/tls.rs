@@ -42,8 +42,9 @@ Revocation is not looked up on Linux. Nothing is sent after the handshake. Needs
 Sources: RFC 8446, RFC 5246 appendix E, RFC 5280, RFC 6066, RFC 9525.",
     contacts: Contacts::named(&["host", "port", "addresses"]),
     burden: Burden::of(
-        "one handshake with each of at most 16 addresses, eight at a time, and up to two more where one fails",
+        "one handshake with each of at most {} addresses, {} at a time, and up to two more where one fails",
     )
+    .counting(&[ADDRESS_LIMIT as u64, CONCURRENT as u64])
     .and_leaves("handshakes without a request in the server's log"),
     codes: &joined::<{ count(CODES) }>(CODES),
     params: schema_of::<Params>,

@@ -27,7 +27,8 @@ pub const PROBE: Probe = Probe {
         later, has ended at the same place. Needs no rights (Linux). Sources: RFC 792, RFC 4443, RFC 1812 section \
         4.3.2.8 on limited rates of ICMP errors.",
     contacts: Contacts::named(&["address", "addresses", "port"]).and("the hops on the way"),
-    burden: Burden::of("two datagrams for each of at most 30 hops, at nearly the same time, and the same again")
+    burden: Burden::of("{} datagrams for each of at most {} hops, at nearly the same time, and the same again")
+        .counting(&[PINGS.0 as u64, MOST_HOPS as u64])
         .and_leaves("intrusion detection may call it a scan"),
     codes: &[Code::PathSilent, Code::PathUnreachable, Code::PathProhibited, Code::PathLoop],
     params: schema_of::<Params>,

@@ -164,7 +164,7 @@ mod tests {
         value["observations"][0]["summary"] = attack.into();
         value["observations"][0]["id"] = attack.into();
         value["observations"][0]["via"] = serde_json::json!({ "interface": attack, "gateway": attack });
-        let words = ["frequency", "scope", "other_device", "other_network", "effect", "urgency"];
+        let words = ["frequency", "scope", "other_device", "other_account", "other_network", "effect", "urgency"];
         for field in FIELDS.iter().filter(|field| !words.contains(&field.name)) {
             value["case"][field.name] = match field.takes() {
                 Takes::Texts => serde_json::json!([attack]),

@@ -498,17 +498,17 @@ impl Parser<'_> {
                 return;
             }
         };
-        for path in paths {
+        for path in paths.iter() {
             let token = self.token && path == "token";
-            if token || NAMES.contains(&path.as_str()) || self.names.iter().any(|name| variable(name) == path) {
+            if token || NAMES.contains(&path.as_str()) || self.names.iter().any(|name| variable(name) == *path) {
                 continue;
             }
             let message = match path.as_str() {
                 "token" => "the token goes along by `[auth]` alone, so that nothing shows it".to_owned(),
-                _ => format!("`{}` is not there when this is filled", shown(&path)),
+                _ => format!("`{}` is not there when this is filled", shown(path)),
             };
             let known = self.names.iter().map(String::as_str).chain(NAMES);
-            self.reader.add(Mistake::new(Kind::UnknownName, at, message).suggest(&path, known));
+            self.reader.add(Mistake::new(Kind::UnknownName, at, message).suggest(path, known));
         }
     }
 }

@@ -4,6 +4,10 @@
 //!
 //!     cargo bench --bench packet
 
+#[path = "../fixtures/clock.rs"]
+mod clock;
+
+use clock::Clock;
 use firstline::packet::Packet;
 use firstline::packet::fit::LARGEST;
 use firstline::packet::read::open;
@@ -14,7 +18,7 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Rounds of one measurement; the first is thrown away.
 const ROUNDS: usize = 11;
@@ -67,31 +71,6 @@ fn example() -> Packet {
     let mut packet = open(Path::new("tests/packets/v1/stale-vpn-resolver.json")).expect("a stored packet opens").packet;
     packet.run.user = "jdoe".to_owned();
     packet
-}
-
-/// The processor time of this thread, where the system says so; else the time on the wall, which others' work lengthens.
-struct Clock {
-    wall: Instant,
-    processor: Option<Duration>,
-}
-
-impl Clock {
-    fn start() -> Clock {
-        Clock { wall: Instant::now(), processor: processor_time() }
-    }
-
-    fn elapsed(&self) -> Duration {
-        match (self.processor, processor_time()) {
-            (Some(before), Some(after)) => after - before,
-            _ => self.wall.elapsed(),
-        }
-    }
-}
-
-/// Nanoseconds on a processor are the first number of `schedstat` (Documentation/scheduler/sched-stats.rst).
-fn processor_time() -> Option<Duration> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    Some(Duration::from_nanos(text.split(' ').next()?.parse().ok()?))
 }
 
 /// The median time of some rounds.

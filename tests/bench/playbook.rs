@@ -3,13 +3,17 @@
 //!
 //!     cargo bench --bench playbook
 
+#[path = "../fixtures/clock.rs"]
+mod clock;
+
+use clock::Clock;
 use firstline::cli::{RunFlags, What};
 use firstline::diagnosis::evidence::Evidence;
 use firstline::diagnosis::graph::Graph;
 use firstline::diagnosis::suspects::Reach;
 use firstline::playbook::builtin::{self, BUILTIN};
 use firstline::playbook::order::rounds;
-use firstline::playbook::{Playbook, parse};
+use firstline::playbook::{Playbook, matching, parse};
 use firstline::request::Request;
 use firstline::run::plan::{Progress, next};
 use firstline::settings::Settings;
@@ -18,7 +22,7 @@ use std::fmt::Write;
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Rounds of each; the first is thrown away.
 const ROUNDS: usize = 20;
@@ -96,7 +100,7 @@ fn measure(what: &str, limit: Option<Duration>, mut work: impl FnMut()) -> bool 
     work();
     let mut times: Vec<Duration> = Vec::new();
     for _ in 0..ROUNDS {
-        let start = Instant::now();
+        let start = Clock::start();
         work();
         times.push(start.elapsed());
     }
@@ -121,8 +125,14 @@ fn main() -> ExitCode {
         }
     });
     good &= measure("planning 200 causes and 100 checks", Some(PLAN), || plan(&request));
+    measure("mistakes of one playbook, as an editor asks for them", None, || {
+        black_box(builtin::lint("one-site-fails"));
+    });
     measure("reading one built-in playbook, as each run does", None, || {
-        black_box(builtin::playbook("one-site-fails").map(|read| read.is_ok()));
+        black_box(builtin::without_tests("one-site-fails").map(|read| read.is_ok()));
+    });
+    measure("finding a playbook by the user's words", None, || {
+        black_box(matching::best("the crm is down", &matching::headings()).is_ok());
     });
     measure("reading and checking 200 causes and 100 checks", None, || {
         black_box(parse("large.toml", &text, &|_| None).is_ok());

@@ -128,6 +128,20 @@ fn ipp() {
     });
 }
 
+#[test]
+fn lpd() {
+    let seeds = in_all_manners(&[
+        b"Warning: lp is down: lp is ready and printing\nRank   Owner  Job  Files\nactive root  30  x  5 bytes\n",
+        b"office is ready\nno entries\n",
+        b"\x01lpd: lp: unknown printer\n",
+        b"",
+    ]);
+    let args = json!({ "addresses": ["10.0.0.7"], "port": 515, "queue": "/office" });
+    fuzz("lpd", &seeds, &["Rank", "is not ready", "(offline ?)", "\n%%%%\n"], |input| {
+        look("lpd", &args, Hostile::new(input));
+    });
+}
+
 const PAGES: &[&[u8]] = &[
     b"HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 03:00:00 GMT\r\nContent-Type: text/html\r\nContent-Length: 5\r\n\r\nhello",
     b"HTTP/1.1 302 Found\r\nLocation: /next\r\nSet-Cookie: a=b; Path=/\r\nContent-Length: 0\r\n\r\n",

@@ -190,6 +190,34 @@ pub mod ipp {
     }
 }
 
+/// Print servers that speak the line printer protocol (RFC 1179 section 5.3), in the words of CUPS.
+pub mod lpd {
+    use super::*;
+
+    /// Prints.
+    pub fn ready(heard: &[u8]) -> Reply {
+        says(heard, "office is ready\nno entries\n")
+    }
+
+    /// Keeps two jobs and prints none.
+    pub fn stopped(heard: &[u8]) -> Reply {
+        says(
+            heard,
+            "office is not ready\nRank    Owner   Job     File(s)                         Total Size\n\
+             1st     ann     12      report.pdf                      12288 bytes\n\
+             2nd     ben     13      letter.pdf                      1024 bytes\n",
+        )
+    }
+
+    fn says(heard: &[u8], text: &str) -> Reply {
+        match heard {
+            b"\x03office \n" => Reply::Say(text.as_bytes().to_vec()),
+            [.., b'\n'] => Reply::Say(b"lpd: unknown printer\n".to_vec()),
+            _ => Reply::Listen,
+        }
+    }
+}
+
 /// Remote desktops (MS-RDPBCGR section 2.2.1.2).
 pub mod rdp {
     use super::*;

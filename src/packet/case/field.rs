@@ -240,6 +240,7 @@ fields! {
     scope Scope "Affected" true "Who is affected?";
     others Scope "Others" false "Who else, by name or number?";
     other_device Scope "Other device" true "Does it work on another device in the same network?";
+    other_account Scope "Other account" true "Does it work for another account on the same computer?";
     other_network Scope "Other network" true "Does it work from another network, such as a phone's?";
     changed Changed "They say" true "What changed before: update, password, driver, VPN, move, new hardware?";
     tried Tried "Before" false "What was tried, in order, and what came of it?";

@@ -30,6 +30,8 @@ const HEADING_HEIGHT: f64 = 30.0;
 
 const BOX_CHARACTERS: usize = 25;
 const BOX_NAME_CHARACTERS: usize = 21;
+/// In a box with round ends, whose text begins further in and ends earlier.
+const ROUND_BOX_CHARACTERS: usize = 20;
 const CAUSE_CHARACTERS: usize = 51;
 
 /// A list of causes that is longer than this, and than the boxes are high, stands beneath them in several columns.
@@ -168,16 +170,22 @@ fn essential(graph: &Graph<'_>, checks: &[&Check]) -> Vec<(usize, usize, Join)> 
 
 /// What stands in a box: name, title, and what it costs.
 fn texts(check: &Check) -> Vec<String> {
-    let mut lines = vec![shorten(&check.id, BOX_NAME_CHARACTERS).into_owned()];
-    let title = check.title.as_deref().unwrap_or_default();
-    let wrapped = wrap(title, BOX_CHARACTERS);
-    lines.extend(wrapped.iter().take(1).map(|line| shorten(line, BOX_CHARACTERS).into_owned()));
+    let fits = if check.cost == Cost::Person { ROUND_BOX_CHARACTERS } else { BOX_CHARACTERS };
+    let mut lines = vec![shorten(&check.id, BOX_NAME_CHARACTERS.min(fits)).into_owned()];
+    let wrapped = wrap(title(check), fits);
+    lines.extend(wrapped.iter().take(1).map(|line| shorten(line, fits).into_owned()));
     if wrapped.len() > 1 {
-        lines.push(shorten(&wrapped[1..].join(" "), BOX_CHARACTERS).into_owned());
+        lines.push(shorten(&wrapped[1..].join(" "), fits).into_owned());
     }
     let goal = if check.goal { ", the complaint" } else { "" };
-    lines.push(shorten(&format!("{}{goal}", check.probe), BOX_CHARACTERS).into_owned());
+    lines.push(shorten(&format!("{}{goal}", check.probe), fits).into_owned());
     lines
+}
+
+/// What it is for: its title, or the question that it asks.
+fn title(check: &Check) -> &str {
+    let question = || check.args.get("question").and_then(|question| question.as_str());
+    check.title.as_deref().or_else(question).unwrap_or_default()
 }
 
 fn boxed(check: &Check, graph: &Graph<'_>, lines: &[String], x: f64, y: f64, height: f64) -> Markup {
@@ -211,7 +219,7 @@ fn text_class(index: usize, last: usize) -> Option<&'static str> {
 /// Everything about a check in one sentence.
 fn whole(check: &Check, graph: &Graph<'_>) -> String {
     let mut parts = vec![check.id.clone()];
-    parts.extend(check.title.clone());
+    parts.extend(Some(title(check)).filter(|title| !title.is_empty()).map(str::to_owned));
     parts.push(format!("probe {}, layer {}, {}", check.probe, check.layer, word(check.cost)));
     parts.extend(check.goal.then(|| "the complaint itself".to_owned()));
     let joined = [
@@ -312,9 +320,10 @@ fn listed(rows: &[Row<'_>], x: f64, top: f64) -> Markup {
                     text.b.f x=(x) y=(rounded(y + 18.0)) { (layer) ", " (count) (if *count == 1 { " cause" } else { " causes" }) }
                 }
                 Row::Cause(cause, checks) => {
-                    @let told = format!("{} \u{2190} {}", cause.id, checks.join(", "));
+                    @let checks = checks.join(", ");
+                    @let told = format!("{} \u{2190} {checks}", cause.id);
                     g {
-                        title { (cause.id) ": " (readable(&cause.title)) "; told by " (checks.join(", ")) }
+                        title { (cause.id) ": " (readable(&cause.title)) @if told.chars().count() > CAUSE_CHARACTERS { "; told by " (checks) } }
                         text x=(x) y=(rounded(y + 12.0)) { (shorten(&readable(&cause.title), CAUSE_CHARACTERS)) }
                         text.f x=(x) y=(rounded(y + 26.0)) { (shorten(&told, CAUSE_CHARACTERS)) }
                     }

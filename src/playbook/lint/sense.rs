@@ -13,6 +13,7 @@ use crate::playbook::template;
 use crate::playbook::when::PlacedAtom;
 use crate::playbook::{Condition, View};
 use crate::probe::Cost;
+use std::collections::BTreeSet;
 
 /// Words that need training. A user is told what to do or what is wrong, not how it is called.
 const JARGON: [&str; 17] = [
@@ -24,12 +25,14 @@ impl<'d> Lint<'d> {
     /// What only shows once every part can be read: a condition of which something is lost may look like another one.
     pub(super) fn sense(&mut self) {
         let draft = self.draft;
+        let args = draft.checks.iter().map(|check| &check.check.args);
+        let named: BTreeSet<String> = args.flat_map(template::references).collect();
         for check in &draft.checks {
             if let Some(when) = &check.check.when {
                 let what = format!("the check `{}` is never made: its `when` cannot hold", shown(&check.check.id));
                 self.impossible(Kind::NeverMade, &what, when, &check.atoms);
             }
-            self.never_asked(check);
+            self.never_asked(check, &named);
         }
         for cause in &draft.causes {
             let what = format!("the cause `{}` can never win: its `when` cannot hold", shown(&cause.cause.id));
@@ -77,16 +80,15 @@ impl<'d> Lint<'d> {
     }
 
     /// A question splits the suspects by its answer, and is asked only while it does.
-    fn never_asked(&mut self, draft: &'d DraftCheck) {
+    fn never_asked(&mut self, draft: &'d DraftCheck, named: &BTreeSet<String>) {
         let check = &draft.check;
         if check.cost != Cost::Person || check.goal {
             return;
         }
         let of_checks = self.draft.checks.iter().flat_map(|other| &other.atoms);
         let mut atoms = of_checks.chain(self.draft.causes.iter().flat_map(|cause| &cause.atoms));
-        let args = self.draft.checks.iter().map(|other| &other.check.args);
         let is_used = atoms.any(|placed| placed.atom.check == check.id)
-            || args.map(template::references).any(|references| references.contains(&check.id))
+            || named.contains(&check.id)
             // Its answer stands in the letter.
             || Heard::of(check).is_some();
         if !is_used {

@@ -1,12 +1,13 @@
 //! Statements of conditions and tests: whether what they look at exists, and whether it could ever be so.
 
 use super::fact::{FactType, wrong_word};
-use super::{CASE_FACTS, Lint, is_open, properties};
+use super::{CASE_FACTS, Lint, is_open, properties, property};
 use crate::diagnosis::evidence::{AGAIN_CHECK, CASE_CHECK};
 use crate::packet::case::field::{FIELDS, Field, Takes};
 use crate::playbook::Check;
 use crate::playbook::change::{self, CHANGES_CHECK};
 use crate::playbook::condition::{Compare, Test};
+use crate::playbook::draft::Draft;
 use crate::playbook::mistake::{At, Kind, Mistake, shown};
 use crate::playbook::template::variable;
 use crate::playbook::when::PlacedAtom;
@@ -14,10 +15,26 @@ use crate::probe::Probe;
 use crate::problem::Code;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// The facts of what is no check, and the JSON type of each.
+pub(super) type Told = BTreeMap<String, &'static str>;
+
+/// The facts of what people said: inputs, fields of the case, and what the target is.
+pub(super) fn case_facts(draft: &Draft) -> Rc<Told> {
+    let inputs = draft.inputs.iter().map(|input| (variable(&input.name), "string"));
+    let fields = FIELDS.iter().filter(|field| field.is_fact).map(|field| (field.name.to_owned(), "string"));
+    Rc::new(inputs.chain(fields).chain(CASE_FACTS.map(|(name, kind)| (name.to_owned(), kind))).collect())
+}
+
+/// The facts of what changed.
+pub(super) fn change_facts() -> Rc<Told> {
+    Rc::new(change::facts().collect())
+}
 
 impl Lint<'_> {
     /// A statement about what people said, or about what changed.
-    fn told(&mut self, atom: &PlacedAtom, types: &BTreeMap<String, &'static str>) {
+    fn told(&mut self, atom: &PlacedAtom, types: &Told) {
         let check = &atom.atom.check;
         let Test::Fact(name, compare) = &atom.atom.test else {
             let message = format!("`{check}` is no check of the playbook: it has facts only");
@@ -54,19 +71,13 @@ impl Lint<'_> {
     }
 
     /// The facts of what is no check and may be spoken of: what people said, what changed, and what a last look saw.
-    pub(super) fn told_facts(&self, check: &str) -> Option<BTreeMap<String, &'static str>> {
+    pub(super) fn told_facts(&self, check: &str) -> Option<Rc<Told>> {
         match check {
-            CASE_CHECK => Some(self.case_facts()),
-            CHANGES_CHECK => Some(change::facts().collect()),
-            AGAIN_CHECK => Some(BTreeMap::from([("check".to_owned(), "string")])),
+            CASE_CHECK => Some(self.case.clone()),
+            CHANGES_CHECK => Some(self.changes.clone()),
+            AGAIN_CHECK => Some(Rc::new(Told::from([("check".to_owned(), "string")]))),
             _ => None,
         }
-    }
-
-    fn case_facts(&self) -> BTreeMap<String, &'static str> {
-        let inputs = self.draft.inputs.iter().map(|input| (variable(&input.name), "string"));
-        let fields = FIELDS.iter().filter(|field| field.is_fact).map(|field| (field.name.to_owned(), "string"));
-        inputs.chain(fields).chain(CASE_FACTS.map(|(name, kind)| (name.to_owned(), kind))).collect()
     }
 
     pub(super) fn atoms(&mut self, atoms: &[PlacedAtom]) {
@@ -95,7 +106,7 @@ impl Lint<'_> {
         if !probe.codes.contains(&code) {
             let message =
                 format!("`{}` uses the probe `{}`, which never reports `{}`", check.id, probe.name, code.word());
-            let words: Vec<&str> = probe.codes.iter().map(|code| code.word()).collect();
+            let words = probe.codes.iter().map(|code| code.word());
             self.add(Mistake::new(Kind::ForeignCode, at, message).suggest(code.word(), words));
         }
     }
@@ -106,14 +117,16 @@ impl Lint<'_> {
         if !families.contains(&family) {
             let message =
                 format!("`{}` uses the probe `{}`, which reports nothing of `{family}.*`", check.id, probe.name);
-            self.add(Mistake::new(Kind::ForeignCode, at, message).suggest(family, families));
+            let families: Vec<String> = families.iter().map(|family| format!("{family}.*")).collect();
+            let known = families.iter().map(String::as_str);
+            self.add(Mistake::new(Kind::ForeignCode, at, message).suggest(&format!("{family}.*"), known));
         }
     }
 
     fn answer(&mut self, check: &Check, probe: &'static Probe, compare: &Compare, at: &At) {
         let shape = self.shape(probe);
         let facts = &shape.facts;
-        if !properties(facts).contains(&"answer") && !is_open(facts) {
+        if property(facts, "answer").is_none() && !is_open(facts) {
             let message = format!("`{}` uses the probe `{}`, which asks nobody", check.id, probe.name);
             self.add(
                 Mistake::new(Kind::UnknownAnswer, at, message)
@@ -140,12 +153,10 @@ impl Lint<'_> {
         if is_open(facts) {
             return true;
         }
-        let names: Vec<String> = properties(facts).into_iter().map(str::to_owned).collect();
-        let known = names.iter().any(|known| known == name);
+        let known = property(facts, name).is_some();
         if !known {
             let message = format!("the probe `{}` of `{}` has no fact `{}`", probe.name, check.id, shown(name));
-            let mut mistake =
-                Mistake::new(Kind::UnknownFact, at, message).suggest(name, names.iter().map(String::as_str));
+            let mut mistake = Mistake::new(Kind::UnknownFact, at, message).suggest(name, properties(facts));
             if mistake.help.is_none() {
                 mistake = mistake.help(format!("`firstline explain probe:{}` lists its facts", probe.name));
             }
@@ -157,8 +168,8 @@ impl Lint<'_> {
     fn compare(&mut self, name: &str, compare: &Compare, probe: &'static Probe, at: &At) {
         let shape = self.shape(probe);
         let facts = &shape.facts;
-        let Some(property) = facts.get("properties").and_then(|all| all.get(name)) else { return };
-        let fact = FactType::of(property, facts);
+        let Some(schema) = property(facts, name) else { return };
+        let fact = FactType::of(schema, facts);
         if let Some(problem) = fact.mismatch(name, compare) {
             let mut mistake = Mistake::new(Kind::BadCompare, at, problem);
             if let (Some(words), Some(wrong)) = (&fact.words, wrong_word(compare, fact.words.as_deref())) {

@@ -1,9 +1,9 @@
 //! Templates in texts: whether every name in them exists where they are filled.
 
-use super::{Lint, is_open, properties};
+use super::{Lint, is_open, properties, property};
 use crate::diagnosis::evidence::CASE_CHECK;
 use crate::playbook::InputKind;
-use crate::playbook::change::{self, CHANGES_CHECK};
+use crate::playbook::change::CHANGES_CHECK;
 use crate::playbook::draft::{Fill, PlacedText};
 use crate::playbook::mistake::{At, Kind, Mistake, shown};
 use crate::playbook::template::{self, FIXED_ROOTS, OBSERVATION_NAMES, TARGET_NAMES, variable};
@@ -27,8 +27,8 @@ impl Lint<'_> {
                     self.add(Mistake::new(Kind::BadTemplate, &at, why));
                 }
                 Ok(paths) => {
-                    for path in paths {
-                        self.path(&path, text);
+                    for path in paths.iter() {
+                        self.path(path, text);
                     }
                 }
             }
@@ -73,16 +73,16 @@ impl Lint<'_> {
         match root {
             "settings" => {
                 let known = self.settings.clone();
-                self.part("settings", name, known.iter().map(String::as_str).collect(), &at);
+                self.part("settings", name, known.iter().map(String::as_str), &at);
             }
             "target" => self.target(name, &at),
             _ => self.root(root, name, text, &at),
         }
     }
 
-    fn part(&mut self, root: &str, name: Option<&str>, known: Vec<&str>, at: &At) {
+    fn part<'a>(&mut self, root: &str, name: Option<&str>, known: impl Iterator<Item = &'a str> + Clone, at: &At) {
         if let Some(name) = name
-            && !known.contains(&name)
+            && !known.clone().any(|known| known == name)
         {
             let message = format!("`{root}` has no `{}`", shown(name));
             self.add(Mistake::new(Kind::UnknownName, at, message).suggest(name, known));
@@ -95,7 +95,7 @@ impl Lint<'_> {
             self.add(Mistake::new(Kind::UnknownName, at, "the playbook has no target").help(help));
             return;
         }
-        self.part("target", name, TARGET_NAMES.to_vec(), at);
+        self.part("target", name, TARGET_NAMES.into_iter(), at);
     }
 
     fn root(&mut self, root: &str, name: Option<&str>, text: &PlacedText, at: &At) {
@@ -106,8 +106,8 @@ impl Lint<'_> {
             return;
         }
         if root == CHANGES_CHECK {
-            let known: Vec<String> = change::facts().map(|(name, _)| name).collect();
-            self.part(root, name, known.iter().map(String::as_str).collect(), at);
+            let known = self.changes.clone();
+            self.part(root, name, known.keys().map(String::as_str), at);
             return;
         }
         let id = template::check_of(root);
@@ -134,9 +134,8 @@ impl Lint<'_> {
         if is_open(facts) || OBSERVATION_NAMES.contains(&name) {
             return;
         }
-        let mut known = properties(facts);
-        if !known.contains(&name) {
-            known.extend(OBSERVATION_NAMES);
+        if property(facts, name).is_none() {
+            let known = properties(facts).into_iter().chain(OBSERVATION_NAMES);
             let message = format!("the probe `{}` of `{id}` has no fact `{}`", probe.name, shown(name));
             let mut mistake = Mistake::new(Kind::UnknownName, at, message).suggest(name, known);
             if mistake.help.is_none() {

@@ -19,7 +19,7 @@ pub(in crate::playbook) const COSTS: &[(&str, Cost)] =
     &[("local", Cost::Local), ("network", Cost::Network), ("slow", Cost::Slow), ("person", Cost::Person)];
 /// Where a cause sits.
 pub(in crate::playbook) const PLACES: &[(&str, Place)] =
-    &[("machine", Place::Machine), ("network", Place::Network), ("target", Place::Target)];
+    &[("person", Place::Person), ("machine", Place::Machine), ("network", Place::Network), ("target", Place::Target)];
 
 pub(in crate::playbook) const PRIORS: &[(&str, Prior)] =
     &[("rare", Prior::Rare), ("occasional", Prior::Occasional), ("common", Prior::Common)];

@@ -7,7 +7,7 @@ use crate::sys::{ResolverConfig, ResolverEntry};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 /// Servers that are asked at most; resolver libraries use three, and a list of hundreds is an error of its own.
-const MOST_SERVERS: usize = 8;
+pub(super) const MOST_SERVERS: usize = 8;
 /// Suffixes that are tried at most for a short name; glibc once allowed six.
 const MOST_SUFFIXES: usize = 6;
 /// Rounds of repeats at most: a playbook's number must not become a flood.

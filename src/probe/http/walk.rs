@@ -28,7 +28,7 @@ use tokio::time::Instant;
 use url::Url;
 
 /// Redirects that are walked: browsers stop at 20, and no sound site needs ten.
-const REDIRECT_LIMIT: usize = 10;
+pub(super) const REDIRECT_LIMIT: usize = 10;
 
 /// A request that had to be sent again so often within the wait for its answer was never acknowledged: Linux doubles the
 /// time between from 200 ms on, and a far end that has it acknowledges it within a round trip.

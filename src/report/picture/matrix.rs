@@ -90,6 +90,7 @@ fn said(view: &View) -> Vec<(&'static str, Markup)> {
     };
     let rows = [
         ("On another device in this network, people say", case.other_device.map(told)),
+        ("For another account on this machine, people say", case.other_account.map(told)),
         ("From another network, people say", case.other_network.map(told)),
     ];
     rows.into_iter().filter_map(|(label, answer)| Some((label, answer?))).collect()

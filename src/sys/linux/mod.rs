@@ -42,7 +42,7 @@ mod tunnel;
 
 pub use error_queue::{
     HOST_DOWN, MESSAGE_TOO_LARGE, acknowledge_at_once, bind_to_interface, complaint_about_connection, complaint_heard,
-    forbid_fragments, hear_errors, interface_index, is_in_progress, limit_segments, link_mtu_towards,
+    forbid_fragments, handshake_time, hear_errors, interface_index, is_in_progress, limit_segments, link_mtu_towards,
     segments_sent_again, send_datagram,
 };
 pub use runtime::{interrupted, is_private, local_zone, make_private_file, make_private_folder, system_state_folder};
@@ -68,6 +68,9 @@ pub fn as_administrator(command: &str) -> String {
 pub struct LocalMachine {
     netlink: Rc<netlink::Netlink>,
     links: Flight<Known<Vec<Link>>>,
+    addresses: Flight<Known<Vec<Address>>>,
+    routes: Flight<Known<Vec<Route>>>,
+    rules: Flight<Known<Vec<Rule>>>,
 }
 
 #[async_trait(?Send)]
@@ -78,15 +81,18 @@ impl Machine for LocalMachine {
     }
 
     async fn addresses(&self) -> Known<Vec<Address>> {
-        address::addresses(&self.netlink).await
+        let netlink = Rc::clone(&self.netlink);
+        self.addresses.join(|| async move { address::addresses(&netlink).await }).await
     }
 
     async fn routes(&self) -> Known<Vec<Route>> {
-        route::routes(&self.netlink).await
+        let netlink = Rc::clone(&self.netlink);
+        self.routes.join(|| async move { route::routes(&netlink).await }).await
     }
 
     async fn rules(&self) -> Known<Vec<Rule>> {
-        route::rules(&self.netlink).await
+        let netlink = Rc::clone(&self.netlink);
+        self.rules.join(|| async move { route::rules(&netlink).await }).await
     }
 
     async fn route_to(&self, towards: Towards) -> Known<Route> {

@@ -1,6 +1,6 @@
 //! How names are resolved here: resolv.conf, nsswitch.conf, the hosts file and, behind its stub, systemd-resolved.
 
-use super::netlink::names;
+use super::netlink::Netlink;
 use crate::sys::parse::{hosts as hosts_file, policy, resolv};
 use crate::sys::*;
 use std::io::ErrorKind;
@@ -160,7 +160,7 @@ async fn resolved() -> Option<Vec<ResolverEntry>> {
     }
     let servers: Vec<(i32, i32, Vec<u8>)> = property(&bus, "DNS").await?;
     let domains: Vec<(i32, String, bool)> = property(&bus, "Domains").await.unwrap_or_default();
-    let links = names().unwrap_or_default();
+    let links = Netlink::default().names().await.unwrap_or_default();
     Some(servers.iter().filter_map(|server| resolved_entry(server, &domains, &links)).collect())
 }
 

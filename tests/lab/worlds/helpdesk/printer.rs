@@ -1,12 +1,13 @@
 //! Printers.
 
 use crate::scene::*;
-use crate::spoken::ipp;
+use crate::spoken::{ipp, lpd};
 use crate::world::*;
 
 /// What a fault of the printer must not be blamed on.
 const BENEATH: &[&str] = &["link", "ip", "route", "path", "dns", "proxy", "transport", "tls"];
 const PRINTER: &str = "192.0.2.20:631";
+const LINE_PRINTER: &str = "192.0.2.20:515";
 const NAMED: Culprit = Culprit::Contains("printer.example.test");
 
 /// What the printer says is wrong.
@@ -15,6 +16,9 @@ const fn says(cause: &'static [&'static str], code: &'static [&'static str]) -> 
 }
 
 const PRINTING: World = World { run: ("printer", "printer.example.test"), ..WORLD };
+
+/// A queue of an old print server.
+const LINE_PRINTING: World = World { run: ("printer", "lpd://printer.example.test/office"), ..WORLD };
 
 pub const WORLDS: &[World] = &[
     World {
@@ -112,6 +116,40 @@ pub const WORLDS: &[World] = &[
             ..fault(&["application"], &["tcp.refused"], Culprit::Contains(PRINTER))
         },
         ..PRINTING
+    },
+    World {
+        name: "line-printer-prints",
+        says: "does the queue of the old print server work?",
+        fault: |scene| scene.serve(LINE_PRINTER, Speaks::Replies(lpd::ready)),
+        proof: |eyes| eyes.hears(LINE_PRINTER, b"\x03office \n", b"office is ready"),
+        expect: Expect { decides: "line-printer", innocent: BENEATH, ..HEALTHY },
+        ..LINE_PRINTING
+    },
+    World {
+        name: "line-printer-queue-stopped",
+        says: "the warehouse's labels wait since noon",
+        fault: |scene| scene.serve(LINE_PRINTER, Speaks::Replies(lpd::stopped)),
+        proof: |eyes| eyes.hears(LINE_PRINTER, b"\x03office \n", b"office is not ready"),
+        expect: Expect {
+            cause: &["line-printer-queue-stopped"],
+            decides: "line-printer",
+            innocent: BENEATH,
+            ..fault(&["application"], &["print.stopped"], Culprit::Contains("office"))
+        },
+        ..LINE_PRINTING
+    },
+    World {
+        name: "line-printer-silent",
+        says: "the warehouse prints nothing",
+        fault: |scene| scene.serve(LINE_PRINTER, Speaks::Nothing),
+        proof: |eyes| eyes.connects(LINE_PRINTER),
+        expect: Expect {
+            cause: &["line-printer-mute"],
+            decides: "line-printer",
+            innocent: BENEATH,
+            ..fault(&["application"], &["app.no_answer"], Culprit::Contains(LINE_PRINTER))
+        },
+        ..LINE_PRINTING
     },
     World {
         name: "printer-hangs",
