@@ -10,6 +10,7 @@ pub mod exit;
 pub mod layer;
 pub mod observation;
 pub mod packet;
+pub mod patience;
 pub mod playbook;
 pub mod probe;
 pub mod problem;

@@ -197,6 +197,7 @@ problems! {
     TlsAlert "tls.alert" Tls Integrity Answer true "the server ends the handshake with an alert";
     TlsTimeout "tls.timeout" Tls Reachability Silence true "the handshake gets no answer";
     TlsReset "tls.reset" Tls Reachability Answer true "the connection is cut during the handshake";
+    TlsSlow "tls.slow" Tls Quality Answer true "the handshake takes long";
     TlsExpiresSoon "tls.expires_soon" Tls Quality Answer true "the certificate expires soon";
 
     HttpAuthRequired "http.auth_required" Http Integrity Answer true "the server wants a sign-in (401)";

@@ -2,6 +2,7 @@
 //! shown at once, and a later look that confirms it. An explicit answer is suspected after the first attempt and
 //! confirmed by a second, made at once.
 
+use crate::patience::stood_still;
 use crate::world::Failure;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -76,7 +77,7 @@ where
     let start = Instant::now();
     let many = repeat > 1;
     let planned = if many { repeat } else { TRIES };
-    let over = start + CONFIRMED.max(if many { SPACING * (repeat - 1) + PATIENCE } else { Duration::ZERO });
+    let mut over = start + CONFIRMED.max(if many { SPACING * (repeat - 1) + PATIENCE } else { Duration::ZERO });
     let mut end = over.min(deadline);
     let mut due: VecDeque<Instant> = (0..planned).map(|place| start + SPACING * place).collect();
     let mut waiting = FuturesUnordered::new();
@@ -129,6 +130,9 @@ where
                     continue;
                 }
                 doubted = true;
+                // An answer gets as long after the doubt as it would have, had this program not stood still before.
+                let lost = stood_still(doubtful);
+                (over, end) = (over + lost, (end + lost).min(deadline));
                 doubt(&Failure::Timeout, seen.made);
                 due.push_back(Instant::now());
             }

@@ -5,7 +5,7 @@ use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
-use crate::sys::{FilterRule, TcpFlags, Towards};
+use crate::sys::{FilterRule, Share, TcpFlags, Towards};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
@@ -87,6 +87,10 @@ pub struct FilterFacts {
     /// Rules that may drop it: they have matches that are not understood, or are for another user.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub possible_rules: Vec<String>,
+    /// The rule that is wholly understood and drops some of the packets, at random or in turn.
+    pub some_dropped_by: Option<String>,
+    /// The rule that may drop ARP, by which hardware addresses of neighbours are found.
+    pub neighbours_dropped_by: Option<String>,
 }
 
 /// A packet as far as rules look at it.
@@ -103,6 +107,8 @@ struct Packet {
     /// Whether it comes in, as an answer or as a connection to this machine itself.
     comes_in: bool,
     is_dns: bool,
+    /// What connection tracking says of it (ct state).
+    state: &'static str,
 }
 
 async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
@@ -112,7 +118,8 @@ async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     };
     let wanted = wanted(&params);
     if wanted.is_empty() {
-        let facts = FilterFacts { rules: rules.len(), ..FilterFacts::default() };
+        let neighbours_dropped_by = drops_neighbours(&rules);
+        let facts = FilterFacts { rules: rules.len(), neighbours_dropped_by, ..FilterFacts::default() };
         let words = format!("the local packet filter has {} rules that decide over packets", rules.len());
         return vec![look.ok(None, words).facts(&facts)];
     }
@@ -123,8 +130,19 @@ async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
         let route = look.world.machine.route_to(towards).await.unwrap_or_default();
         let is_here = route.kind == "local";
         let (interface, source) = (route.interface, route.source);
-        let packet = Packet { peer, port, protocol, interface, source, uid, is_answer: false, comes_in: false, is_dns };
-        observations.push(judge(look, &rules, &packet, is_here));
+        let packet = Packet {
+            peer,
+            port,
+            protocol,
+            interface,
+            source,
+            uid,
+            is_answer: false,
+            comes_in: false,
+            is_dns,
+            state: NEW,
+        };
+        observations.push(judge(look, &rules, &tracked(&rules, packet), is_here));
     }
     observations
 }
@@ -152,6 +170,7 @@ fn judge(look: &Look<'_>, rules: &[FilterRule], packet: &Packet, is_here: bool) 
         destination: Some(packet.peer.to_string()),
         port: packet.port,
         protocol: Some(packet.protocol.clone()),
+        neighbours_dropped_by: drops_neighbours(rules),
         ..FilterFacts::default()
     };
     let via = Via {
@@ -160,14 +179,20 @@ fn judge(look: &Look<'_>, rules: &[FilterRule], packet: &Packet, is_here: bool) 
         peer: (!packet.is_dns).then(|| subject.clone()),
         ..Via::default()
     };
-    let out = Walk { rules, packet, possible: Vec::new() };
+    let out = Walk { rules, packet, possible: Vec::new(), some: None };
     if let Some((rule, meets)) = out.redirecting() {
         facts.redirected_by = Some(format!("{} in {}", rule.text, rule.chain));
         facts.redirected_for_certain = Some(meets == Match::Yes);
         let certain = packet.is_dns && meets == Match::Yes;
         facts.queries_redirected_by = certain.then(|| facts.redirected_by.clone()).flatten();
     }
-    let answer = Packet { is_answer: true, comes_in: true, ..packet.clone() };
+    // To what was not tracked on its way out the answer is a connection that nobody opened (nf_conntrack_proto_tcp.c).
+    let state = match (packet.state, packet.protocol.as_str()) {
+        (UNTRACKED, "tcp") => "invalid",
+        (UNTRACKED, _) => NEW,
+        _ => "established",
+    };
+    let answer = tracked(rules, Packet { is_answer: true, comes_in: true, state, ..packet.clone() });
     // What this machine sends to itself comes in as well.
     let arriving = Packet { comes_in: true, ..packet.clone() };
     let mut passes = vec![("out", OUT, packet), ("answers", BACK, &answer)];
@@ -176,12 +201,13 @@ fn judge(look: &Look<'_>, rules: &[FilterRule], packet: &Packet, is_here: bool) 
     }
     let mut possible = Vec::new();
     for (direction, hooks, packet) in passes {
-        let mut walk = Walk { rules, packet, possible: Vec::new() };
+        let mut walk = Walk { rules, packet, possible: Vec::new(), some: None };
         let dropped = walk.hooks(hooks);
         possible.extend(walk.possible.iter().map(|rule| format!("{}: {}", rule.chain, rule.text)));
+        facts.some_dropped_by = facts.some_dropped_by.take().or_else(|| walk.some.map(name_of));
         if let Some(rule) = dropped {
             facts.direction = Some(direction.to_owned());
-            facts.rule = Some(rule.text.clone());
+            facts.rule = Some(name_of(rule));
             facts.chain = Some(rule.chain.clone());
             facts.handle = rule.handle;
             facts.verdict = Some(rule.verdict.clone());
@@ -201,6 +227,42 @@ fn judge(look: &Look<'_>, rules: &[FilterRule], packet: &Packet, is_here: bool) 
     facts.possible_rules = possible;
     look.ok(Some(&subject), format!("no rule here drops packets to {subject} for certain{more}")).facts(&facts).via(via)
 }
+
+/// The rule in its tool's words; one that demands nothing of a packet is known by its chain.
+fn name_of(rule: &FilterRule) -> String {
+    let counted = rule.text.strip_prefix("counter packets ").and_then(|rest| rest.split_once(' '));
+    let words = counted.map_or(rule.text.as_str(), |(_, rest)| rest);
+    if words == rule.verdict { format!("{} in chain {}", rule.text, rule.chain) } else { rule.text.clone() }
+}
+
+/// The rule that may drop ARP: one of the tables for that, or one that sees every frame of an interface and demands
+/// nothing that only IP packets have.
+fn drops_neighbours(rules: &[FilterRule]) -> Option<String> {
+    let sees_arp = |rule: &FilterRule| match rule.chain.split(' ').next() {
+        Some("arp") => matches!(rule.hook.as_deref(), Some("input" | "output")),
+        Some("netdev") => {
+            let of_ip = rule.destination.is_some() || rule.protocol.is_some() || rule.uid.is_some();
+            let lists = rule.sources.len() + rule.ports.len() + rule.source_ports.len() + rule.states.len();
+            matches!(rule.hook.as_deref(), Some("ingress" | "egress")) && !of_ip && lists == 0
+        }
+        _ => false,
+    };
+    let drops = |rule: &&FilterRule| matches!(rule.verdict.as_str(), "drop" | "policy drop") && sees_arp(rule);
+    rules.iter().find(drops).map(name_of)
+}
+
+/// The packet, untracked where a rule says so for certain: connection tracking begins after the chains of the table `raw`.
+fn tracked(rules: &[FilterRule], packet: Packet) -> Packet {
+    let hook = if packet.comes_in { "prerouting" } else { "output" };
+    let walk = Walk { rules, packet: &packet, possible: Vec::new(), some: None };
+    let mut telling = rules.iter().filter(|rule| rule.verdict == "notrack" && rule.hook.as_deref() == Some(hook));
+    let is_untracked = telling.any(|rule| walk.meets(rule) == Match::Yes);
+    Packet { state: if is_untracked { UNTRACKED } else { packet.state }, ..packet }
+}
+
+/// States of connection tracking.
+const NEW: &str = "new";
+const UNTRACKED: &str = "untracked";
 
 /// Hooks that what we send passes, and those that the answers pass.
 const OUT: &[&str] = &["output", "postrouting", "egress"];
@@ -226,6 +288,8 @@ struct Walk<'a> {
     rules: &'a [FilterRule],
     packet: &'a Packet,
     possible: Vec<&'a FilterRule>,
+    /// The first that drops some of the packets for certain.
+    some: Option<&'a FilterRule>,
 }
 
 impl<'a> Walk<'a> {
@@ -271,9 +335,18 @@ impl<'a> Walk<'a> {
                 continue;
             }
             let sure = certain && meets == Match::Yes;
+            // It may or may not be this packet.
+            let (some, meets) = match rule.share {
+                Share::Some => (sure, Match::Maybe),
+                Share::Every => (false, meets),
+            };
+            let sure = sure && !some;
             match rule.verdict.as_str() {
+                "drop" | "reject" if some => self.some = self.some.or(Some(rule)),
                 "drop" | "reject" | "policy drop" if sure => return Flow::Dropped(rule),
                 "drop" | "reject" | "policy drop" => self.possible.push(rule),
+                // It says how the packet is tracked, and lets it go on.
+                "notrack" => {}
                 "return" if meets == Match::Yes => only_policy = true,
                 // A program decides, or it is not sure that the rule applies: nothing after it is certain.
                 "queue" | "return" => certain = false,
@@ -302,10 +375,10 @@ impl<'a> Walk<'a> {
         let family_fits = match rule.chain.split(' ').next() {
             Some("ip") => packet.peer.is_ipv4(),
             Some("ip6") => packet.peer.is_ipv6(),
+            Some("arp") => false,
             _ => true,
         };
-        let state = if packet.is_answer { "established" } else { "new" };
-        let state_fits = rule.states.is_empty() || rule.states.iter().any(|known| known == state);
+        let state_fits = rule.states.is_empty() || rule.states.iter().any(|known| known == packet.state);
         let protocol_fits = rule.protocol.as_ref().is_none_or(|protocol| *protocol == packet.protocol);
         if !family_fits || !state_fits || !protocol_fits {
             return Match::No;
@@ -555,6 +628,62 @@ mod tests {
         assert_eq!(jumped.facts["handle"], 34, "a rule of a chain that is jumped to");
         let resolver = seen(rules(), json!({ "resolvers": ["9.9.9.9"] })).await;
         assert_eq!((&resolver.facts["handle"], resolver.via.resolver.as_deref()), (&json!(19), Some("9.9.9.9")));
+    }
+
+    #[tokio::test]
+    async fn a_rule_for_some_of_the_packets_is_named_apart() {
+        let some = "-A INPUT -p tcp -m tcp --sport 443 -m statistic --mode random --probability 0.3 -j DROP";
+        let hit = seen(saved(some), web("10.99.0.9")).await;
+        assert_eq!((hit.code, &hit.facts["some_dropped_by"]), (None, &json!(some)));
+        let other = seen(saved(some), json!({ "addresses": ["10.99.0.9"], "port": 80 })).await;
+        assert!(!other.facts.contains_key("some_dropped_by"));
+        let accepted = format!("-A INPUT -s 10.99.0.0/24 -j ACCEPT\n{some}");
+        assert!(!seen(saved(&accepted), web("10.99.0.9")).await.facts.contains_key("some_dropped_by"));
+        let bare = seen(saved("-A OUTPUT -j EXTRA\n-A EXTRA -j DROP"), web("10.99.0.9")).await;
+        assert_eq!(bare.facts["rule"], "-A EXTRA -j DROP");
+    }
+
+    #[tokio::test]
+    async fn a_rule_that_may_drop_arp_is_named() {
+        let rule = |chain: &str, hook: &str, verdict: &str| FilterRule {
+            chain: chain.to_owned(),
+            hook: Some(hook.to_owned()),
+            text: verdict.to_owned(),
+            verdict: verdict.to_owned(),
+            ..FilterRule::default()
+        };
+        let of_ip = FilterRule { protocol: Some("tcp".into()), ..rule("netdev t in", "ingress", "drop") };
+        let table = [
+            (rule("arp t in", "input", "drop"), Some("drop in chain arp t in")),
+            (rule("netdev t in", "ingress", "drop"), Some("drop in chain netdev t in")),
+            (rule("arp t in", "input", "accept"), None),
+            (rule("inet t in", "input", "drop"), None),
+            (of_ip, None),
+        ];
+        for (rule, named) in table {
+            let words = format!("{rule:?}");
+            let seen = seen(vec![rule], web("203.0.113.5")).await;
+            assert_eq!(seen.facts.get("neighbours_dropped_by").and_then(|fact| fact.as_str()), named, "{words}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_untracked_connection_gets_no_answer_past_a_stateful_filter() {
+        let rule = |chain: &str, hook: &str, verdict: &str| FilterRule {
+            chain: format!("inet fw {chain}"),
+            hook: Some(hook.to_owned()),
+            text: verdict.to_owned(),
+            verdict: verdict.to_owned(),
+            ..FilterRule::default()
+        };
+        let accepts = FilterRule { states: vec!["established".into()], ..rule("in", "input", "accept") };
+        let policy = rule("in", "input", "policy drop");
+        let untracked = |port| FilterRule { ports: vec![(port, port)], ..rule("raw", "output", "notrack") };
+        for (port, code) in [(443, Some(Code::HostFilterDrops)), (25, None)] {
+            let rules = vec![untracked(port), accepts.clone(), policy.clone()];
+            let seen = seen(rules, web("203.0.113.5")).await;
+            assert_eq!(seen.code, code, "{}", seen.summary);
+        }
     }
 
     #[tokio::test]

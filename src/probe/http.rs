@@ -57,6 +57,7 @@ const CODES: &[&[Code]] = &[
         Code::HttpBodyStalled,
         Code::HttpCut,
         Code::HttpNotHttp,
+        Code::TlsSlow,
     ],
 ];
 
@@ -253,6 +254,8 @@ struct Facts {
     /// The redirects that were walked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     redirects: Vec<Redirect>,
+    /// The `Location` of a redirect where it is no address; `none` where there is none, and no page either.
+    broken_redirect: Option<String>,
     /// Who signed the certificate.
     tls_issuer: Option<String>,
     /// TLS version.

@@ -190,6 +190,10 @@ async fn to(look: &Look<'_>, towards: Towards, links: &[Link], rules: &[Rule]) -
                 rule.or_else(|| Some(format!("a {} route or rule", route.kind)))
             }
         },
+        // Only packets to this machine itself may take the loopback (RFC 1122 section 3.2.1.3); all others end there.
+        "unicast" if !address.is_loopback() && link.is_some_and(|link| link.kind == Some(LinkKind::Loopback)) => {
+            Some(words(&route))
+        }
         _ => None,
     };
     let name = route.interface.as_deref().unwrap_or("no interface");

@@ -42,6 +42,9 @@ seen by root only.",
 /// A busy program fills its queue for a moment; one that accepts at all has taken some of it after so long.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
+/// Programs that share one port and are looked at. Judgement: servers start one for each processor.
+const SHARING_LOOKED_AT: usize = 64;
+
 /// Parameters of `socket`.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -86,6 +89,8 @@ pub struct SocketFacts {
     pub loopback_only: Option<bool>,
     /// One IPv6 socket takes IPv4 connections too.
     pub dual_stack: Option<bool>,
+    /// How many programs listen on that very address and port, each of which gets some of the connections.
+    pub sharing: usize,
     /// Wanted addresses on which nobody listens.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
@@ -136,11 +141,8 @@ async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     if !listeners.iter().any(|listener| wanted.fits(listener)) {
         return vec![nobody(look, &wanted, &listeners).await];
     }
-    let holder = match best(&listeners, &wanted).and_then(|listener| listener.pid) {
-        Some(pid) => detail(machine, pid).await.ok(),
-        None => None,
-    };
-    vec![judge(look, &wanted, &listeners, holder.as_ref())]
+    let (listener, holder) = worst_off(machine, &listeners, &wanted).await;
+    vec![judge(look, &wanted, &listeners, listener, holder.as_ref())]
 }
 
 /// Wanted addresses as far as they are addresses; `localhost` stands for both loopbacks, and another name says nothing.
@@ -197,6 +199,37 @@ fn best<'a>(listeners: &'a [Listener], wanted: &Wanted) -> Option<&'a Listener> 
     listeners.iter().filter(|listener| wanted.fits(listener)).min_by_key(rank)
 }
 
+/// Those that share the address and port of the best one (SO_REUSEPORT): the kernel gives each of them some of the
+/// connections.
+fn sharing<'a>(listeners: &'a [Listener], wanted: &Wanted) -> Vec<&'a Listener> {
+    let Some(best) = best(listeners, wanted) else { return Vec::new() };
+    let others = listeners.iter().filter(|one| wanted.fits(one) && one.local == best.local && one.pid != best.pid);
+    let mut shared: Vec<&Listener> = std::iter::once(best).chain(others).collect();
+    shared.truncate(SHARING_LOOKED_AT);
+    shared
+}
+
+/// The socket to speak of, with its process: of several that share the port one whose process is suspended, because the
+/// connections that it is given hang; else the one that takes a wanted address.
+async fn worst_off<'a>(
+    machine: &dyn Machine,
+    listeners: &'a [Listener],
+    wanted: &Wanted,
+) -> (Option<&'a Listener>, Option<Process>) {
+    let mut first = None;
+    for listener in sharing(listeners, wanted) {
+        let holder = match listener.pid {
+            Some(pid) => detail(machine, pid).await.ok(),
+            None => None,
+        };
+        if holder.as_ref().is_some_and(is_stopped) {
+            return (Some(listener), holder);
+        }
+        first.get_or_insert((Some(listener), holder));
+    }
+    first.unwrap_or_default()
+}
+
 fn is_full(listeners: &[Listener], wanted: &Wanted) -> bool {
     let full = |listener: &Listener| listener.backlog.is_some_and(|(now, most)| now > most);
     best(listeners, wanted).is_some_and(full)
@@ -220,8 +253,14 @@ async fn nobody(look: &Look<'_>, wanted: &Wanted, listeners: &[Listener]) -> Obs
         .facts(&facts)
 }
 
-fn judge(look: &Look<'_>, wanted: &Wanted, listeners: &[Listener], holder: Option<&Process>) -> Observation {
-    let Some(listener) = best(listeners, wanted) else { return look.unknown(None, "the socket has gone") };
+fn judge(
+    look: &Look<'_>,
+    wanted: &Wanted,
+    listeners: &[Listener],
+    listener: Option<&Listener>,
+    holder: Option<&Process>,
+) -> Observation {
+    let Some(listener) = listener else { return look.unknown(None, "the socket has gone") };
     let facts = facts(wanted, listeners, listener, holder);
     let who = facts.holder.clone().unwrap_or_else(|| "a program that this account may not see".to_owned());
     let place = format!("{} port {}", wanted.protocol, wanted.port);
@@ -242,7 +281,11 @@ fn judge(look: &Look<'_>, wanted: &Wanted, listeners: &[Listener], holder: Optio
         problems.push((code, summary));
     }
     if holder.is_some_and(is_stopped) {
-        problems.push((Code::ProcessStopped, format!("{who}, which listens on {place}, is suspended")));
+        let others = match facts.sharing {
+            0 | 1 => String::new(),
+            sharing => format!("; {sharing} programs share the port, and this one gets some of the connections"),
+        };
+        problems.push((Code::ProcessStopped, format!("{who}, which listens on {place}, is suspended{others}")));
     }
     if let Some((open, limit)) = holder.and_then(|process| process.descriptors)
         && holder.and_then(descriptors_percent).is_some_and(|percent| percent >= DESCRIPTORS_PERCENT)
@@ -297,6 +340,7 @@ fn facts(wanted: &Wanted, listeners: &[Listener], listener: &Listener, holder: O
         ),
         loopback_only: Some(fitting.iter().all(|one| one.local.ip().to_canonical().is_loopback())),
         dual_stack: Some(fitting.iter().any(|one| dual(one))),
+        sharing: sharing(listeners, wanted).len(),
         missing: wanted
             .addresses
             .iter()
@@ -416,6 +460,29 @@ mod tests {
             assert_eq!(observation.codes().collect::<Vec<_>>(), codes, "{}", observation.summary);
             assert_eq!(observation.subject.as_deref(), Some("app[7]"));
             assert!(observation.summary.contains("app[7]"), "{}", observation.summary);
+        }
+    }
+
+    #[tokio::test]
+    async fn of_several_that_share_a_port_the_suspended_one_is_named() {
+        struct Two(Vec<Listener>);
+        #[async_trait(?Send)]
+        impl Machine for Two {
+            async fn listeners(&self) -> Known<Vec<Listener>> {
+                Ok(self.0.clone())
+            }
+            async fn process(&self, pid: u32) -> Known<Process> {
+                let state = if pid == 8 { "stopped" } else { "sleeping" };
+                Ok(Process { pid, name: "app".into(), state: state.into(), ..Process::default() })
+            }
+        }
+        let second = |local: &str| Listener { pid: Some(8), ..listener(local, None) };
+        for (other, code, sharing) in
+            [("127.0.0.1:80", Some(Code::ProcessStopped), 2), ("127.0.0.2:80", None, 1), ("127.0.0.1:81", None, 1)]
+        {
+            let machine = Two(vec![listener("127.0.0.1:80", None), second(other)]);
+            let seen = look_at(&PROBE, machine, json!({ "port": 80, "address": "127.0.0.1" })).await.remove(0);
+            assert_eq!((seen.code, &seen.facts["sharing"]), (code, &json!(sharing)), "{}", seen.summary);
         }
     }
 

@@ -250,15 +250,30 @@ fn patience(since: Duration) -> Duration {
     if since > attempt::SUSPECTED { WHO_LATE } else { (since * 2 + WHO_LATE).min(WHO_AT_MOST) }
 }
 
+/// So many first packets that had to be sent again, and this share of all, are more than the single loss that any network
+/// has; the same as of a resolver's answers. Judgement.
+const LOSES: (u32, f64) = (3, 0.2);
+
+/// Whether connections stand at the second packet so often that packets are lost. That all the others failed or stood
+/// depends on which packets those were.
+fn loses(answers: &[Stood], made: u32) -> Option<u32> {
+    let (least, share) = LOSES;
+    let again = answers.iter().filter(|stood| stood.sent_again).count() as u32;
+    (again >= least && f64::from(again) >= share * f64::from(made)).then_some(again)
+}
+
 /// What is kept of a connection that stood; the connection itself is closed.
 struct Stood {
     took: Duration,
     source: Option<IpAddr>,
+    /// Whether its first packet had to be sent again, by the kernel's own count.
+    sent_again: bool,
 }
 
 impl Stood {
     fn of(connection: Connection) -> Self {
-        Stood { took: connection.took, source: connection.local.map(|local| local.ip()) }
+        let sent_again = connection.repeats.get().is_some_and(|repeats| repeats > 0);
+        Stood { took: connection.took, source: connection.local.map(|local| local.ip()), sent_again }
     }
 }
 
@@ -333,6 +348,15 @@ fn answered(
         );
         let also = slow.then_some(Code::TcpSlow);
         return look.problem(Some(subject), Code::TcpFlapping, summary).also(also).facts(&facts);
+    }
+    // Where the round trip itself is as long as the wait before the second packet, nothing was lost.
+    if let Some(again) = loses(&attempts.answers, attempts.made).filter(|_| !slow) {
+        let summary = format!(
+            "{subject} accepted {} of {} connections, {again} of them only after their first packet was sent again",
+            attempts.answers.len(),
+            attempts.made
+        );
+        return look.problem(Some(subject), Code::TcpFlapping, summary).facts(&facts);
     }
     facts.error = None;
     if slow {
@@ -508,6 +532,18 @@ mod tests {
         let (seen, _) = play(&PROBE, stage, json!({ "addresses": ["10.9.0.7"], "port": 443, "repeat": 6 })).await;
         assert_eq!(seen[0].code, Some(Code::TcpFlapping));
         assert_eq!((&seen[0].facts["attempts"], &seen[0].facts["answered"]), (&json!(6), &json!(4)));
+    }
+
+    #[test]
+    fn first_packets_that_are_sent_again_are_lost_ones() {
+        let stood = |again: u32, of: u32| {
+            let one = |number| Stood { took: Duration::from_millis(2), source: None, sent_again: number < again };
+            loses(&(0..of).map(one).collect::<Vec<_>>(), of)
+        };
+        assert_eq!(stood(6, 20), Some(6));
+        assert_eq!(stood(3, 20), None, "every seventh is what any bad line has");
+        assert_eq!(stood(2, 4), None, "two are an accident");
+        assert_eq!(stood(0, 20), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use crate::diagnosis::evidence::AGAIN_CHECK;
 use crate::diagnosis::verdict::Status;
 use crate::layer::Layer;
 use crate::observation::{Observation, Outcome};
-use crate::problem::Basis;
+use crate::problem::{Basis, Code};
 use crate::request::Request;
 use crate::world::World;
 use futures_util::StreamExt;
@@ -69,6 +69,9 @@ impl<'a> Second<'a> {
         let Some((check, _)) = what_failed(state) else { return };
         let Some(arguments) = state.arguments_of(&check).cloned() else { return };
         let until = self.end.min(Instant::now() + AGAIN);
+        // A lookup that is still under way waits for an answer that was lost: the system's own library asks again after
+        // five seconds only (resolv.conf(5)).
+        self.world.network.ask_anew();
         // Only how it ends counts: what it says on its way is said to nobody.
         let (unheard, _) = mpsc::unbounded_channel();
         self.under_way.push(look(self.request, self.world, check, arguments, until, unheard, state.board()));
@@ -85,7 +88,8 @@ impl<'a> Second<'a> {
     /// States what came of it where that is what the verdict is about.
     pub(super) async fn conclude(mut self, state: &mut State<'_>) {
         self.begin(state);
-        let mut soon = pin!(sleep(GRACE));
+        // Programs that wait for a processor take longer over the same, as was seen by the kernel's own count.
+        let mut soon = pin!(sleep(if state.shows(Code::HostCpuBusy) { AGAIN } else { GRACE }));
         while !self.under_way.is_empty() && self.works.is_empty() {
             tokio::select! {
                 () = self.made() => {}

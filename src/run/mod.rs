@@ -12,6 +12,7 @@ use crate::diagnosis::evidence::answers_over;
 use crate::diagnosis::verdict::Verdict;
 use crate::observation::{Facts, Observation, Outcome, Via};
 use crate::packet::Packet;
+use crate::patience;
 use crate::playbook::Check;
 use crate::probe::{Cost, Look};
 use crate::request::Request;
@@ -27,7 +28,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 /// Sees a run while it goes on: the progress display, the spool. All methods do nothing unless overridden.
 pub trait Watcher {
@@ -213,7 +214,8 @@ fn look<'a>(
         if let Some(answer) = request.case.answers.get(&id) {
             args.insert("answer".to_owned(), answer.clone().into());
         }
-        let deadline = end.min(Instant::now() + budget(check.cost));
+        let budget = budget(check.cost);
+        let deadline = end.min(Instant::now() + budget);
         let said = RefCell::new(BTreeMap::new());
         let emit = |observation: Observation| {
             said.borrow_mut().insert(observation.id.clone(), observation.clone());
@@ -233,12 +235,12 @@ fn look<'a>(
             seen: &seen,
             answered: &answered,
         };
-        let observations = match timeout_at(deadline, (probe.run)(&look)).await {
-            Ok(observations) => observations,
+        let observations = match patience::within(budget, end, (probe.run)(&look)).await {
+            Some(observations) => observations,
             // What it said before its time was over stays: a suspicion is still a suspicion.
-            Err(_) if !said.borrow().is_empty() => said.take().into_values().collect(),
-            Err(_) if deadline == end => vec![look.unknown(None, "the deadline came first")],
-            Err(_) => vec![look.unknown(None, "it did not end in its time")],
+            None if !said.borrow().is_empty() => said.take().into_values().collect(),
+            None if Instant::now() >= end => vec![look.unknown(None, "the deadline came first")],
+            None => vec![look.unknown(None, "it did not end in its time")],
         };
         (id, observations)
     })

@@ -18,6 +18,7 @@ use crate::packet::{Case, Host, Packet, PlaybookRef, Run, SCHEMA, Tool};
 use crate::playbook::change::CHANGES_CHECK;
 use crate::playbook::{Check, View};
 use crate::probe::Cost;
+use crate::problem::Code;
 use crate::request::Request;
 use crate::sys::{Account, Change, local_zone};
 use crate::world::World;
@@ -110,6 +111,11 @@ impl<'a> State<'a> {
     /// An observation as it was last seen.
     pub(super) fn seen_as(&self, id: &str) -> Option<Rc<Observation>> {
         self.seen.borrow().get(id).cloned()
+    }
+
+    /// Whether anything that was seen shows this problem.
+    pub(super) fn shows(&self, code: Code) -> bool {
+        self.seen.borrow().values().any(|seen| seen.has(code))
     }
 
     pub(super) fn is_started(&self, check: &str) -> bool {

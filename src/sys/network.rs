@@ -253,6 +253,8 @@ pub struct FilterRule {
     pub packets: Option<u64>,
     /// Whether the rule has matches that this program does not understand, so that it may or may not apply.
     pub partial: bool,
+    /// Which of the packets that it meets it is for.
+    pub share: Share,
     /// The kernel's handle, to name the rule exactly.
     pub handle: Option<u64>,
     /// Connection states that it matches (`new`, `established`, `related`, `invalid`, `untracked`); empty for all.
@@ -261,6 +263,17 @@ pub struct FilterRule {
     pub input_interface: Option<String>,
     /// Match on the flags of TCP's header.
     pub tcp_flags: Option<TcpFlags>,
+}
+
+/// Which of the packets that fit its other matches a rule is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Share {
+    /// All of them.
+    #[default]
+    Every,
+    /// Some of them, at random or in turn (`numgen` of nft, `statistic` of iptables).
+    Some,
 }
 
 /// In the words of nft(8).

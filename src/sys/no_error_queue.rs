@@ -54,6 +54,11 @@ pub fn segments_sent_again(_: &socket2::Socket) -> Option<u32> {
     None
 }
 
+/// Cannot be asked for here.
+pub fn handshake_time(_: &socket2::Socket) -> Option<std::time::Duration> {
+    None
+}
+
 /// Makes the socket use this interface only.
 ///
 /// # Errors

@@ -398,6 +398,9 @@ pub trait Network {
         let addresses = self.lookup(name, wait).await?;
         Ok((addresses, start.elapsed()))
     }
+
+    /// Whoever looks a name up from now on asks anew: no lookup that is under way serves him.
+    fn ask_anew(&self) {}
 }
 
 /// Why programs get no address.

@@ -241,7 +241,8 @@ fn under_load(page: &mut String, worlds: &[&Measured]) {
     let percent = |part: u32| 100.0 * f64::from(part) / f64::from(runs.max(1));
     let _ = writeln!(
         page,
-        "`cargo test --test lab -- --under-load 20` runs each world again and again while every processor is kept busy, and\n\
+        "`cargo test --test lab -- --under-load 20` runs each world again and again while every processor is kept busy (for the\n\
+         client; servers, routers and lines are other machines, which go first where the lab may say so), and\n\
          compares each verdict (status, certainty, layer, cause, culprit) with the one above. Of {runs} runs in {} worlds\n\
          {soft} ({:.1} %) fell back to `undecided` or `suspected` (wanted: at most 2 %), and {hard} ({:.1} %) said something else\n\
          (wanted: none).\n",

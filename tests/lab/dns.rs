@@ -19,7 +19,8 @@ const TTL_S: u32 = 300;
 struct Zone {
     mood: ResolverMood,
     names: HashMap<String, Name>,
-    count: AtomicU32,
+    /// How many queries without and with EDNS came.
+    counts: [AtomicU32; 2],
 }
 
 /// Whether an answer goes back over UDP or TCP.
@@ -41,7 +42,7 @@ pub async fn serve(resolver: Resolver, shared: Vec<(String, Name)>) -> std::io::
         ResolverMood::AnswersFrom(other) => Some(UdpSocket::bind(SocketAddr::new(other, 53)).await?),
         _ => None,
     };
-    let zone = Arc::new(Zone { mood: resolver.mood, names, count: AtomicU32::new(0) });
+    let zone = Arc::new(Zone { mood: resolver.mood, names, counts: Default::default() });
     let at = SocketAddr::new(resolver.address, 53);
     let udp = UdpSocket::bind(at).await?;
     tokio::spawn(datagrams(udp, from, zone.clone()));
@@ -109,8 +110,12 @@ impl Zone {
                 return answer.to_vec().ok();
             }
             ResolverMood::DropsExtended if query.edns.is_some() => return None,
-            ResolverMood::SilentEvery(n) if (self.count.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(*n) => {
-                return None;
+            // Counted apart, so that what programs lose (they ask without EDNS) does not depend on what is asked beside.
+            ResolverMood::SilentEvery(n) => {
+                let count = &self.counts[usize::from(query.edns.is_some())];
+                if (count.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(*n) {
+                    return None;
+                }
             }
             ResolverMood::Garbage => return Some(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()),
             ResolverMood::Refuses => answer.metadata.response_code = ResponseCode::Refused,

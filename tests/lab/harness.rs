@@ -31,6 +31,9 @@ pub struct Report {
     /// What the reference said, where that was run.
     #[serde(default)]
     pub reference: Option<Reference>,
+    /// The packet, where packets are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packet: Option<String>,
 }
 
 /// The ends of a world.
@@ -54,7 +57,15 @@ impl Report {
 
     /// A world that ended like this.
     pub fn new(end: End, text: impl Into<String>, seconds: f64) -> Report {
-        Report { end, text: text.into(), seconds, codes: BTreeSet::new(), measured: None, reference: None }
+        Report {
+            end,
+            text: text.into(),
+            seconds,
+            codes: BTreeSet::new(),
+            measured: None,
+            reference: None,
+            packet: None,
+        }
     }
 
     /// A world in which the program under test went wrong.
@@ -227,6 +238,7 @@ fn finish(result: Result<(), String>) -> ExitCode {
 fn enter(arguments: &[String]) -> ExitCode {
     // The world must not outlive the harness, however that ends.
     let _ = nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL);
+    namespace::allow_priorities();
     if let Err(why) = namespace::enter() {
         return inside::tell(&Report::skipped(why));
     }

@@ -7,7 +7,7 @@ use crate::network::{self, Lab};
 use crate::proof::Eyes;
 use crate::scene::{Certificate, Scene, Speaks};
 use crate::world::World;
-use crate::{daemon, dhcp, leaks, machine, promises, reference, servers, worlds};
+use crate::{daemon, dhcp, leaks, machine, promises, publish, reference, servers, worlds};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -122,7 +122,9 @@ fn judge(world: &World, standing: &Standing) -> Report {
         false => wrong(world, &line, standing, (&differences, &measured), &packet, seconds),
     };
     // A world that is not what it says has measured nothing; a verdict that came too late is one all the same.
-    Report { codes: codes(&packet), measured: (report.end != End::Broken).then(|| Box::new(measured)), ..report }
+    let kept = publish::kept_in().is_some().then_some(outcome.stdout);
+    let measured = (report.end != End::Broken).then(|| Box::new(measured));
+    Report { codes: codes(&packet), measured, packet: kept, ..report }
 }
 
 /// A failure, or what is published as wrong: that excuses the verdict and nothing beside it, and only where the world is

@@ -262,6 +262,9 @@ fn drain(pipe: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<St
     })
 }
 
+/// The nice value of a program that spins: two thirds of the processors beside as many others.
+const HOG: i32 = -3;
+
 /// Starts the client's programs, each as a process with its own name, and waits until they are ready.
 pub fn start_programs(client: &Client) -> Result<(), String> {
     client.programs.iter().try_for_each(start)
@@ -316,6 +319,8 @@ pub fn help(arguments: &[String]) -> Result<(), String> {
     let wrong = |error: std::io::Error| error.to_string();
     match argument(0) {
         "spin" => {
+            // What else keeps the processors busy does not take it out of sight.
+            crate::namespace::go_before(HOG);
             ready();
             let spin = || -> ! {
                 loop {

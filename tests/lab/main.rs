@@ -21,8 +21,8 @@
 //! ```
 //!
 //! `FIRSTLINE_LAB_NO_SKIP=1` makes a skip a failure, `FIRSTLINE_LAB_WORKERS` sets how many worlds run at once,
-//! `FIRSTLINE_LAB_RESULTS` names a file for the verdicts as JSON, and `FIRSTLINE_LAB_BINARY` names another binary to put
-//! under test. A world is one value in `worlds/`.
+//! `FIRSTLINE_LAB_RESULTS` names a file for the verdicts as JSON, `FIRSTLINE_LAB_BINARY` names another binary to put
+//! under test, and `FIRSTLINE_LAB_KEEP` a folder for the packets of runs whose verdict changed under load. A world is one value in `worlds/`.
 
 #[cfg(target_os = "linux")]
 mod accuracy;

@@ -2,11 +2,27 @@
 //! the hosts of a world, each a thread in a network namespace of its own.
 
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::resource::{Resource, setrlimit};
 use std::fs::{File, OpenOptions};
 use std::future::Future;
 use std::io::Write;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::mpsc;
+
+/// The strongest priority, as a nice value and as RLIMIT_NICE counts it (setrlimit(2)).
+const FIRST: (i32, u64) = (-20, 40);
+
+/// Allows the threads of the world to [`go_before`] others, where this user may; to be asked for before [`enter`], because
+/// it is a right on the real machine.
+pub fn allow_priorities() {
+    let _ = setrlimit(Resource::RLIMIT_NICE, FIRST.1, FIRST.1);
+}
+
+/// Gives the calling thread, and the programs that it starts, this nice value; nothing where that is not allowed.
+pub fn go_before(nice: i32) {
+    // SAFETY: plain numbers; 0 is the calling thread (setpriority(2), "C library/kernel differences").
+    unsafe { nix::libc::setpriority(nix::libc::PRIO_PROCESS, 0, nice) };
+}
 
 /// Takes this process (which must have one thread only) into new namespaces and makes it root there. Its next child is
 /// process 1 of the new process namespace, so that the kernel ends everything in it when that child ends.
@@ -112,6 +128,9 @@ impl Host {
 type Started = Result<(tokio::runtime::Handle, rtnetlink::Handle, OwnedFd), String>;
 
 fn live(space: Space, started: &mpsc::Sender<Started>) {
+    // The servers, routers and lines of a world are other machines, which do not stand still because the client's
+    // processors are busy.
+    go_before(FIRST.0);
     match prepare(space) {
         Err(error) => drop(started.send(Err(error))),
         Ok((runtime, netlink, space)) => {

@@ -155,6 +155,11 @@ impl Lab {
     fn line(&self, wire: Wire) -> Result<(), String> {
         let line = Host::new("line", Space::Fresh)?;
         quiet(&line, false);
+        if wire.is_narrow() {
+            // CUBIC ends its slow start at delays that it happens to measure (HyStart), so that it fills a queue or not as
+            // the processors are busy; Reno goes on until a packet is lost.
+            self.far.must_set("ipv4/tcp_congestion_control", "reno")?;
+        }
         cable(&self.gateway, "wan0", &line, "near")?;
         cable(&self.far, "srv0", &line, "away")?;
         for (host, name) in [(&self.gateway, "wan0"), (&self.far, "srv0"), (&line, "near"), (&line, "away")] {

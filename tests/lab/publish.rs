@@ -5,6 +5,7 @@ use crate::measure::Measured;
 use crate::reference;
 use crate::results::{Conditions, Results};
 use crate::world::World;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -79,7 +80,7 @@ pub fn under_load(chosen: Vec<World>, rounds: u32) -> Result<ExitCode, String> {
             let ends = in_turn(&chosen, Mode::Judge);
             // Read and written for each round, so that a run that is cut short is not lost.
             let mut results = Results::read()?;
-            ends.iter().for_each(|(name, report)| note(&mut results, name, report));
+            ends.iter().for_each(|(name, report)| note(&mut results, name, report, round));
             results.write()
         });
         stop.store(true, Ordering::Relaxed);
@@ -89,8 +90,22 @@ pub fn under_load(chosen: Vec<World>, rounds: u32) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Where the packets of runs whose verdict changed are kept; nowhere unless `FIRSTLINE_LAB_KEEP` names a folder.
+pub fn kept_in() -> Option<PathBuf> {
+    std::env::var_os("FIRSTLINE_LAB_KEEP").map(PathBuf::from)
+}
+
+/// Keeps the packet of a run whose verdict changed, so that somebody can read why.
+fn keep(name: &str, report: &Report, round: u32) {
+    let (Some(folder), Some(packet)) = (kept_in(), &report.packet) else { return };
+    let file = folder.join(format!("{name}-{round}.json"));
+    if let Err(error) = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&file, packet)) {
+        println!("{}: {error}", file.display());
+    }
+}
+
 /// Counts one run under load.
-fn note(results: &mut Results, name: &str, report: &Report) {
+fn note(results: &mut Results, name: &str, report: &Report, round: u32) {
     let Some(published) = results.worlds.get_mut(name) else { return };
     let change = match &report.measured {
         Some(measured) => change(published, measured),
@@ -106,6 +121,7 @@ fn note(results: &mut Results, name: &str, report: &Report) {
     noise.runs += 1;
     if let Some(change) = change {
         println!("{name}: {change}\n{}", report.text.trim_end());
+        keep(name, report, round);
         *noise.changed.entry(change).or_default() += 1;
     }
 }

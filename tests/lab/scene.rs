@@ -490,6 +490,8 @@ pub enum Handshake {
     Old,
     /// Answers with a fatal alert.
     Alert,
+    /// As it should, after so many milliseconds.
+    Late(u64),
 }
 
 /// How a forward proxy behaves.
@@ -504,6 +506,8 @@ pub enum ProxyMood {
     Mute,
     /// Answers like an ordinary web server.
     NotAProxy,
+    /// Opens a tunnel and closes it at the first bytes that come through.
+    CutsTunnels,
 }
 
 impl Scene {

@@ -196,6 +196,10 @@ async fn secure(mut stream: TcpStream, handshake: Handshake, tls: &TlsAcceptor, 
     if handshake == Handshake::Normal {
         return pages(&mut tls.accept(stream).await?, page, far).await;
     }
+    if let Handshake::Late(milliseconds) = handshake {
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+        return pages(&mut tls.accept(stream).await?, page, far).await;
+    }
     let mut hello = [0; 2048];
     if stream.read(&mut hello).await? == 0 {
         return Ok(());
@@ -211,7 +215,7 @@ async fn secure(mut stream: TcpStream, handshake: Handshake, tls: &TlsAcceptor, 
         }
         // Fatal alert 40, handshake_failure.
         Handshake::Alert => stream.write_all(&[21, 3, 3, 0, 2, 2, 40]).await,
-        Handshake::Silent | Handshake::Normal => hold(&mut stream).await,
+        Handshake::Silent | Handshake::Normal | Handshake::Late(_) => hold(&mut stream).await,
     }
 }
 
@@ -317,6 +321,11 @@ async fn proxy(mut stream: TcpStream, mood: ProxyMood, far: &Far) -> Result<()> 
         ProxyMood::Forbids => Some(response(403, &[], "blocked by policy: category games", far)),
         ProxyMood::BadGateway => Some(response(502, &[], "upstream unreachable", far)),
         ProxyMood::NotAProxy => Some(response(404, &[], "no such page", far)),
+        ProxyMood::CutsTunnels if request.starts_with("CONNECT www.example.test:") => {
+            stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
+            return stream.read(&mut [0; 2048]).await.map(drop);
+        }
+        ProxyMood::CutsTunnels => None,
     };
     match refusal {
         Some(refusal) => stream.write_all(refusal.as_bytes()).await,

@@ -8,6 +8,7 @@
 use super::asked::{Asked, Asking, Roll, Silent, Tcp, Word, is_empty, is_truncated};
 use super::message::{Answer, Question, read};
 use super::pace::{FIRST_QUERIES, LONGEST, end_of_series, next_look, patience, query_due, suspect_at};
+use crate::patience::stood_still;
 use crate::world::{Dial, Failure, Network};
 use futures_util::future::{join, join_all, join3};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -34,8 +35,6 @@ const LOSS_QUERIES: usize = 6;
 const FEW: usize = 2;
 /// How long each of these is waited for (RFC 6298 section 2.1).
 const FEW_WAIT: Duration = Duration::from_millis(1000);
-/// A timer that is later than this means that this machine stood still: the time does not count against the server.
-const STALL: Duration = Duration::from_millis(150);
 
 /// Queries sent, answers received.
 #[derive(Debug, Default)]
@@ -223,10 +222,7 @@ impl<'a> Server<'a> {
                 Some((edns, word)) = flights.next() => if word != Word::Silence {
                     return self.settle(question, (edns, word), &sent, flights).await;
                 },
-                () = sleep_until(wake) => {
-                    let late = Instant::now().saturating_duration_since(wake);
-                    if late > STALL { stalled += late; }
-                }
+                () = sleep_until(wake) => stalled += stood_still(wake),
             }
         }
     }

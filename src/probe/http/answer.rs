@@ -1,7 +1,7 @@
 //! What an answer says: its headers and body as facts, and whether it is what was asked for.
 
 use super::super::way::exchange::{Body, BodyEnd, SLOW_FIRST_BYTE, header, problem_of};
-use super::super::way::{self, Trouble, host_of, printable, said};
+use super::super::way::{self, Trouble, host_of, milliseconds, printable, said};
 use super::walk::{Arrived, Walk};
 use super::{block, encoding};
 use crate::observation::Observation;
@@ -98,6 +98,7 @@ impl Walk<'_> {
             let summary = format!("{host} took {} until the first byte", said(*first_byte));
             troubles.push(Trouble::new(Code::HttpSlowFirstByte, summary));
         }
+        troubles.extend(self.handshake_trouble(&host));
         let mut troubles = troubles.into_iter();
         match troubles.next() {
             Some(first) => {
@@ -117,6 +118,16 @@ impl Walk<'_> {
         let by = self.facts.blocked_by.as_deref().map(|by| format!(" ({by})")).unwrap_or_default();
         let summary = format!("{} gets a page of {what}{by} in the place of what {host} has there", self.asked);
         Some(Trouble::new(Code::HttpBlockPage, summary))
+    }
+
+    /// A handshake that took as long as would be too long for a page, on a connection of which no packet had to be sent
+    /// again: then it is not the line that took the time.
+    fn handshake_trouble(&self, host: &str) -> Option<Trouble> {
+        let took = self.facts.tls_ms.filter(|took| *took > milliseconds(SLOW_FIRST_BYTE))?;
+        let is_line = self.facts.sent_again.is_some_and(|times| times > 0);
+        let took = Duration::from_secs_f64(took / 1000.0);
+        let summary = format!("{host} took {} for the TLS handshake", said(took));
+        (!is_line).then(|| Trouble::new(Code::TlsSlow, summary))
     }
 
     fn status_trouble(&self, host: &str, status: u16) -> Option<Trouble> {

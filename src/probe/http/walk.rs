@@ -64,6 +64,18 @@ pub(super) struct Arrived {
     pub(super) body: Body,
 }
 
+/// The answers that tell to ask elsewhere, and say nothing where they do not name the place (RFC 9110 section 15.4).
+const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
+
+/// Where an answer leads.
+enum Leads {
+    /// Nowhere: it is the page, or what there is of it.
+    Nowhere,
+    To(Url),
+    /// It should lead on, and what it says, if anything, is no address.
+    Astray(Option<String>),
+}
+
 /// Whether a proxy is not to be had. Browsers go on to the next one of a script's list then, and not where a proxy says
 /// no.
 fn is_dead_proxy(trouble: &Trouble) -> bool {
@@ -85,9 +97,10 @@ impl Walk<'_> {
             };
             let first_host = visited.first().map_or(url.host_str(), |(first, _)| first.host_str());
             self.facts.left_host = Some(first_host != url.host_str());
-            let next = (300..400).contains(&arrived.status).then_some(()).and(arrived.location.as_deref());
-            let Some(next) = next.filter(|_| self.params.follow).and_then(|location| url.join(location).ok()) else {
-                return self.judge(&url, &arrived);
+            let next = match self.leads_to(&url, &arrived) {
+                Leads::Nowhere => return self.judge(&url, &arrived),
+                Leads::Astray(said) => return self.is_no_redirect(&url, arrived.status, said),
+                Leads::To(next) => next,
             };
             self.facts.redirects.push(Redirect {
                 status: arrived.status,
@@ -106,6 +119,31 @@ impl Walk<'_> {
             }
             url = next;
         }
+    }
+
+    /// Where an answer sends whoever asked.
+    fn leads_to(&self, url: &Url, arrived: &Arrived) -> Leads {
+        let is_wanted = self.wanted_status() == Some(arrived.status);
+        match arrived.location.as_deref() {
+            _ if !self.params.follow || !(300..400).contains(&arrived.status) => Leads::Nowhere,
+            Some(said) => match url.join(said) {
+                Ok(next) => Leads::To(next),
+                Err(_) if is_wanted => Leads::Nowhere,
+                Err(_) => Leads::Astray(Some(bounded(said))),
+            },
+            None if REDIRECTS.contains(&arrived.status) && !is_wanted && arrived.body.bytes == 0 => Leads::Astray(None),
+            None => Leads::Nowhere,
+        }
+    }
+
+    fn is_no_redirect(&mut self, url: &Url, status: u16, said: Option<String>) -> Observation {
+        let host = host_of(url);
+        let summary = match said.as_deref() {
+            None => format!("{host} answers {status}, has no page and does not say where it is (no `Location`)"),
+            Some(said) => format!("{host} answers {status} and sends to `{said}`, which is no address"),
+        };
+        self.facts.broken_redirect = Some(said.unwrap_or_else(|| "none".to_owned()));
+        way::observe(self.look, None, &Trouble::new(Code::HttpUnexpectedContent, summary))
     }
 
     fn goes_in_circles(&self, next: &Url) -> Observation {

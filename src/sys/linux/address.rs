@@ -1,12 +1,12 @@
 //! Addresses of the interfaces, by netlink.
 
-use super::netlink::{Netlink, all, names};
+use super::netlink::{Netlink, all};
 use crate::sys::*;
 use ipnet::IpNet;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 
 pub(super) async fn addresses(netlink: &Netlink) -> Known<Vec<Address>> {
-    let names = names()?;
+    let names = netlink.names().await?;
     let messages = all("addresses", netlink.handle().await?.address().get().execute()).await?;
     Ok(messages
         .into_iter()

@@ -147,6 +147,13 @@ pub fn segments_sent_again(socket: &Socket) -> Option<u32> {
     socket::getsockopt(socket, TcpInfo).ok().map(|info| info.tcpi_total_retrans)
 }
 
+/// How long the far end took to accept this connection, by the kernel's own clock: none where a segment was sent again,
+/// because it is not known then which of them was answered (RFC 6298 section 3).
+pub fn handshake_time(socket: &Socket) -> Option<Duration> {
+    let info = socket::getsockopt(socket, TcpInfo).ok()?;
+    (info.tcpi_total_retrans == 0 && info.tcpi_rtt > 0).then(|| Duration::from_micros(info.tcpi_rtt.into()))
+}
+
 /// Makes the socket use this interface only (no rights needed since Linux 5.7).
 ///
 /// # Errors

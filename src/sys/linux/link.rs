@@ -33,7 +33,9 @@ const TUNNELS: &[&str] = &[
 const CONTAINER_CABLES: &[&str] = &["veth", "macvlan", "ipvlan", "netkit"];
 
 pub(super) async fn links(netlink: &Netlink) -> Known<Vec<Link>> {
-    let mut links: Vec<Link> = netlink.link_messages().await?.into_iter().map(read).collect();
+    let messages = netlink.link_messages().await?;
+    // Speed and duplex in sysfs wait for the same lock.
+    let mut links: Vec<Link> = netlink.beside(|| messages.into_iter().map(read).collect()).await?;
     let hardware =
         links.iter().any(|link| matches!(link.kind, Some(LinkKind::Wired | LinkKind::Wifi | LinkKind::Mobile)));
     let is_cable = |link: &Link| {

@@ -42,7 +42,7 @@ mod tunnel;
 
 pub use error_queue::{
     HOST_DOWN, MESSAGE_TOO_LARGE, acknowledge_at_once, bind_to_interface, complaint_about_connection, complaint_heard,
-    forbid_fragments, hear_errors, interface_index, is_in_progress, limit_segments, link_mtu_towards,
+    forbid_fragments, handshake_time, hear_errors, interface_index, is_in_progress, limit_segments, link_mtu_towards,
     segments_sent_again, send_datagram,
 };
 pub use runtime::{interrupted, is_private, local_zone, make_private_file, make_private_folder, system_state_folder};

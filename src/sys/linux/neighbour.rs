@@ -1,11 +1,11 @@
 //! The neighbour table (ARP and NDP), by netlink, and a question to the link itself where rights allow.
 
-use super::netlink::{Netlink, all, hardware_address, names};
+use super::netlink::{Netlink, all, hardware_address};
 use crate::sys::*;
 use rtnetlink::packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage};
 
 pub(super) async fn neighbours(netlink: &Netlink) -> Known<Vec<Neighbour>> {
-    let names = names()?;
+    let names = netlink.names().await?;
     let messages = all("neighbours", netlink.handle().await?.neighbours().get().execute()).await?;
     Ok(messages
         .into_iter()

@@ -1,6 +1,6 @@
 //! How names are resolved here: resolv.conf, nsswitch.conf, the hosts file and, behind its stub, systemd-resolved.
 
-use super::netlink::names;
+use super::netlink::Netlink;
 use crate::sys::parse::{hosts as hosts_file, policy, resolv};
 use crate::sys::*;
 use std::io::ErrorKind;
@@ -26,8 +26,12 @@ const FILE_LIMIT: u64 = 4 << 20;
 const FILES_READ: usize = 50;
 
 pub(super) async fn resolvers() -> Known<ResolverConfig> {
-    // glibc takes a missing file for an empty one.
-    let conf = resolv::resolv_conf(&read(RESOLV_CONF)?.unwrap_or_default());
+    // glibc takes a missing file for an empty one, and so one that is none: a folder, a link that leads in a circle.
+    let (text, unusable) = match read(RESOLV_CONF) {
+        Err(Unknown::Failed(why)) => (String::new(), Some(why)),
+        known => (known?.unwrap_or_default(), None),
+    };
+    let conf = resolv::resolv_conf(&text);
     let entry = |(address, zone): &(IpAddr, Option<String>), source: &str| ResolverEntry {
         server: server(*address, zone.as_deref()),
         source: source.to_owned(),
@@ -56,7 +60,7 @@ pub(super) async fn resolvers() -> Known<ResolverConfig> {
         rotate: conf.rotate,
         over_tcp: conf.over_tcp,
         nsswitch: resolv::nsswitch_hosts(&read("/etc/nsswitch.conf").ok().flatten().unwrap_or_default()),
-        garbage: conf.garbage.into_iter().map(|line| format!("{RESOLV_CONF}:{line}")).collect(),
+        garbage: conf.garbage.into_iter().map(|line| format!("{RESOLV_CONF}:{line}")).chain(unusable).collect(),
         stub,
         comments: conf.comments,
         over_tls: if stub { over_tls() } else { None },
@@ -156,7 +160,7 @@ async fn resolved() -> Option<Vec<ResolverEntry>> {
     }
     let servers: Vec<(i32, i32, Vec<u8>)> = property(&bus, "DNS").await?;
     let domains: Vec<(i32, String, bool)> = property(&bus, "Domains").await.unwrap_or_default();
-    let links = names().unwrap_or_default();
+    let links = Netlink::default().names().await.unwrap_or_default();
     Some(servers.iter().filter_map(|server| resolved_entry(server, &domains, &links)).collect())
 }
 

@@ -1,6 +1,6 @@
 //! Routes, policy rules and the kernel's own choice for a target, by netlink.
 
-use super::netlink::{Netlink, all, names, words};
+use super::netlink::{Netlink, all, words};
 use crate::sys::*;
 use futures_util::stream::TryStreamExt;
 use ipnet::IpNet;
@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 pub(super) async fn routes(netlink: &Netlink) -> Known<Vec<Route>> {
-    let names = names()?;
+    let names = netlink.names().await?;
     let mut routes = Vec::new();
     for family in [AddressFamily::Inet, AddressFamily::Inet6] {
         let mut question = RouteMessage::default();
@@ -43,7 +43,7 @@ pub(super) async fn rules(netlink: &Netlink) -> Known<Vec<Rule>> {
 }
 
 pub(super) async fn route_to(netlink: &Netlink, towards: Towards) -> Known<Route> {
-    let names = names()?;
+    let names = netlink.names().await?;
     let target = towards.address;
     let empty = || Route { ipv6: target.is_ipv6(), ..Route::default() };
     let mut chosen = match ask(netlink, towards, None, RouteFlags::LookupTable).await? {

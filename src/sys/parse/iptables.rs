@@ -1,7 +1,7 @@
 //! Rules of the packet filter from `iptables-save -c` and `ip6tables-save -c`, for machines whose rules nft cannot put
 //! into words. Options that are not understood make a rule `partial`.
 
-use crate::sys::{FilterRule, TcpFlags};
+use crate::sys::{FilterRule, Share, TcpFlags};
 use std::net::IpAddr;
 
 /// A rule of the report is a line, not a page.
@@ -127,6 +127,11 @@ fn demand(option: &str, value: &str, rule: &mut FilterRule) -> bool {
             rule.uid = value.parse().ok();
             rule.uid.is_some()
         }
+        // The module `statistic`.
+        "--mode" | "--probability" | "--every" | "--packet" => {
+            rule.share = Share::Some;
+            true
+        }
         "--ctstate" | "--state" => {
             rule.states = value.split(',').map(str::to_lowercase).collect();
             true
@@ -186,6 +191,13 @@ mod tests {
     use super::*;
 
     const SAVED: &str = include_str!("../../../tests/fixtures/linux/iptables-save.txt");
+
+    #[test]
+    fn a_rule_for_some_of_the_packets_says_so() {
+        let text = "*filter\n-A INPUT -p tcp -m statistic --mode random --probability 0.10000000009 -j DROP\nCOMMIT\n";
+        let rules = save(text, "ip");
+        assert_eq!((rules[0].share, rules[0].partial), (Share::Some, false));
+    }
 
     #[test]
     fn rules_and_policies_are_read() {

@@ -2,7 +2,7 @@
 //! protocols, interfaces or users becomes one `FilterRule` for each, with the same handle and text. What is not
 //! understood makes a rule `partial`: it may or may not apply, and nobody is blamed for it.
 
-use crate::sys::{FilterRule, TcpFlags};
+use crate::sys::{FilterRule, Share, TcpFlags};
 use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -15,8 +15,9 @@ const TEXT_SHOWN: usize = 200;
 /// it are block lists of whole countries, and thousands of rules would cost more than they tell.
 const MEMBERS_SPELLED_OUT: usize = 512;
 
-/// Families of tables that see IP packets of this machine; `bridge` and `arp` look elsewhere.
-const FAMILIES: &[&str] = &["inet", "ip", "ip6", "netdev"];
+/// Families of tables that see IP packets of this machine, and the ARP without which it sends none; `bridge` looks
+/// elsewhere.
+const FAMILIES: &[&str] = &["inet", "ip", "ip6", "netdev", "arp"];
 
 /// Reads a ruleset; the rules come in the kernel's order, each base chain's policy after its rules.
 pub fn ruleset(text: &str) -> Result<Vec<FilterRule>, String> {
@@ -113,6 +114,7 @@ struct Demands {
     states: Vec<String>,
     tcp_flags: Option<TcpFlags>,
     partial: bool,
+    share: Share,
 }
 
 struct Reader<'a> {
@@ -169,6 +171,10 @@ impl Reader<'_> {
         let left = &condition["left"];
         let values = self.members(&condition["right"]);
         let positive = matches!(condition["op"].as_str(), Some("==" | "in"));
+        if left.get("numgen").is_some() {
+            demands.share = Share::Some;
+            return;
+        }
         let key = left["meta"]["key"].as_str();
         let payload = (left["payload"]["protocol"].as_str(), left["payload"]["field"].as_str());
         let mut understood = positive && !values.is_empty() && values.len() <= MEMBERS_SPELLED_OUT;
@@ -245,6 +251,7 @@ impl Demands {
                                 tcp_flags: self.tcp_flags,
                                 input_interface: self.input_interfaces.first().cloned(),
                                 partial,
+                                share: self.share,
                                 ..base.clone()
                             });
                         }
@@ -377,9 +384,8 @@ fn state(value: &Value) -> Option<Vec<String>> {
 /// The verdict that a statement gives; none for statements that only do something on the way.
 fn verdict(name: &str, value: &Value) -> Option<String> {
     match name {
-        "accept" | "drop" | "reject" | "return" | "queue" | "dnat" | "snat" | "redirect" | "masquerade" | "tproxy" => {
-            Some(name.to_owned())
-        }
+        "accept" | "drop" | "reject" | "return" | "queue" | "dnat" | "snat" | "redirect" | "masquerade" | "tproxy"
+        | "notrack" => Some(name.to_owned()),
         "jump" | "goto" => Some(format!("{name} {}", value["target"].as_str()?)),
         _ => None,
     }
@@ -430,6 +436,7 @@ fn plain(value: &Value) -> String {
                 "payload" => format!("{} {}", word(inner, "protocol"), word(inner, "field")),
                 "meta" => format!("meta {}", word(inner, "key")),
                 "ct" => format!("ct {}", word(inner, "key")),
+                "numgen" => format!("numgen {} mod {}", word(inner, "mode"), inner["mod"]),
                 "prefix" => format!("{}/{}", word(inner, "addr"), inner["len"]),
                 "range" => format!("{}-{}", plain(&inner[0]), plain(&inner[1])),
                 "set" => format!("{{ {} }}", plain(inner)),

@@ -1,6 +1,7 @@
 //! Echo requests with surge-ping, timed by our own clock: the library's starts only after the send has returned.
 
 use super::scoped;
+use crate::patience::{self, Pulse};
 use crate::sys;
 use crate::world::{EchoSeries, EchoSocket, Failure};
 use futures_util::future::join_all;
@@ -8,6 +9,9 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 use surge_ping::{Client, Config, ICMP, IcmpPacket, PingIdentifier, PingSequence, SurgeError};
+
+/// How long the library waits by itself: longer than anybody here does, because its clock knows nothing of stalls.
+const NOBODY: Duration = Duration::from_secs(3_600);
 
 /// IP and ICMP headers of an echo request, which `size` does not count.
 pub(super) fn overhead(to: IpAddr) -> usize {
@@ -27,13 +31,16 @@ pub(super) async fn echo(
         let (client, payload) = (&client, &payload);
         async move {
             tokio::time::sleep(spacing * u32::from(sequence)).await;
-            request(client, to, sequence, payload, wait).await
+            let reply = request(client, to, sequence, payload, wait).await;
+            (tokio::time::Instant::now(), reply)
         }
     });
     let mut series = EchoSeries { socket, replies: Vec::with_capacity(count.into()), error: None };
-    for result in join_all(requests).await {
+    let pulse = Pulse::default();
+    for (heard, result) in pulse.beside(join_all(requests)).await {
         match result {
-            Ok(reply) => series.replies.push(reply),
+            // What this program was late to hear is not the network's delay.
+            Ok(reply) => series.replies.push(reply.map(|took| took.saturating_sub(pulse.lost(heard - took, heard)))),
             Err(error) => {
                 series.replies.push(None);
                 series.error.get_or_insert(error);
@@ -77,14 +84,14 @@ pub(super) async fn request(
         pinger.scope_id(address.scope_id());
     }
     let started = Instant::now();
-    match tokio::time::timeout(wait, pinger.timeout(wait).ping(PingSequence(sequence), payload)).await {
-        Ok(Ok((packet, _))) => match error_in(&packet) {
+    match patience::bounded(wait, pinger.timeout(NOBODY).ping(PingSequence(sequence), payload)).await {
+        Some(Ok((packet, _))) => match error_in(&packet) {
             None => Ok(Some(started.elapsed())),
             Some(error) => Err(error),
         },
-        Ok(Err(SurgeError::IOError(error))) => Err((Failure::from_io(&error), None)),
-        // The library's timeout, or a packet that it could not read: nothing that counts as an answer.
-        Ok(Err(_)) | Err(_) => Ok(None),
+        Some(Err(SurgeError::IOError(error))) => Err((Failure::from_io(&error), None)),
+        // Nobody, or a packet that the library could not read: nothing that counts as an answer.
+        Some(Err(_)) | None => Ok(None),
     }
 }
 

@@ -37,6 +37,13 @@ pub(super) struct Lookups {
 }
 
 impl Lookups {
+    /// Whoever asks from now on asks anew.
+    pub(super) fn forget(&self) {
+        // Those that are under way go on for whoever waits for them.
+        self.under_way.borrow_mut().clear();
+        self.answers.borrow_mut().clear();
+    }
+
     pub(super) async fn share(&self, name: &str, wait: Duration) -> Looked {
         if let Some((at, found)) = self.answers.borrow().get(name)
             && at.elapsed() < FRESH

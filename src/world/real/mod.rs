@@ -80,6 +80,10 @@ impl Network for RealNetwork {
     async fn shared_lookup(&self, name: &str, wait: Duration) -> Result<(Vec<IpAddr>, Duration), LookupFailure> {
         self.lookups.share(name, wait).await
     }
+
+    fn ask_anew(&self) {
+        self.lookups.forget();
+    }
 }
 
 /// The address with the interface that a link-local one needs: the one whose route leads to it as a gateway, else the

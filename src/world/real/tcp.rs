@@ -3,6 +3,7 @@
 
 use super::scoped;
 use super::trace::failure_of;
+use crate::patience;
 use crate::sys;
 use crate::world::{Connection, Dial, Failure, Refusal, Repeats};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -27,17 +28,23 @@ pub(super) async fn connect(to: SocketAddr, dial: &Dial) -> Result<Connection, R
         _ => {}
     }
     let stream = TcpStream::from_std(socket.into()).map_err(plain)?;
-    match tokio::time::timeout(dial.wait, stood(&stream)).await {
-        Err(_) => Err(Refusal { failure: Failure::Timeout, said: None }),
-        Ok(Err(error)) => Err(refusal(&stream, to, &error)),
-        Ok(Ok(())) => {
-            let took = started.elapsed();
+    match patience::bounded(dial.wait, stood(&stream)).await {
+        None => Err(Refusal { failure: Failure::Timeout, said: None }),
+        Some(Err(error)) => Err(refusal(&stream, to, &error)),
+        Some(Ok(())) => {
+            let mut took = started.elapsed();
             // A connection that stands is not to be ended by an error that may be a passing one (RFC 5461).
             let _ = sys::hear_errors(&SockRef::from(&stream), to.is_ipv6(), false);
             // What is asked follows the end of a handshake in a small packet of its own; held back until the far end's
             // delayed acknowledgement it would make every page look 40 ms slower than it is.
             let _ = stream.set_nodelay(true);
             let repeats = Repeats::default();
+            if took >= LEAST_REPEAT {
+                let socket = SockRef::from(&stream);
+                repeats.set(sys::segments_sent_again(&socket));
+                // This program may have been late to hear of it.
+                took = sys::handshake_time(&socket).map_or(took, |kernel| kernel.min(took));
+            }
             let local = stream.local_addr().ok();
             let stream = Box::new(Prompt { stream, asked_at: Instant::now(), repeats: Rc::clone(&repeats) });
             Ok(Connection { local, stream, took, repeats })

@@ -2,6 +2,7 @@
 
 use super::scoped;
 use super::tcp::{prepared, unspecified};
+use crate::patience;
 use crate::world::{Dial, Failure, Reply, Volley};
 use socket2::{Protocol, Type};
 use std::io;
@@ -14,10 +15,13 @@ const LARGEST: usize = 65_535;
 
 pub(super) async fn exchange(to: SocketAddr, datagram: &[u8], dial: &Dial) -> Result<Reply, Failure> {
     let to = scoped(to).await;
-    match tokio::time::timeout(dial.wait, once(to, datagram, dial)).await {
-        Err(_) => Err(Failure::Timeout),
-        Ok(result) => result.map_err(|error| Failure::from_io(&error)),
-    }
+    let failed = |error: io::Error| Failure::from_io(&error);
+    let sent = patience::bounded(dial.wait, send(to, datagram, dial)).await;
+    let (socket, started) = sent.ok_or(Failure::Timeout)?.map_err(failed)?;
+    // Only what was sent can be answered: the wait begins here, however long this program took to get here.
+    let answer = patience::bounded(dial.wait, answer(&socket)).await;
+    let bytes = answer.ok_or(Failure::Timeout)?.map_err(failed)?;
+    Ok(Reply { bytes, local: socket.local_addr().ok(), took: started.elapsed() })
 }
 
 /// Longest answer that is kept of a volley: everything that fits a frame.
@@ -78,16 +82,20 @@ async fn connected(to: SocketAddr, dial: &Dial) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-async fn once(to: SocketAddr, datagram: &[u8], dial: &Dial) -> io::Result<Reply> {
+/// Sends the datagram; the socket, and when that was.
+async fn send(to: SocketAddr, datagram: &[u8], dial: &Dial) -> io::Result<(UdpSocket, Instant)> {
     let socket = connected(to, dial).await?;
     let started = Instant::now();
     socket.send(datagram).await?;
+    Ok((socket, started))
+}
+
+async fn answer(socket: &UdpSocket) -> io::Result<Vec<u8>> {
     // Not filled with zeros first: nearly every answer is a thousandth of what there must be room for.
     let mut bytes = Vec::with_capacity(LARGEST);
     socket.recv_buf(&mut bytes).await?;
-    let took = started.elapsed();
     bytes.shrink_to_fit();
-    Ok(Reply { bytes, local: socket.local_addr().ok(), took })
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -111,6 +119,23 @@ mod tests {
         assert_eq!(exchange(to, b"x", &short).await.err(), Some(Failure::Timeout));
         drop(server);
         assert_eq!(exchange(to, b"x", &dial).await.err(), Some(Failure::Refused));
+    }
+
+    #[tokio::test]
+    async fn a_query_that_waited_to_be_sent_gets_all_of_its_time() {
+        let server = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let to = server.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 64];
+            let (length, from) = server.recv_from(&mut buffer).unwrap();
+            // Later than what the stall leaves of the wait, and sooner than the wait.
+            std::thread::sleep(Duration::from_millis(120));
+            server.send_to(&buffer[..length], from).unwrap();
+        });
+        let dial = Dial::within(Duration::from_millis(200));
+        let stall = async { std::thread::sleep(Duration::from_millis(250)) };
+        let (reply, ()) = tokio::join!(exchange(to, b"hello", &dial), stall);
+        assert_eq!(reply.unwrap().bytes, b"hello");
     }
 
     #[tokio::test]

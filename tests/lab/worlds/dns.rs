@@ -646,4 +646,94 @@ pub const WORLDS: &[World] = &[
         },
         ..WORLD
     },
+    World {
+        name: "hosts-file-leads-to-a-dead-neighbour",
+        says: "the shop fails on my machine only",
+        fault: |scene| scene.client.hosts.push("192.0.2.99 www.example.test".to_owned()),
+        proof: |eyes| {
+            eyes.resolves(RESOLVER, "www.example.test", WEB)?;
+            eyes.sibling_connects("198.51.100.10:443", true)
+        },
+        expect: Expect {
+            cause: &["hosts-override"],
+            decides: "by-dns-address",
+            innocent: &["link", "ip", "route", "path", "transport", RESOLVER],
+            ..fault(&["dns"], &["dns.hosts_override"], Culprit::Contains("/etc/hosts"))
+        },
+        rule: (4, "that nobody is at the address is a consequence of the line that leads there"),
+        ..WORLD
+    },
+    World {
+        name: "hosts-file-leads-astray-and-the-true-server-is-filtered",
+        says: "the shop fails",
+        fault: |scene| {
+            scene.client.hosts.push("192.0.2.99 www.example.test".to_owned());
+            scene.wire.drop(|packet| packet.touches(WEB) && packet.tcp(443));
+        },
+        proof: |eyes| {
+            eyes.resolves(RESOLVER, "www.example.test", WEB)?;
+            eyes.silent("198.51.100.10:443")
+        },
+        expect: Expect {
+            cause: &["hosts-override-and-neither-answers"],
+            decides: "hosts",
+            innocent: &["link", "ip", "path", RESOLVER],
+            certainty: "suspected",
+            // Two silences, and the second is only looked at once the first is known.
+            seconds: 11.0,
+            ..fault(&["dns"], &["dns.hosts_override"], Culprit::Contains("/etc/hosts"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "search-list-leads-to-a-dead-neighbour",
+        says: "the shop fails on the new laptops",
+        fault: |scene| {
+            scene.client.resolver_lines = vec!["search office.example.test".to_owned(), "options ndots:5".to_owned()];
+            scene.name("www.example.test.office.example.test", Name::Addresses(vec![ip("192.0.2.99")]));
+        },
+        proof: |eyes| eyes.resolves(RESOLVER, "www.example.test", WEB),
+        expect: Expect {
+            cause: &["search-list-leads-elsewhere"],
+            decides: "search-list",
+            innocent: &["link", "ip", "route", "path", "transport", RESOLVER],
+            ..fault(&["dns"], &[], Culprit::Contains("www.example.test.office.example.test"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "extended-queries-asked-and-dropped",
+        says: "nothing opens since the new image",
+        run: ("dns", "www.example.test"),
+        fault: |scene| {
+            scene.resolvers(ResolverMood::DropsExtended);
+            scene.client.resolver_lines.push("options edns0".to_owned());
+        },
+        proof: |eyes| eyes.resolves(RESOLVER, "www.example.test", WEB),
+        expect: Expect {
+            cause: &["resolver-drops-extended-questions"],
+            decides: "dns",
+            or_status: "fault",
+            innocent: &["link", "ip", "route", "path"],
+            ..degraded(&["dns"], &["dns.lookup_timeout"], Culprit::OneOf(&[RESOLVER, SECOND_RESOLVER]))
+        },
+        ..WORLD
+    },
+    World {
+        name: "resolvers-behind-a-machine-that-forwards-nothing",
+        says: "nothing opens any more",
+        fault: |scene| scene.client.routes.push(route("198.51.100.52", 30, Way::Via(ip(SIBLING)))),
+        proof: |eyes| {
+            eyes.no_answer(RESOLVER, WouldBlock)?;
+            eyes.connects("198.51.100.10:443")
+        },
+        expect: Expect {
+            cause: &["resolver-detour-leads-nowhere"],
+            decides: "resolver-route",
+            innocent: &["link", "ip", "path", GATEWAY],
+            ..fault(&["route"], &["dns.timeout"], Culprit::Contains(SIBLING))
+        },
+        rule: (1, "the gateway is not on the way to these resolvers, and their silence says nothing of it"),
+        ..WORLD
+    },
 ];

@@ -299,4 +299,74 @@ pub const WORLDS: &[World] = &[
         },
         ..WORLD
     },
+    World {
+        name: "local-filter-drops-every-fifth-packet",
+        says: "everything is slow on this machine",
+        run: ("slow", "https://www.example.test/"),
+        fault: |scene| {
+            scene.client.filter = "table inet filter {
+                chain input { type filter hook input priority 0; tcp sport 443 numgen inc mod 5 == 0 drop; }
+            }"
+            .to_owned();
+        },
+        proof: |eyes| eyes.sibling_connects("198.51.100.10:443", true),
+        expect: Expect {
+            cause: &["local-rule-loses-packets", "local-rule-drops-some", "local-rule-drops-too-many"],
+            decides: "filter",
+            or_status: "fault",
+            innocent: &["link", "ip", "route", "dns"],
+            seconds: 20.0,
+            ..degraded(&["host"], &["host.filter_drops"], Culprit::Contains("numgen"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "local-filter-loses-track-of-what-it-let-out",
+        says: "the shop fails on this machine only",
+        fault: |scene| {
+            scene.client.filter = "table inet early {
+                chain output { type filter hook output priority -300; tcp dport 443 notrack; }
+            }
+            table inet filter {
+                chain input {
+                    type filter hook input priority 0; policy drop;
+                    iifname lo accept
+                    ct state established,related accept
+                    meta l4proto icmp accept
+                }
+            }"
+            .to_owned();
+        },
+        proof: |eyes| {
+            eyes.silent("198.51.100.10:443")?;
+            eyes.sibling_connects("198.51.100.10:443", true)
+        },
+        expect: Expect {
+            cause: &["local-filter"],
+            decides: "filter",
+            innocent: &["link", "ip", "route", "path", "dns", "transport"],
+            ..fault(&["host"], &["host.filter_drops"], Culprit::Contains("policy drop"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "local-filter-drops-neighbour-discovery",
+        says: "nothing opens on this machine",
+        fault: |scene| {
+            scene.client.filter = "table arp early {
+                chain input { type filter hook input priority 0; policy drop; }
+            }"
+            .to_owned();
+        },
+        proof: |eyes| eyes.sibling_connects("198.51.100.10:443", true),
+        expect: Expect {
+            cause: &["a-rule-may-drop-neighbour-discovery"],
+            decides: "filter",
+            innocent: &["link", "path", "dns", "transport"],
+            certainty: "suspected",
+            ..fault(&["none"], &["route.gateway_dead"], Culprit::Contains("policy drop"))
+        },
+        rule: (5, "the gateway is not convicted of a silence that a rule here may make"),
+        ..WORLD
+    },
 ];

@@ -210,4 +210,49 @@ pub const WORLDS: &[World] = &[
         },
         ..WORLD
     },
+    World {
+        name: "localhost-is-another-machine",
+        says: "the program on my own computer does not open any more",
+        run: ("local-service", "http://localhost:8080/"),
+        fault: |scene| {
+            scene.program("app", Does::Serves("127.0.0.1:8080"));
+            scene.client.files.push(("/etc/hosts".to_owned(), format!("{SIBLING} localhost\n")));
+        },
+        proof: |eyes| eyes.connects("127.0.0.1:8080"),
+        expect: Expect {
+            cause: &["localhost-elsewhere"],
+            decides: "lookup",
+            innocent: &["link", "process", "host"],
+            ..fault(&["dns"], &["tcp.refused"], Culprit::Is("/etc/hosts"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "local-udp-service-not-running",
+        says: "the telephone program on this machine gets no names",
+        run: ("local-service", "udp://127.0.0.1:5353"),
+        expect: Expect {
+            cause: &["nothing-listens"],
+            decides: "listening",
+            ..process(&["process.not_listening"], Culprit::Contains("5353"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "local-service-not-running-beside-full-disk",
+        says: "the report page on this machine does not open",
+        run: ("local-service", "http://127.0.0.1:8080/"),
+        fault: |scene| scene.disk("/srv/data", Disk::Full),
+        proof: |eyes| eyes.refused("127.0.0.1:8080"),
+        expect: Expect {
+            cause: &["nothing-listens-and-disk-full"],
+            decides: "listening",
+            innocent: &["link", "ip", "route", "path", "dns", "http"],
+            certainty: "suspected",
+            ..fault(&["none"], &["process.not_listening"], Culprit::Contains("port 8080"))
+        },
+        rule: (5, "that the disk is full does not say that the service does not run for that reason"),
+        alone: true,
+        ..WORLD
+    },
 ];

@@ -406,6 +406,20 @@ pub const WORLDS: &[World] = &[
         rule: (4, "the proxy works for others and the site works without it: together they are what is wrong"),
         ..WORLD
     },
+    World {
+        name: "proxy-cuts-the-tunnel-to-one-site",
+        says: "the shop does not open in the office, everything else does",
+        fault: |scene| scene.behind_proxy(ProxyMood::CutsTunnels),
+        proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "200"),
+        expect: Expect {
+            cause: &["proxy-breaks-the-page"],
+            decides: "direct",
+            innocent: &["link", "ip", "route", "path", "dns", "transport", WEB],
+            ..fault(&["proxy"], &["tls.reset"], Culprit::Contains(":3128"))
+        },
+        rule: (4, "the site works without the proxy, which convicts the proxy although it opened the tunnel"),
+        ..WORLD
+    },
 ];
 
 /// The run is root's, called by somebody who has a proxy set for the session.

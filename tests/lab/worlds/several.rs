@@ -422,4 +422,26 @@ pub const WORLDS: &[World] = &[
         },
         ..WORLD
     },
+    World {
+        name: "addresses-that-fail-each-in-its-own-way",
+        says: "the intranet does not open",
+        run: ("one-site-fails", "https://both.example.test/"),
+        fault: |scene| {
+            scene.gateway.routes.push(route(WEB, 32, Way::Unreachable));
+            scene.wire.drop(|packet| packet.touches(SECOND_WEB) && packet.tcp(443));
+        },
+        proof: |eyes| {
+            eyes.fails("198.51.100.10:443", ErrorKind::HostUnreachable)?;
+            eyes.silent("198.51.100.11:443")
+        },
+        expect: Expect {
+            cause: &["addresses-fail-differently"],
+            decides: "tcp",
+            innocent: &["link", "ip", "route", "dns"],
+            certainty: "suspected",
+            ..fault(&["none"], &[], Culprit::Contains(SECOND_WEB))
+        },
+        rule: (2, "that a router knows no way to one address does not explain the silence of the other"),
+        ..WORLD
+    },
 ];

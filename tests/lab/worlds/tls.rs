@@ -256,4 +256,38 @@ pub const WORLDS: &[World] = &[
         rule: (4, "one of two addresses fails, and the name is not to blame"),
         ..WORLD
     },
+    World {
+        name: "handshake-takes-over-two-seconds",
+        says: "the shop is slow to begin, then it is quick",
+        fault: |scene| scene.handshake(Handshake::Late(2300)),
+        proof: |eyes| eyes.connects("198.51.100.10:443"),
+        expect: Expect {
+            cause: &["handshake-slow"],
+            decides: "reproduce",
+            innocent: &["link", "ip", "route", "path", "dns", "transport", "http"],
+            seconds: 12.0,
+            ..degraded(&["tls"], &["tls.slow"], Culprit::Contains("www.example.test"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "redirect-to-an-expired-certificate",
+        says: "the shop shows a warning",
+        fault: |scene| {
+            scene.page(Page::Redirect("https://app.example.test/"));
+            scene.name("app.example.test", Name::Addresses(vec![ip("198.51.100.30")]));
+            scene.serve(
+                "198.51.100.30:443",
+                Speaks::Https(Certificate::Expired, Handshake::Normal, Page::Text("welcome to the lab")),
+            );
+        },
+        proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "302"),
+        expect: Expect {
+            cause: &["certificate-expired"],
+            decides: "reproduce",
+            innocent: &["link", "ip", "route", "path", "dns", "transport", "http"],
+            ..fault(&["tls"], &["tls.expired"], Culprit::Contains("app.example.test"))
+        },
+        ..WORLD
+    },
 ];

@@ -199,4 +199,17 @@ pub const WORLDS: &[World] = &[
         },
         ..WORLD
     },
+    World {
+        name: "redirect-to-no-address",
+        says: "the shop stays white",
+        fault: |scene| scene.page(Page::Redirect("http://")),
+        proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "302"),
+        expect: Expect {
+            cause: &["redirect-to-no-address"],
+            decides: "reproduce",
+            innocent: &["link", "ip", "route", "path", "dns", "transport", "tls"],
+            ..fault(&["http"], &["http.unexpected_content"], Culprit::Contains("www.example.test"))
+        },
+        ..WORLD
+    },
 ];
