@@ -84,6 +84,11 @@ impl<'e, 'a> Open<'e, 'a> {
         }
     }
 
+    /// Whether a cause that says more than the named one, and would win over it, waits for this check.
+    pub fn may_overrule(&self, check: &str) -> bool {
+        self.overruling.contains(check)
+    }
+
     /// Whether a check stands on what is blamed, so that its failing would be a consequence.
     pub fn stands_on_blame(&self, check: &str) -> bool {
         // What works badly has not failed: the rest may have its own say.

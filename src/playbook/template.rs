@@ -295,8 +295,11 @@ thread_local! {
     };
 }
 
+/// Makes one filter known to an environment.
+type Adds = fn(&mut Environment<'_>);
+
 /// The filters, of which each does work that is bounded by the length of its input.
-const FILTERS: [(&str, fn(&mut Environment<'_>)); 10] = [
+const FILTERS: [(&str, Adds); 10] = [
     ("first", |it| it.add_filter("first", minijinja::filters::first)),
     ("last", |it| it.add_filter("last", minijinja::filters::last)),
     ("join", |it| it.add_filter("join", minijinja::filters::join)),

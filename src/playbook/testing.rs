@@ -15,6 +15,13 @@ use std::fmt;
 /// Untested causes that are named; a playbook that includes others has all of theirs, which are tested there.
 const NAMES_SHOWN: usize = 12;
 
+/// What a verdict that names no cause has in its place.
+const NO_CAUSE: &str = "none";
+
+/// What most authors forget where a cause does not win.
+const UNLINKED: &str = "if its `when` holds, nothing links it to the complaint: name its check in `after` of the goal, or \
+    state beside it that the goal has a problem";
+
 /// Decides from observations, as the diagnosis does.
 pub type Judge<'a> = &'a dyn Fn(&Playbook, &[Observation], &Case) -> Verdict;
 
@@ -62,6 +69,9 @@ impl fmt::Display for Report {
             for difference in &result.differences {
                 let Difference { field, expected, got } = difference;
                 writeln!(f, "         {field}: expected `{expected}`, got `{got}`")?;
+                if *field == "cause" && got == NO_CAUSE {
+                    writeln!(f, "         {UNLINKED}")?;
+                }
             }
             if !result.passed {
                 writeln!(f, "         the verdict was: {}", result.summary)?;
@@ -151,7 +161,7 @@ fn case(test: &Test) -> Case {
 }
 
 fn differences(test: &Test, verdict: &Verdict) -> Vec<Difference> {
-    let none = || "none".to_owned();
+    let none = || NO_CAUSE.to_owned();
     let expect = &test.expect;
     let compared = [
         ("status", expect.status.clone(), verdict.status.name().to_owned()),

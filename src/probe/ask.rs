@@ -140,6 +140,10 @@ mod tests {
             assert_eq!(question.choices.first(), Some(&("yes".to_owned(), "only here".to_owned())));
             self.0.clone()
         }
+
+        fn is_there(&self) -> bool {
+            true
+        }
     }
 
     async fn seen(answer: Answer, mut args: Value, beforehand: Option<&str>) -> Observation {

@@ -82,7 +82,7 @@ impl State<'_> {
             return false;
         }
         let works = verdict.status != Status::Fault;
-        if works && self.waits_on_the_way(&evidence) {
+        if works && self.waits_on_the_way(&evidence) || !self.questions_that_may_overrule().is_empty() {
             return false;
         }
         let Some(open) = Open::of(verdict, &evidence) else { return false };

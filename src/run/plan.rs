@@ -11,10 +11,10 @@ use crate::playbook::{Check, View};
 use crate::probe::Cost;
 use crate::request::{Mode, Request};
 use crate::sys::Account;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// At most this many questions in a run before anything was shown: three instructions at a time.
-const QUESTIONS: usize = 3;
+pub(super) const QUESTIONS: usize = 3;
 
 /// What should happen now.
 #[derive(Debug, Default)]
@@ -37,6 +37,8 @@ pub struct Progress<'a> {
     pub case: &'a Case,
     /// The verdict is confirmed and names one cause, or the goal works: a person need not be asked.
     pub settled: bool,
+    /// Questions that are worth asking all the same: a cause that says more than the named one states their answer.
+    pub may_overrule: &'a BTreeSet<String>,
     /// Who runs this program; none where the system does not say.
     pub account: Option<&'a Account>,
 }
@@ -118,8 +120,11 @@ fn hold_back(step: &mut Step, request: &Request, evidence: &Evidence<'_>, reach:
         }
         others.truncate(1);
     }
-    if !others.is_empty() || progress.running > 0 || progress.settled || progress.questions_asked >= QUESTIONS {
+    if !others.is_empty() || progress.running > 0 || progress.questions_asked >= QUESTIONS {
         questions.clear();
+    }
+    if progress.settled {
+        questions.retain(|(id, _)| progress.may_overrule.contains(id));
     }
     let splits = |id: &str| {
         let check = request.playbook.check(id);

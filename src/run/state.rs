@@ -3,6 +3,7 @@
 use super::decision::Decision;
 use super::plan::{self, Progress, Step};
 use super::{Board, Ending, Watcher, changes};
+use crate::diagnosis::evaluate::evaluate;
 use crate::diagnosis::evidence::{CASE_CHECK, Evidence};
 use crate::diagnosis::graph::Graph;
 use crate::diagnosis::open::Open;
@@ -14,8 +15,8 @@ use crate::observation::{COULD_NOT_BE_CHECKED, Certainty, Context, Facts, Observ
 use crate::packet::case::field::FIELDS;
 use crate::packet::redact::Level;
 use crate::packet::{Case, Host, Packet, PlaybookRef, Run, SCHEMA, Tool};
-use crate::playbook::View;
 use crate::playbook::change::CHANGES_CHECK;
+use crate::playbook::{Check, View};
 use crate::probe::Cost;
 use crate::problem::Code;
 use crate::request::Request;
@@ -23,7 +24,7 @@ use crate::sys::{Account, Change, local_zone};
 use crate::world::World;
 use serde_json::json;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::rc::Rc;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -32,6 +33,7 @@ pub(super) struct State<'a> {
     header: Packet,
     pub(super) request: &'a Request,
     watcher: &'a dyn Watcher,
+    world: &'a World,
     pub(super) began: Instant,
     /// Who runs this program; none where the system does not say.
     account: Option<Account>,
@@ -63,6 +65,7 @@ impl<'a> State<'a> {
             header,
             request,
             watcher,
+            world,
             began,
             account,
             seen: Rc::new(RefCell::new(BTreeMap::from([(case.id.clone(), Rc::new(case))]))),
@@ -124,8 +127,28 @@ impl<'a> State<'a> {
         self.start_times.get(check).copied().unwrap_or(self.began)
     }
 
+    /// The questions that can be asked now and whose answer may name a cause that says more than the one that is named:
+    /// "the key is wrong" is no end while somebody knows that it was changed.
+    pub(super) fn questions_that_may_overrule(&self) -> BTreeSet<String> {
+        let Some(verdict) = self.verdict.as_ref().filter(|verdict| verdict.cause.is_some()) else {
+            return BTreeSet::new();
+        };
+        if !self.world.person.is_there() || self.questions_asked >= plan::QUESTIONS {
+            return BTreeSet::new();
+        }
+        let seen = self.snapshot();
+        let evidence = self.evidence(&seen);
+        let Some(open) = Open::of(verdict, &evidence) else { return BTreeSet::new() };
+        let can_be_asked = |check: &&Check| {
+            let holds = check.when.as_ref().is_none_or(|when| evaluate(when, &evidence).is_yes());
+            check.cost == Cost::Person && !self.is_started(&check.id) && holds && open.may_overrule(&check.id)
+        };
+        self.request.playbook.checks.iter().filter(can_be_asked).map(|check| check.id.clone()).collect()
+    }
+
     /// Decides what to start, and takes note of it.
     pub(super) fn next_step(&mut self) -> Step {
+        let may_overrule = self.questions_that_may_overrule();
         let progress = Progress {
             started: &self.started,
             finished: &self.finished,
@@ -133,6 +156,7 @@ impl<'a> State<'a> {
             questions_asked: self.questions_asked,
             case: &self.header.case,
             account: self.account.as_ref(),
+            may_overrule: &may_overrule,
             settled: self.verdict.as_ref().is_some_and(|verdict| {
                 verdict.status == Status::Healthy
                     || (verdict.cause.is_some() && verdict.certainty == Certainty::Confirmed)

@@ -1,6 +1,7 @@
 //! The person at the terminal: questions are asked with arrow keys or a line of text, three at most, and answers given
 //! beforehand with `--answer` are used first.
 
+use crate::packet::case::UNKNOWN;
 use crate::playbook::Input;
 use crate::ui::progress::Progress;
 use crate::ui::{escape, tell};
@@ -18,6 +19,8 @@ const MOST_QUESTIONS: u32 = 3;
 
 /// The choice that every question has.
 const DO_NOT_KNOW: &str = "I do not know";
+/// What stands beneath a list of answers.
+const HOW_TO_CHOOSE: &str = "arrow keys to move, Enter to choose, Esc to leave it open";
 
 /// Answers from the command line, then whoever is behind.
 pub struct Answered {
@@ -39,6 +42,10 @@ impl Person for Answered {
             Some(answer) => Answer::Given(answer.clone()),
             None => self.then.ask(question).await,
         }
+    }
+
+    fn is_there(&self) -> bool {
+        self.then.is_there()
     }
 }
 
@@ -81,6 +88,10 @@ impl Person for AtTerminal {
             Ok(_) => Answer::Refused,
             Err(_) => Answer::Nobody,
         }
+    }
+
+    fn is_there(&self) -> bool {
+        self.asked.get() < MOST_QUESTIONS
     }
 }
 
@@ -128,12 +139,16 @@ fn prompt(text: &str, choices: &[(String, String)], input: &Input) -> Result<Opt
         let answer = question.with_validator(validator).prompt_skippable()?;
         return Ok(answer.map(|answer| answer.trim().to_owned()).filter(|answer| !answer.is_empty()));
     }
+    let offers_unknown = choices.iter().any(|(value, _)| value == UNKNOWN);
     let options = choices
         .iter()
         .map(|(value, label)| Choice { value: Some(value.clone()), label: escape(label).into_owned() })
-        .chain([Choice { value: None, label: DO_NOT_KNOW.to_owned() }])
+        // A question that offers it already has words of its own for it.
+        .chain((!offers_unknown).then(|| Choice { value: None, label: DO_NOT_KNOW.to_owned() }))
         .collect();
-    Ok(inquire::Select::new(text, options).prompt_skippable()?.and_then(|choice| choice.value))
+    // What is typed would hide choices one by one, and a typing error all of them.
+    let question = inquire::Select::new(text, options).without_filtering().with_help_message(HOW_TO_CHOOSE);
+    Ok(question.prompt_skippable()?.and_then(|choice| choice.value))
 }
 
 /// Asks for an input that the playbook needs, before the run.

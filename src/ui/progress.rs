@@ -7,6 +7,8 @@ use crate::packet::redact::mask;
 use crate::playbook::Check;
 use crate::run::Watcher;
 use crate::ui::{escape, shorten};
+use crossterm::cursor::MoveToColumn;
+use crossterm::terminal::{Clear, ClearType};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -46,7 +48,12 @@ impl Progress {
     /// Makes room for a question. (`suspend` would hold the line's lock while the person thinks, and the run with it.)
     pub fn pause(&self) {
         self.bar.disable_steady_tick();
+        let was_drawn = !self.bar.is_hidden();
         self.bar.set_draw_target(ProgressDrawTarget::hidden());
+        if was_drawn {
+            // Else the line stays above the question as it was drawn last.
+            let _ = crossterm::execute!(std::io::stderr(), MoveToColumn(0), Clear(ClearType::CurrentLine));
+        }
     }
 
     /// Draws again.

@@ -194,6 +194,10 @@ impl Person for FakePerson {
             Some(answer) => Answer::Given(answer.to_owned()),
         }
     }
+
+    fn is_there(&self) -> bool {
+        !self.0.is_empty()
+    }
 }
 
 /// The failure with this word.

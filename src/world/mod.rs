@@ -50,6 +50,9 @@ pub enum Answer {
 pub trait Person {
     /// Asks and waits for the answer.
     async fn ask(&self, question: &Question) -> Answer;
+
+    /// Whether anybody can be asked: where not, no run goes on for the sake of a question.
+    fn is_there(&self) -> bool;
 }
 
 /// Nobody is there: unattended runs.
@@ -59,6 +62,10 @@ pub struct Nobody;
 impl Person for Nobody {
     async fn ask(&self, _: &Question) -> Answer {
         Answer::Nobody
+    }
+
+    fn is_there(&self) -> bool {
+        false
     }
 }
 

@@ -253,9 +253,9 @@ fn way(line: (usize, usize, Join), lanes: &[f64], layout: &Layout) -> Markup {
     html! { path class=(class(join)) d=(d) {} }
 }
 
-/// A tenth of a pixel is enough, and keeps the file small.
+/// Whole pixels are enough, and keep the file small.
 fn rounded(length: f64) -> f64 {
-    (length * 10.0).round() / 10.0
+    length.round()
 }
 
 /// A row of the list of causes.

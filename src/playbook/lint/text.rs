@@ -7,6 +7,7 @@ use crate::playbook::change::CHANGES_CHECK;
 use crate::playbook::draft::{Fill, PlacedText};
 use crate::playbook::mistake::{At, Kind, Mistake, shown};
 use crate::playbook::template::{self, FIXED_ROOTS, OBSERVATION_NAMES, TARGET_NAMES, variable};
+use std::collections::BTreeSet;
 
 impl Lint<'_> {
     pub(super) fn texts(&mut self, texts: &[PlacedText]) {
@@ -117,10 +118,14 @@ impl Lint<'_> {
                 return;
             }
             let message = format!("there is no check or input `{}`", shown(root));
-            let known: Vec<String> = self.checks.keys().map(|id| variable(id)).collect();
-            let inputs: Vec<String> = self.draft.inputs.iter().map(|input| variable(&input.name)).collect();
-            let all = known.iter().chain(&inputs).map(String::as_str).chain(FIXED_ROOTS);
+            let checks = self.checks.keys().map(|id| variable(id));
+            let inputs = self.draft.inputs.iter().map(|input| variable(&input.name));
+            let known: BTreeSet<String> = checks.chain(inputs).chain(FIXED_ROOTS.map(str::to_owned)).collect();
+            let all = known.iter().map(String::as_str);
             let mut mistake = Mistake::new(Kind::UnknownName, at, message).suggest(root, all);
+            if let Some(input) = name.filter(|name| root == "inputs" && known.contains(*name)) {
+                mistake = mistake.help(format!("an input is named alone: write `{{{{ {input} }}}}`"));
+            }
             if self.checks.keys().any(|id| id.starts_with(&format!("{root}-"))) {
                 mistake = mistake.help("in a template, write `_` for the `-` of an id");
             }

@@ -244,6 +244,13 @@ struct Rules {
 fn read_rules(reader: &mut Reader<'_>, value: &Spanned<DeValue<'_>>) -> Rules {
     let tables = match value.get_ref() {
         DeValue::Array(_) => reader.tables("`escalate`", "escalate", value),
+        DeValue::String(team) => {
+            let message = "`escalate` must be a table: it says to whom, and when";
+            let help = format!("write `escalate = {{ to = \"{}\", when = \"it comes back\" }}`", shown(team));
+            let at = reader.at(value);
+            reader.add(Mistake::new(Kind::WrongType, &at, message).help(help));
+            return Rules::default();
+        }
         _ => reader.table("`escalate`", "escalate", value).into_iter().collect(),
     };
     let mut rules = Rules::default();
