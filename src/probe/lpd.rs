@@ -204,9 +204,12 @@ mod tests {
         (seen.remove(0), emitted, line)
     }
 
+    /// What a server says, of which queue, and what is seen: the outcome, its code, the state.
+    type Case = (&'static [u8], &'static str, Outcome, Option<Code>, Value);
+
     #[tokio::test]
     async fn a_queue_says_how_it_is() {
-        let cases: [(&[u8], &str, Outcome, Option<Code>, Value); 8] = [
+        let cases: [Case; 8] = [
             (b"office is ready\nno entries\n", "/office", Outcome::Ok, None, json!("ready")),
             (
                 b"office is not ready\nno entries\n",

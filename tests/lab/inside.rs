@@ -53,7 +53,7 @@ pub fn tell(report: &Report) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn build(world: &World) -> Result<Standing, Report> {
+fn build(world: &World) -> Result<Standing, Box<Report>> {
     let began = Instant::now();
     let broken = |error: String| Report::broken(error);
     let under_test = std::env::var_os("FIRSTLINE_LAB_BINARY")
