@@ -314,22 +314,23 @@ fn listed(rows: &[Row<'_>], x: f64, top: f64) -> Markup {
         y += row.height();
     }
     html! {
-        @for (y, row) in placed {
+        // Moved as a whole, so that no line has to say where its column is.
+        g transform={ "translate(" (x) ")" } { @for (y, row) in placed {
             @match row {
                 Row::Heading(layer, count) => {
-                    text.b.f x=(x) y=(rounded(y + 18.0)) { (layer) ", " (count) (if *count == 1 { " cause" } else { " causes" }) }
+                    text.b.f y=(rounded(y + 18.0)) { (layer) ", " (count) (if *count == 1 { " cause" } else { " causes" }) }
                 }
                 Row::Cause(cause, checks) => {
                     @let checks = checks.join(", ");
                     @let told = format!("{} \u{2190} {checks}", cause.id);
                     g {
                         title { (cause.id) ": " (readable(&cause.title)) @if told.chars().count() > CAUSE_CHARACTERS { "; told by " (checks) } }
-                        text x=(x) y=(rounded(y + 12.0)) { (shorten(&readable(&cause.title), CAUSE_CHARACTERS)) }
-                        text.f x=(x) y=(rounded(y + 26.0)) { (shorten(&told, CAUSE_CHARACTERS)) }
+                        text y=(rounded(y + 12.0)) { (shorten(&readable(&cause.title), CAUSE_CHARACTERS)) }
+                        text.f y=(rounded(y + 26.0)) { (shorten(&told, CAUSE_CHARACTERS)) }
                     }
                 }
             }
-        }
+        } }
     }
 }
 
