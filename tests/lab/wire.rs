@@ -48,8 +48,6 @@ enum Loss {
     Chance(f64),
     /// All packets, matching or not, once so many that match have passed.
     After(u32),
-    /// Those of this kind, until so many that match have been sent.
-    Until(u32, fn(&Packet) -> bool),
 }
 
 impl Wire {
@@ -84,12 +82,6 @@ impl Wire {
         self.lose(Loss::After(count), matches);
     }
 
-    /// Drops what `drops` says until the `count`-th packet that matches is sent, which passes: what a program has seen by
-    /// then does not depend on how fast the machine is.
-    pub fn come_back_at(&mut self, count: u32, matches: fn(&Packet) -> bool, drops: fn(&Packet) -> bool) {
-        self.lose(Loss::Until(count, drops), matches);
-    }
-
     /// Whether it carries only so much.
     pub fn is_narrow(&self) -> bool {
         self.narrows.is_some()
@@ -115,7 +107,6 @@ impl Wire {
             rule.seen += u32::from(matches);
             match rule.loss {
                 Loss::After(count) => rule.seen <= count,
-                Loss::Until(count, drops) => rule.seen >= count || !drops(packet),
                 _ if !matches => true,
                 Loss::Every(every) => !rule.seen.is_multiple_of(every),
                 Loss::But(every) => rule.seen.is_multiple_of(every),
