@@ -14,6 +14,8 @@ use tokio::time::{Instant, sleep_until};
 const TRIES: u32 = 3;
 /// All attempts where nothing answers: the last is made at the suspicion.
 pub const CONNECTIONS: u64 = TRIES as u64 + 1;
+/// So many lost packets, and this share of all, are more than the single loss that any network has. Judgement.
+const LOSSY: (u32, f64) = (3, 0.2);
 /// Between them, because loss comes in bursts: on a path that is bad 1 % of the time, for 100 ms each, three are lost
 /// together twice in ten thousand (at 250 ms, what RFC 8305 suggests between connections, once). The 100 ms that it
 /// saves of the first second and a half are for what comes before a check: start, settings, the name.
@@ -144,6 +146,12 @@ where
     }
     seen.took = start.elapsed();
     seen
+}
+
+/// Whether so many of the packets that were sent are lost that the way, or the far end, loses packets.
+pub fn is_lossy(lost: u32, sent: u32) -> bool {
+    let (least, share) = LOSSY;
+    lost >= least && f64::from(lost) >= share * f64::from(sent)
 }
 
 #[cfg(test)]

@@ -179,7 +179,7 @@ fn judge(look: &Look<'_>, rules: &[FilterRule], packet: &Packet, is_here: bool) 
         peer: (!packet.is_dns).then(|| subject.clone()),
         ..Via::default()
     };
-    let out = Walk { rules, packet, possible: Vec::new(), some: None };
+    let out = Walk::of(rules, packet);
     if let Some((rule, meets)) = out.redirecting() {
         facts.redirected_by = Some(format!("{} in {}", rule.text, rule.chain));
         facts.redirected_for_certain = Some(meets == Match::Yes);
@@ -201,7 +201,7 @@ fn judge(look: &Look<'_>, rules: &[FilterRule], packet: &Packet, is_here: bool) 
     }
     let mut possible = Vec::new();
     for (direction, hooks, packet) in passes {
-        let mut walk = Walk { rules, packet, possible: Vec::new(), some: None };
+        let mut walk = Walk::of(rules, packet);
         let dropped = walk.hooks(hooks);
         possible.extend(walk.possible.iter().map(|rule| format!("{}: {}", rule.chain, rule.text)));
         facts.some_dropped_by = facts.some_dropped_by.take().or_else(|| walk.some.map(name_of));
@@ -254,7 +254,7 @@ fn drops_neighbours(rules: &[FilterRule]) -> Option<String> {
 /// The packet, untracked where a rule says so for certain: connection tracking begins after the chains of the table `raw`.
 fn tracked(rules: &[FilterRule], packet: Packet) -> Packet {
     let hook = if packet.comes_in { "prerouting" } else { "output" };
-    let walk = Walk { rules, packet: &packet, possible: Vec::new(), some: None };
+    let walk = Walk::of(rules, &packet);
     let mut telling = rules.iter().filter(|rule| rule.verdict == "notrack" && rule.hook.as_deref() == Some(hook));
     let is_untracked = telling.any(|rule| walk.meets(rule) == Match::Yes);
     Packet { state: if is_untracked { UNTRACKED } else { packet.state }, ..packet }
@@ -293,6 +293,10 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
+    fn of(rules: &'a [FilterRule], packet: &'a Packet) -> Self {
+        Walk { rules, packet, possible: Vec::new(), some: None }
+    }
+
     /// The rule on the way out that gives a new connection another target or a fixed source, and how it meets it. It
     /// blames nobody by itself: transparent proxies work like this too. Chains that are only jumped to are left out,
     /// because a jump may not be taken.

@@ -250,16 +250,11 @@ fn patience(since: Duration) -> Duration {
     if since > attempt::SUSPECTED { WHO_LATE } else { (since * 2 + WHO_LATE).min(WHO_AT_MOST) }
 }
 
-/// So many first packets that had to be sent again, and this share of all, are more than the single loss that any network
-/// has; the same as of a resolver's answers. Judgement.
-const LOSES: (u32, f64) = (3, 0.2);
-
 /// Whether connections stand at the second packet so often that packets are lost. That all the others failed or stood
 /// depends on which packets those were.
 fn loses(answers: &[Stood], made: u32) -> Option<u32> {
-    let (least, share) = LOSES;
     let again = answers.iter().filter(|stood| stood.sent_again).count() as u32;
-    (again >= least && f64::from(again) >= share * f64::from(made)).then_some(again)
+    attempt::is_lossy(again, made).then_some(again)
 }
 
 /// What is kept of a connection that stood; the connection itself is closed.

@@ -148,7 +148,10 @@ impl<'a> State<'a> {
 
     /// Decides what to start, and takes note of it.
     pub(super) fn next_step(&mut self) -> Step {
-        let may_overrule = self.questions_that_may_overrule();
+        let settled = self.verdict.as_ref().is_some_and(|verdict| {
+            verdict.status == Status::Healthy || (verdict.cause.is_some() && verdict.certainty == Certainty::Confirmed)
+        });
+        let may_overrule = if settled { self.questions_that_may_overrule() } else { BTreeSet::new() };
         let progress = Progress {
             started: &self.started,
             finished: &self.finished,
@@ -157,10 +160,7 @@ impl<'a> State<'a> {
             case: &self.header.case,
             account: self.account.as_ref(),
             may_overrule: &may_overrule,
-            settled: self.verdict.as_ref().is_some_and(|verdict| {
-                verdict.status == Status::Healthy
-                    || (verdict.cause.is_some() && verdict.certainty == Certainty::Confirmed)
-            }),
+            settled,
         };
         let seen = self.snapshot();
         let step = plan::next(self.request, &self.evidence(&seen), &self.reach, &progress);

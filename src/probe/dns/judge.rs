@@ -7,6 +7,7 @@ use self::address::{is_bogon, is_private, share_network};
 use self::wording::{answer_words, brief, list, milliseconds, refusal_words, silence_words};
 use super::asked::{Asked, Tcp, Word};
 use super::message::Answer;
+use crate::probe::attempt::is_lossy;
 use crate::problem::Code;
 use crate::world::Failure;
 use std::net::IpAddr;
@@ -16,8 +17,6 @@ use std::time::Duration;
 pub(super) const SLOW: Duration = Duration::from_millis(500);
 /// So many lost queries are more than the single loss that any network has.
 const FLAPPING_LOST: u32 = 2;
-/// From so many lost queries on, and this share of all, it is confirmed.
-const FLAPPING_CONFIRMED: (u32, f64) = (3, 0.2);
 
 /// The circumstances that decide what an answer means.
 #[derive(Debug, Clone, Default)]
@@ -355,8 +354,7 @@ fn lossy(asked: &Asked, case: &Case, silent_types: &[String]) -> Option<(Code, b
     if lost < FLAPPING_LOST {
         return None;
     }
-    let (least, share) = FLAPPING_CONFIRMED;
-    let confirmed = lost >= least && f64::from(lost) >= share * f64::from(asked.queries);
+    let confirmed = is_lossy(lost, asked.queries);
     let text =
         format!("{} answered only {} of {} queries for {}", case.server, asked.answered, asked.queries, case.name);
     Some((Code::DnsFlapping, confirmed, text))

@@ -142,7 +142,7 @@ impl Machine for LocalMachine {
     }
 
     async fn resolvers(&self) -> Known<ResolverConfig> {
-        resolver::resolvers().await
+        resolver::resolvers(&self.netlink).await
     }
 
     async fn hosts(&self) -> Known<Vec<HostsEntry>> {

@@ -25,7 +25,7 @@ const FILE_LIMIT: u64 = 4 << 20;
 /// Files of one folder that are read; nobody has so many.
 const FILES_READ: usize = 50;
 
-pub(super) async fn resolvers() -> Known<ResolverConfig> {
+pub(super) async fn resolvers(netlink: &Netlink) -> Known<ResolverConfig> {
     // glibc takes a missing file for an empty one, and so one that is none: a folder, a link that leads in a circle.
     let (text, unusable) = match read(RESOLV_CONF) {
         Err(Unknown::Failed(why)) => (String::new(), Some(why)),
@@ -42,7 +42,7 @@ pub(super) async fn resolvers() -> Known<ResolverConfig> {
     let stub = servers.iter().any(|entry| is_stub(entry.server.ip()));
     let upstream = match stub {
         false => Vec::new(),
-        true => match tokio::time::timeout(BUS_WAIT, resolved()).await {
+        true => match tokio::time::timeout(BUS_WAIT, resolved(netlink)).await {
             Ok(Some(upstream)) => upstream,
             _ => {
                 let conf = resolv::resolv_conf(&read(UPSTREAM_CONF).ok().flatten().unwrap_or_default());
@@ -148,7 +148,7 @@ fn read(path: &str) -> Known<Option<String>> {
 
 /// The servers that systemd-resolved uses, per link, with the domains that are routed to each. None where it does not
 /// run: it is not started for this.
-async fn resolved() -> Option<Vec<ResolverEntry>> {
+async fn resolved(netlink: &Netlink) -> Option<Vec<ResolverEntry>> {
     if !Path::new(BUS_SOCKET).exists() {
         return None;
     }
@@ -160,7 +160,7 @@ async fn resolved() -> Option<Vec<ResolverEntry>> {
     }
     let servers: Vec<(i32, i32, Vec<u8>)> = property(&bus, "DNS").await?;
     let domains: Vec<(i32, String, bool)> = property(&bus, "Domains").await.unwrap_or_default();
-    let links = Netlink::default().names().await.unwrap_or_default();
+    let links = netlink.names().await.unwrap_or_default();
     Some(servers.iter().filter_map(|server| resolved_entry(server, &domains, &links)).collect())
 }
 
@@ -226,7 +226,7 @@ mod tests {
 
     #[tokio::test]
     async fn this_machine_has_a_configuration_or_a_reason() {
-        match resolvers().await {
+        match resolvers(&Netlink::default()).await {
             Ok(config) => assert!(config.attempts > 0 && config.servers.len() <= 3),
             Err(error) => assert!(!error.to_string().is_empty()),
         }
