@@ -69,12 +69,14 @@ pub fn parse(name: &str, text: &str, include: Include<'_>) -> Result<Playbook, M
 /// Reads a playbook and tells everything that is wrong with it, warnings included. The playbook is there where it can
 /// be run.
 pub fn check(name: &str, text: &str, include: Include<'_>, registry: Registry) -> (Option<Playbook>, Mistakes) {
-    read(name, text, include, registry)
+    Reading::new(include, registry, false).examined(name, text).finish()
 }
 
 /// Everything that is wrong with a playbook, warnings included, for whoever does not want to run it.
 pub(super) fn mistakes(name: &str, text: &str, include: Include<'_>, registry: Registry) -> Mistakes {
-    examine(name, text, include, registry).mistakes
+    let mut mistakes = Reading::new(include, registry, true).examined(name, text).mistakes;
+    mistakes.sort();
+    mistakes
 }
 
 /// Reads a playbook that a test of this program has checked, up to this byte: the cross-checks, which build the schema of
@@ -82,28 +84,9 @@ pub(super) fn mistakes(name: &str, text: &str, include: Include<'_>, registry: R
 pub(super) fn read_trusted(name: &str, text: &str, until: usize, include: Include<'_>) -> Result<Playbook, Mistakes> {
     let mut reading = Reading::new(include, Registry::all(), false);
     let source = reading.open_text(name, text);
-    let head = reading.take_over(name, source, Rc::new(part(&text[..until], source, reading.registry, true)));
-    let (playbook, mistakes) = reading.finish(head);
+    reading.head = reading.take_over(name, source, Rc::new(part(&text[..until], source, reading.registry, true)));
+    let (playbook, mistakes) = reading.finish();
     playbook.ok_or(mistakes)
-}
-
-fn read(name: &str, text: &str, include: Include<'_>, registry: Registry) -> (Option<Playbook>, Mistakes) {
-    let mut examined = examine(name, text, include, registry);
-    let head = std::mem::take(&mut examined.head);
-    examined.finish(head)
-}
-
-/// Reads a playbook and checks the whole of it.
-fn examine<'a>(name: &str, text: &str, include: Include<'a>, registry: Registry) -> Reading<'a> {
-    let mut reading = Reading::new(include, registry, true);
-    let head = reading.file(name, text, true);
-    if !reading.lost {
-        lint::check(&reading.draft, &head, registry, &mut reading.mistakes);
-        reading.mistakes.drop_foreign_warnings();
-    }
-    reading.mistakes.sort();
-    reading.head = head;
-    reading
 }
 
 /// Which of the items so far came from where, for what an including file may replace.
@@ -149,7 +132,7 @@ thread_local! {
 struct Reading<'a> {
     registry: Registry,
     include: Include<'a>,
-    /// Whether included files are remembered; a run reads each of them once.
+    /// Whether included files are remembered, as for whoever looks at the whole library; a run reads each of them once.
     remembers: bool,
     head: Head,
     mistakes: Mistakes,
@@ -177,9 +160,19 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// Reads a playbook and checks the whole of it.
+    fn examined(mut self, name: &str, text: &str) -> Self {
+        self.head = self.file(name, text, true);
+        if !self.lost {
+            lint::check(&self.draft, &self.head, self.registry, &mut self.mistakes);
+            self.mistakes.drop_foreign_warnings();
+        }
+        self
+    }
+
     /// The playbook, where nothing keeps it from running.
-    fn finish(self, head: Head) -> (Option<Playbook>, Mistakes) {
-        let Reading { mut mistakes, draft, hasher, .. } = self;
+    fn finish(self) -> (Option<Playbook>, Mistakes) {
+        let Reading { mut mistakes, head, draft, hasher, .. } = self;
         mistakes.sort();
         let playbook = (mistakes.errors() == 0).then(|| draft.finish(head, &mistakes.sources, hasher));
         (playbook, mistakes)
