@@ -7,7 +7,7 @@ use crate::target::Target;
 use minijinja::value::{Object, ObjectRepr, Serde, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -176,7 +176,7 @@ pub fn is_optional(text: &str) -> bool {
 /// The roots that these arguments mention, in alphabetical order, without `inputs`, `settings` and `target`: checks (as
 /// their ids are written) and inputs.
 pub fn references(args: &Facts) -> Vec<String> {
-    let mut roots = std::collections::BTreeSet::new();
+    let mut roots = BTreeSet::new();
     for value in args.values() {
         each_text(value, &mut |text| {
             roots.extend(named(text).iter().filter_map(|path| path.split('.').next()).map(str::to_owned));
@@ -187,11 +187,14 @@ pub fn references(args: &Facts) -> Vec<String> {
 
 /// Whether there is anything to fill.
 pub(crate) fn is_template(text: &str) -> bool {
-    text.contains("{{") || text.contains("{%") || text.contains("{#")
+    text.contains('{') && ["{{", "{%", "{#"].iter().any(|opening| text.contains(opening))
 }
 
 /// What a template names, as dotted paths, or why it cannot be read: a message and the bytes that it is about.
 type Inspected = Result<Rc<[String]>, (String, Option<std::ops::Range<usize>>)>;
+
+/// Words that are no names in a template: its operators, its constants, and what it binds itself.
+const RESERVED: [&str; 12] = ["and", "else", "false", "if", "in", "is", "loop", "none", "not", "or", "self", "true"];
 
 /// Templates of which is remembered what they name; the library has some two thousand.
 const REMEMBERED: usize = 4_096;
@@ -398,6 +401,13 @@ fn bounded(mut text: String) -> String {
 
 /// What a text names, sorted, so that the same mistake is found first in every run.
 fn paths(environment: &Environment<'_>, text: &str) -> Result<Vec<String>, Error> {
+    if let Some(names) = plain_names(text) {
+        return Ok(names.into_iter().map(str::to_owned).collect());
+    }
+    paths_by_engine(environment, text)
+}
+
+fn paths_by_engine(environment: &Environment<'_>, text: &str) -> Result<Vec<String>, Error> {
     let found = match sole_expression(text).map(|expression| environment.compile_expression(expression)) {
         // The error's place must be one in the whole text, so only a good expression takes the short way.
         Some(Ok(expression)) => expression.undeclared_variables(true),
@@ -406,6 +416,33 @@ fn paths(environment: &Environment<'_>, text: &str) -> Result<Vec<String>, Error
     let mut paths: Vec<String> = found.into_iter().collect();
     paths.sort();
     Ok(paths)
+}
+
+/// The names of a template that does nothing but fill them in, as nearly all do; none where it does more. The engine would
+/// say the same and builds a program for it, and a run asks about hundreds.
+fn plain_names(text: &str) -> Option<BTreeSet<&str>> {
+    let mut names = BTreeSet::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (inside, behind) = after.split_once("}}")?;
+        let name = inside.trim();
+        if before.contains('{') || !is_dotted_name(name) {
+            return None;
+        }
+        names.insert(name);
+        rest = behind;
+    }
+    (!rest.contains('{')).then_some(names)
+}
+
+/// Whether it is a name or names with dots between them, and no word that templates read otherwise.
+fn is_dotted_name(text: &str) -> bool {
+    let is_word = |word: &str| {
+        word.starts_with(|first: char| first.is_ascii_lowercase())
+            && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+            && !RESERVED.contains(&word)
+    };
+    text.split('.').all(is_word)
 }
 
 fn each_text(value: &serde_json::Value, visit: &mut impl FnMut(&str)) {
@@ -441,6 +478,30 @@ mod tests {
 
     fn filled(template: serde_json::Value) -> Option<serde_json::Value> {
         fill(&Facts::from_iter([("x".to_owned(), template)]), &scope()).0.remove("x")
+    }
+
+    #[test]
+    fn plain_names_are_those_that_the_engine_finds() {
+        let library = crate::playbook::builtin::BUILTIN.iter().chain(crate::playbook::builtin::FRAGMENTS);
+        let texts = library.flat_map(|(_, text)| text.split('"')).map(str::to_owned);
+        let odd = [
+            "{{ a }}{{ b.c }} {{a}}",
+            "{{ none }}",
+            "{{ a.none }}",
+            "{{ a.0 }}",
+            "{{ }}",
+            "{{ a",
+            "{% a %} {{ b }}",
+            "{{ a }}}",
+        ];
+        let mut plain = 0;
+        for text in texts.chain(odd.map(str::to_owned)) {
+            let Some(names) = plain_names(&text) else { continue };
+            let found = ENVIRONMENT.with(|environment| paths_by_engine(environment, &text)).unwrap();
+            assert_eq!(Vec::from_iter(names), found, "{text}");
+            plain += usize::from(!found.is_empty());
+        }
+        assert!(plain > 100, "{plain}");
     }
 
     #[test]
