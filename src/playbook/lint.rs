@@ -10,16 +10,18 @@ mod text;
 
 use super::InputKind;
 use super::draft::{Draft, DraftCause, DraftCheck, Head};
+use super::given::PlacedTest;
 use super::mistake::{At, Kind, Mistake, Mistakes, shown};
 use super::parse::Registry;
 use super::template::{self, variable};
 use crate::observation::Facts;
 use crate::probe::{Probe, exec};
 use crate::settings::Settings;
+use fact::FactType;
 use serde_json::Value;
 use statement::Told;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
 /// Steps that are shown at a time; a person can hold no more in mind.
@@ -53,6 +55,7 @@ pub(super) fn check(draft: &Draft, head: &Head, registry: Registry, mistakes: &m
         registry,
         mistakes,
         checks: draft.checks.iter().map(|check| (check.check.id.as_str(), &**check)).collect(),
+        expected: draft.tests.iter().filter_map(|test| test.test.expect.cause.as_deref()).collect(),
         settings: setting_names(),
         case: statement::case_facts(draft),
         changes: statement::change_facts(),
@@ -84,6 +87,17 @@ fn setting_names() -> Rc<[String]> {
 struct Shape {
     params: Value,
     facts: Value,
+    /// What each fact can be.
+    types: HashMap<String, FactType>,
+}
+
+impl Shape {
+    fn of(probe: &Probe) -> Self {
+        let (params, facts) = ((probe.params)().to_value(), (probe.facts)().to_value());
+        let listed = facts.get("properties").and_then(Value::as_object).into_iter().flatten();
+        let types = listed.map(|(name, schema)| (name.clone(), FactType::of(schema, &facts))).collect();
+        Shape { params, facts, types }
+    }
 }
 
 thread_local! {
@@ -97,6 +111,8 @@ struct Lint<'d> {
     registry: Registry,
     mistakes: &'d mut Mistakes,
     checks: BTreeMap<&'d str, &'d DraftCheck>,
+    /// Causes that a test expects.
+    expected: HashSet<&'d str>,
     settings: Rc<[String]>,
     case: Rc<Told>,
     changes: Rc<Told>,
@@ -186,8 +202,8 @@ impl<'d> Lint<'d> {
     }
 
     fn shape(&self, probe: &'static Probe) -> Rc<Shape> {
-        let read = || Rc::new(Shape { params: (probe.params)().to_value(), facts: (probe.facts)().to_value() });
-        SHAPES.with_borrow_mut(|shapes| shapes.entry(std::ptr::from_ref(probe)).or_insert_with(read).clone())
+        let key = std::ptr::from_ref(probe);
+        SHAPES.with_borrow_mut(|shapes| shapes.entry(key).or_insert_with(|| Rc::new(Shape::of(probe))).clone())
     }
 
     fn arguments(&mut self, draft: &DraftCheck, probe: &'static Probe) {
@@ -265,8 +281,7 @@ impl<'d> Lint<'d> {
         }
         self.wording(draft);
         // What is included is tested by whoever wrote it, or by one of those that include it.
-        let own = draft.at.source == 0;
-        if own && !self.draft.tests.iter().any(|test| test.test.expect.cause.as_ref() == Some(&draft.cause.id)) {
+        if draft.at.is_own() && !self.expected.contains(draft.cause.id.as_str()) {
             let message = format!("no test expects the cause `{}`", shown(&draft.cause.id));
             let help = "add a `[[test]]` with the observations that lead to it";
             self.add(Mistake::new(Kind::Untested, &draft.at, message).help(help));
@@ -275,8 +290,10 @@ impl<'d> Lint<'d> {
 
     fn tests(&mut self) {
         let draft = self.draft;
-        for (index, test) in draft.tests.iter().enumerate() {
-            if let Some(first) = draft.tests[..index].iter().find(|first| first.test.name == test.test.name) {
+        let mut named: HashMap<&str, &PlacedTest> = HashMap::new();
+        for test in &draft.tests {
+            let first = *named.entry(&test.test.name).or_insert(test);
+            if !std::ptr::eq(first, &raw const **test) {
                 let message = format!("there are two tests with the name `{}`", shown(&test.test.name));
                 self.add(
                     Mistake::new(Kind::Duplicate, &test.at, message)
@@ -284,38 +301,44 @@ impl<'d> Lint<'d> {
                         .related(&first.at, "the first"),
                 );
             }
-            for ((id, _), place) in test.test.given.iter().zip(&test.given) {
-                if let Some(known) = self.told_facts(id) {
-                    for (fact, at) in place.entries.iter().flat_map(|entry| &entry.facts) {
-                        if !known.contains_key(fact) {
-                            let message = format!("`{id}` has no fact `{}`", shown(fact));
-                            self.mistakes.add(
-                                Mistake::new(Kind::UnknownFact, at, message)
-                                    .suggest(fact, known.keys().map(String::as_str)),
-                            );
-                        }
-                    }
-                    continue;
-                }
-                let Some(check) = self.known_check(id, &place.check) else { continue };
-                let Some(probe) = self.registry.find(&check.check.probe) else { continue };
-                for entry in &place.entries {
-                    for (code, at) in &entry.codes {
-                        self.code(*code, &check.check, probe, at);
-                    }
-                    for (fact, at) in &entry.facts {
-                        self.fact(fact, &check.check, probe, at);
-                    }
-                }
-            }
+        }
+        let causes: HashSet<&str> = draft.causes.iter().map(|known| known.cause.id.as_str()).collect();
+        for test in &draft.tests {
+            self.given(test);
             if let Some(cause) = &test.test.expect.cause
                 && cause != "none"
-                && !draft.causes.iter().any(|known| known.cause.id == *cause)
+                && !causes.contains(cause.as_str())
             {
                 let message = format!("there is no cause `{}`", shown(cause));
                 let known = draft.causes.iter().map(|known| known.cause.id.as_str());
                 let mistake = Mistake::new(Kind::UnknownCause, &test.cause, message).suggest(cause, known);
                 self.add(mistake);
+            }
+        }
+    }
+
+    /// What a test says was observed.
+    fn given(&mut self, test: &PlacedTest) {
+        for ((id, _), place) in test.test.given.iter().zip(&test.given) {
+            if let Some(known) = self.told_facts(id) {
+                for (fact, at) in place.entries.iter().flat_map(|entry| &entry.facts) {
+                    if !known.contains_key(fact) {
+                        let message = format!("`{id}` has no fact `{}`", shown(fact));
+                        let known = known.keys().map(String::as_str);
+                        self.add(Mistake::new(Kind::UnknownFact, at, message).suggest(fact, known));
+                    }
+                }
+                continue;
+            }
+            let Some(check) = self.known_check(id, &place.check) else { continue };
+            let Some(probe) = self.registry.find(&check.check.probe) else { continue };
+            for entry in &place.entries {
+                for (code, at) in &entry.codes {
+                    self.code(*code, &check.check, probe, at);
+                }
+                for (fact, at) in &entry.facts {
+                    self.fact(fact, &check.check, probe, at);
+                }
             }
         }
     }

@@ -116,6 +116,13 @@ pub struct At {
     pub span: Range<usize>,
 }
 
+impl At {
+    /// Whether it is in the playbook itself, and not in a file that it includes.
+    pub(super) fn is_own(&self) -> bool {
+        self.source == 0
+    }
+}
+
 /// One text of a playbook: the file itself, or one that it includes.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -213,7 +220,7 @@ impl Mistakes {
 
     /// Drops the warnings about included files: the author of the including one cannot heed them.
     pub(super) fn drop_foreign_warnings(&mut self) {
-        self.list.retain(|mistake| mistake.at.source == 0 || mistake.kind.severity() == Severity::Error);
+        self.list.retain(|mistake| mistake.at.is_own() || mistake.kind.severity() == Severity::Error);
     }
 
     /// Drops what another playbook told already, because both include the same file; remembers the rest.

@@ -209,17 +209,17 @@ impl<'t> Fields<'t> {
     /// The value of a key that the language has here.
     pub fn get(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
         self.known.push(key);
-        self.table.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
+        self.table.get(key)
     }
 
     /// Whether a key is there, without taking it as known.
     pub fn has(&self, key: &str) -> bool {
-        self.table.keys().any(|name| name.get_ref() == key)
+        self.table.contains_key(key)
     }
 
     /// The place of a key's name.
     pub fn key_at(&self, reader: &Reader<'_>, key: &str) -> At {
-        self.table.keys().find(|name| name.get_ref() == key).map_or_else(|| self.at.clone(), |name| reader.at(name))
+        self.table.get_key_value(key).map_or_else(|| self.at.clone(), |(name, _)| reader.at(name))
     }
 
     /// A text, where it is there.

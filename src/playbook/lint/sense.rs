@@ -13,7 +13,6 @@ use crate::playbook::template;
 use crate::playbook::when::PlacedAtom;
 use crate::playbook::{Condition, View};
 use crate::probe::Cost;
-use std::collections::BTreeSet;
 
 /// Words that need training. A user is told what to do or what is wrong, not how it is called.
 const JARGON: [&str; 17] = [
@@ -22,21 +21,20 @@ const JARGON: [&str; 17] = [
 ];
 
 impl<'d> Lint<'d> {
-    /// What only shows once every part can be read: a condition of which something is lost may look like another one.
+    /// What only shows once every part can be read: a condition of which something is lost may look like another one. All
+    /// of it is advice, so what others wrote is not looked at.
     pub(super) fn sense(&mut self) {
         let draft = self.draft;
-        let args = draft.checks.iter().map(|check| &check.check.args);
-        let named: BTreeSet<String> = args.flat_map(template::references).collect();
-        for check in &draft.checks {
+        for check in draft.checks.iter().filter(|check| check.at.is_own()) {
             if let Some(when) = &check.check.when {
-                let what = format!("the check `{}` is never made: its `when` cannot hold", shown(&check.check.id));
-                self.impossible(Kind::NeverMade, &what, when, &check.atoms);
+                let what = || format!("the check `{}` is never made: its `when` cannot hold", shown(&check.check.id));
+                self.impossible(Kind::NeverMade, what, when, &check.atoms);
             }
-            self.never_asked(check, &named);
+            self.never_asked(check);
         }
-        for cause in &draft.causes {
-            let what = format!("the cause `{}` can never win: its `when` cannot hold", shown(&cause.cause.id));
-            self.impossible(Kind::NeverWins, &what, &cause.cause.when, &cause.atoms);
+        for cause in draft.causes.iter().filter(|cause| cause.at.is_own()) {
+            let what = || format!("the cause `{}` can never win: its `when` cannot hold", shown(&cause.cause.id));
+            self.impossible(Kind::NeverWins, what, &cause.cause.when, &cause.atoms);
             self.change_alone(cause);
             self.two_views(cause);
         }
@@ -72,15 +70,15 @@ impl<'d> Lint<'d> {
         self.add(Mistake::new(Kind::NoSuchView, &draft.at, message).help(help));
     }
 
-    fn impossible(&mut self, kind: Kind, what: &str, when: &Condition, atoms: &[PlacedAtom]) {
+    fn impossible(&mut self, kind: Kind, what: impl Fn() -> String, when: &Condition, atoms: &[PlacedAtom]) {
         let Some((first, second, why)) = contradiction(when) else { return };
         let place = |atom: &Atom| atoms.iter().find(|placed| placed.atom == *atom);
         let (Some(first), Some(second)) = (place(first), place(second)) else { return };
-        self.add(Mistake::new(kind, &second.test, what).label(why).related(&first.test, "the first statement"));
+        self.add(Mistake::new(kind, &second.test, what()).label(why).related(&first.test, "the first statement"));
     }
 
     /// A question splits the suspects by its answer, and is asked only while it does.
-    fn never_asked(&mut self, draft: &'d DraftCheck, named: &BTreeSet<String>) {
+    fn never_asked(&mut self, draft: &'d DraftCheck) {
         let check = &draft.check;
         if check.cost != Cost::Person || check.goal {
             return;
@@ -88,7 +86,7 @@ impl<'d> Lint<'d> {
         let of_checks = self.draft.checks.iter().flat_map(|other| &other.atoms);
         let mut atoms = of_checks.chain(self.draft.causes.iter().flat_map(|cause| &cause.atoms));
         let is_used = atoms.any(|placed| placed.atom.check == check.id)
-            || named.contains(&check.id)
+            || self.draft.checks.iter().any(|other| template::references(&other.check.args).contains(&check.id))
             // Its answer stands in the letter.
             || Heard::of(check).is_some();
         if !is_used {
@@ -106,6 +104,9 @@ impl<'d> Lint<'d> {
         let stated: Vec<Stated<'_>> = causes.iter().map(|cause| Stated::of(&cause.cause.when)).collect();
         for (index, cause) in causes.iter().enumerate() {
             for (other, earlier) in causes[..index].iter().enumerate() {
+                if !cause.at.is_own() && !earlier.at.is_own() {
+                    continue;
+                }
                 match (stated[other].compare(&stated[index]), stated[index].compare(&stated[other])) {
                     (Pair::Same, _) => self.twins(earlier, cause),
                     (Pair::SecondWins, _) => self.beaten(earlier, cause),

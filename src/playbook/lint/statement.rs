@@ -167,9 +167,7 @@ impl Lint<'_> {
 
     fn compare(&mut self, name: &str, compare: &Compare, probe: &'static Probe, at: &At) {
         let shape = self.shape(probe);
-        let facts = &shape.facts;
-        let Some(schema) = property(facts, name) else { return };
-        let fact = FactType::of(schema, facts);
+        let Some(fact) = shape.types.get(name) else { return };
         if let Some(problem) = fact.mismatch(name, compare) {
             let mut mistake = Mistake::new(Kind::BadCompare, at, problem);
             if let (Some(words), Some(wrong)) = (&fact.words, wrong_word(compare, fact.words.as_deref())) {

@@ -9,9 +9,24 @@ use crate::playbook::mistake::{At, Kind, Mistake, shown};
 use crate::playbook::template::{self, FIXED_ROOTS, OBSERVATION_NAMES, TARGET_NAMES, variable};
 use std::collections::BTreeSet;
 
+/// A dotted name, and the text that it stands in.
+#[derive(Clone, Copy)]
+struct Path<'t> {
+    path: &'t str,
+    text: &'t PlacedText,
+}
+
+impl<'t> Path<'t> {
+    /// Its first two names.
+    fn parts(self) -> (&'t str, Option<&'t str>) {
+        let mut parts = self.path.split('.');
+        (parts.next().unwrap_or_default(), parts.next())
+    }
+}
+
 impl Lint<'_> {
     pub(super) fn texts(&mut self, texts: &[PlacedText]) {
-        for text in texts.iter().filter(|text| text.fill != Fill::Never) {
+        for text in texts.iter().filter(|text| text.at.is_own() && text.fill != Fill::Never) {
             self.other_braces(text);
         }
         for text in texts.iter().filter(|text| template::is_template(&text.text)) {
@@ -29,7 +44,7 @@ impl Lint<'_> {
                 }
                 Ok(paths) => {
                     for path in paths.iter() {
-                        self.path(path, text);
+                        self.path(Path { path, text });
                     }
                 }
             }
@@ -61,45 +76,48 @@ impl Lint<'_> {
         }
     }
 
-    fn path(&mut self, path: &str, text: &PlacedText) {
-        let found = text.text.find(path).map(|start| start..start + path.len());
-        let at = self.within(text, found);
-        let mut parts = path.split('.');
-        let (root, name) = (parts.next().unwrap_or_default(), parts.next());
-        if text.fill == Fill::Settings && root != "settings" {
+    /// Most names are right, so the place of one is looked for only where it is not.
+    fn unknown(&self, path: Path<'_>, message: impl Into<String>) -> Mistake {
+        let found = path.text.text.find(path.path).map(|start| start..start + path.path.len());
+        Mistake::new(Kind::UnknownName, &self.within(path.text, found), message)
+    }
+
+    fn path(&mut self, path: Path<'_>) {
+        let (root, name) = path.parts();
+        if path.text.fill == Fill::Settings && root != "settings" {
             let message = format!("a default is filled from `settings` only, not from `{}`", shown(root));
-            self.add(Mistake::new(Kind::UnknownName, &at, message));
+            self.add(self.unknown(path, message));
             return;
         }
         match root {
             "settings" => {
                 let known = self.settings.clone();
-                self.part("settings", name, known.iter().map(String::as_str), &at);
+                self.part(path, known.iter().map(String::as_str));
             }
-            "target" => self.target(name, &at),
-            _ => self.root(root, name, text, &at),
+            "target" => self.target(path),
+            _ => self.root(root, name, path),
         }
     }
 
-    fn part<'a>(&mut self, root: &str, name: Option<&str>, known: impl Iterator<Item = &'a str> + Clone, at: &At) {
-        if let Some(name) = name
+    fn part<'a>(&mut self, path: Path<'_>, known: impl Iterator<Item = &'a str> + Clone) {
+        if let (root, Some(name)) = path.parts()
             && !known.clone().any(|known| known == name)
         {
             let message = format!("`{root}` has no `{}`", shown(name));
-            self.add(Mistake::new(Kind::UnknownName, at, message).suggest(name, known));
+            self.add(self.unknown(path, message).suggest(name, known));
         }
     }
 
-    fn target(&mut self, name: Option<&str>, at: &At) {
+    fn target(&mut self, path: Path<'_>) {
         if !self.draft.inputs.iter().any(|input| input.input.kind == InputKind::Target) {
             let help = "add `[inputs.target]` with `kind = \"target\"` and a question in `ask`";
-            self.add(Mistake::new(Kind::UnknownName, at, "the playbook has no target").help(help));
+            self.add(self.unknown(path, "the playbook has no target").help(help));
             return;
         }
-        self.part("target", name, TARGET_NAMES.into_iter(), at);
+        self.part(path, TARGET_NAMES.into_iter());
     }
 
-    fn root(&mut self, root: &str, name: Option<&str>, text: &PlacedText, at: &At) {
+    fn root(&mut self, root: &str, name: Option<&str>, path: Path<'_>) {
         if self.draft.inputs.iter().any(|input| variable(&input.name) == root) {
             return;
         }
@@ -108,13 +126,13 @@ impl Lint<'_> {
         }
         if root == CHANGES_CHECK {
             let known = self.changes.clone();
-            self.part(root, name, known.keys().map(String::as_str), at);
+            self.part(path, known.keys().map(String::as_str));
             return;
         }
         let id = template::check_of(root);
         let Some(check) = self.checks.get(id.as_str()).copied() else {
             // The rest of an id with a hyphen, whose beginning is reported.
-            if self.checks.keys().any(|id| id.ends_with(&format!("-{root}")) && text.text.contains(id)) {
+            if self.checks.keys().any(|id| id.ends_with(&format!("-{root}")) && path.text.text.contains(id)) {
                 return;
             }
             let message = format!("there is no check or input `{}`", shown(root));
@@ -122,7 +140,7 @@ impl Lint<'_> {
             let inputs = self.draft.inputs.iter().map(|input| variable(&input.name));
             let known: BTreeSet<String> = checks.chain(inputs).chain(FIXED_ROOTS.map(str::to_owned)).collect();
             let all = known.iter().map(String::as_str);
-            let mut mistake = Mistake::new(Kind::UnknownName, at, message).suggest(root, all);
+            let mut mistake = self.unknown(path, message).suggest(root, all);
             if let Some(input) = name.filter(|name| root == "inputs" && known.contains(*name)) {
                 mistake = mistake.help(format!("an input is named alone: write `{{{{ {input} }}}}`"));
             }
@@ -142,7 +160,7 @@ impl Lint<'_> {
         if property(facts, name).is_none() {
             let known = properties(facts).into_iter().chain(OBSERVATION_NAMES);
             let message = format!("the probe `{}` of `{id}` has no fact `{}`", probe.name, shown(name));
-            let mut mistake = Mistake::new(Kind::UnknownName, at, message).suggest(name, known);
+            let mut mistake = self.unknown(path, message).suggest(name, known);
             if mistake.help.is_none() {
                 mistake = mistake.help(format!("`firstline explain probe:{}` lists its facts", probe.name));
             }
