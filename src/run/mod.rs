@@ -133,7 +133,8 @@ pub async fn execute(
     let mut second = again::Second::new(request, world, state.began, end);
     let mut interrupt = pin!(interrupt);
     let ending = loop {
-        // What is ready at the same time is judged together.
+        // What is ready at the same time is judged together: a judgement costs more than one more look at the sockets.
+        tokio::task::yield_now().await;
         while let Some(Some((check, observations))) = running.next().now_or_never() {
             state.observe_all(&mut emitted);
             state.finish(&check, observations);
