@@ -89,6 +89,8 @@ pub struct FilterFacts {
     pub possible_rules: Vec<String>,
     /// The rule that is wholly understood and drops some of the packets, at random or in turn.
     pub some_dropped_by: Option<String>,
+    /// The rule that drops what goes beyond a rate, or within it: whether any of these packets does is not known.
+    pub limited_by: Option<String>,
     /// The rule that may drop ARP, by which hardware addresses of neighbours are found.
     pub neighbours_dropped_by: Option<String>,
 }
@@ -205,6 +207,7 @@ fn judge(look: &Look<'_>, rules: &[FilterRule], packet: &Packet, is_here: bool) 
         let dropped = walk.hooks(hooks);
         possible.extend(walk.possible.iter().map(|rule| format!("{}: {}", rule.chain, rule.text)));
         facts.some_dropped_by = facts.some_dropped_by.take().or_else(|| walk.some.map(name_of));
+        facts.limited_by = facts.limited_by.take().or_else(|| walk.rated.map(name_of));
         if let Some(rule) = dropped {
             facts.direction = Some(direction.to_owned());
             facts.rule = Some(name_of(rule));
@@ -290,11 +293,13 @@ struct Walk<'a> {
     possible: Vec<&'a FilterRule>,
     /// The first that drops some of the packets for certain.
     some: Option<&'a FilterRule>,
+    /// The first that drops those of a rate.
+    rated: Option<&'a FilterRule>,
 }
 
 impl<'a> Walk<'a> {
     fn of(rules: &'a [FilterRule], packet: &'a Packet) -> Self {
-        Walk { rules, packet, possible: Vec::new(), some: None }
+        Walk { rules, packet, possible: Vec::new(), some: None, rated: None }
     }
 
     /// The rule on the way out that gives a new connection another target or a fixed source, and how it meets it. It
@@ -342,9 +347,13 @@ impl<'a> Walk<'a> {
             // It may or may not be this packet.
             let (some, meets) = match rule.share {
                 Share::Some => (sure, Match::Maybe),
+                Share::Rated => (false, Match::Maybe),
                 Share::Every => (false, meets),
             };
-            let sure = sure && !some;
+            if rule.share == Share::Rated && sure && matches!(rule.verdict.as_str(), "drop" | "reject") {
+                self.rated = self.rated.or(Some(rule));
+            }
+            let sure = sure && rule.share == Share::Every;
             match rule.verdict.as_str() {
                 "drop" | "reject" if some => self.some = self.some.or(Some(rule)),
                 "drop" | "reject" | "policy drop" if sure => return Flow::Dropped(rule),
@@ -643,6 +652,11 @@ mod tests {
         assert!(!other.facts.contains_key("some_dropped_by"));
         let accepted = format!("-A INPUT -s 10.99.0.0/24 -j ACCEPT\n{some}");
         assert!(!seen(saved(&accepted), web("10.99.0.9")).await.facts.contains_key("some_dropped_by"));
+        let rated =
+            "-A OUTPUT -p tcp -m tcp --dport 443 -m hashlimit --hashlimit-above 1/min --hashlimit-name x -j DROP";
+        let hit = seen(saved(rated), web("10.99.0.9")).await;
+        assert_eq!((hit.code, &hit.facts["limited_by"]), (None, &json!(rated)));
+        assert!(!hit.facts.contains_key("some_dropped_by") && hit.facts.contains_key("possible_rules"));
         let bare = seen(saved("-A OUTPUT -j EXTRA\n-A EXTRA -j DROP"), web("10.99.0.9")).await;
         assert_eq!(bare.facts["rule"], "-A EXTRA -j DROP");
     }

@@ -274,6 +274,8 @@ pub enum Share {
     Every,
     /// Some of them, at random or in turn (`numgen` of nft, `statistic` of iptables).
     Some,
+    /// Those within or beyond a rate (`limit` of both, `hashlimit` of iptables): all, some or none of them.
+    Rated,
 }
 
 /// In the words of nft(8).

@@ -17,14 +17,15 @@ const SEVERAL: usize = 10;
 /// In so many one fault hides another.
 const HIDDEN: usize = 10;
 /// Worlds in which two causes are right, because chance decides between them: whether a reset overtakes the client's first
-/// words, what else the machine does while one program wants all of it, and whether a rule for every fifth packet meets
-/// the connections that are counted.
+/// words, what else the machine does while one program wants all of it, whether a rule for every fifth packet meets the
+/// connections that are counted, and what a rule for a rate lets through first.
 const EITHER: &[&str] = &[
     "target-resets",
     "processor-hog",
     "slow-computer-indexing",
     "filter-of-an-interface-drops-the-answers",
     "local-filter-drops-every-fifth-packet",
+    "local-filter-limits-the-rate",
 ];
 /// Worlds for which no cause is written, and the verdict rightly says so with layer and code (rule 6).
 const WITHOUT_CAUSE: &[&str] = &["redirect-to-a-name-that-is-gone"];

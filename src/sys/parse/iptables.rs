@@ -132,6 +132,11 @@ fn demand(option: &str, value: &str, rule: &mut FilterRule) -> bool {
             rule.share = Share::Some;
             true
         }
+        // The modules `limit` and `hashlimit`; for whom the latter counts apart changes nothing here.
+        _ if matches!(option, "--limit" | "--limit-burst") || option.starts_with("--hashlimit") => {
+            rule.share = Share::Rated;
+            true
+        }
         "--ctstate" | "--state" => {
             rule.states = value.split(',').map(str::to_lowercase).collect();
             true
@@ -197,6 +202,10 @@ mod tests {
         let text = "*filter\n-A INPUT -p tcp -m statistic --mode random --probability 0.10000000009 -j DROP\nCOMMIT\n";
         let rules = save(text, "ip");
         assert_eq!((rules[0].share, rules[0].partial), (Share::Some, false));
+        let text = "*filter\n-A OUTPUT -p tcp --dport 443 -m hashlimit --hashlimit-above 1/min --hashlimit-name x -j DROP\n\
+                    -A OUTPUT -p tcp -m limit --limit 5/sec --limit-burst 9 -j ACCEPT\nCOMMIT\n";
+        let shares: Vec<_> = save(text, "ip").iter().map(|rule| (rule.share, rule.partial)).collect();
+        assert_eq!(shares, [(Share::Rated, false); 2]);
     }
 
     #[test]

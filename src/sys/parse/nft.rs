@@ -135,8 +135,9 @@ impl Reader<'_> {
                 "match" => self.demand(value, &mut demands),
                 "counter" => packets = value["packets"].as_u64().or(packets),
                 "vmap" => outcomes.extend(self.verdict_map(value, &demands)),
-                // A rate or quota matches some packets only; `xt` is a match of an iptables module.
-                "limit" | "quota" | "xt" | "connlimit" | "ct count" => demands.partial = true,
+                "limit" => demands.share = Share::Rated,
+                // A quota or a count matches some packets only; `xt` is a match of an iptables module.
+                "quota" | "xt" | "connlimit" | "ct count" => demands.partial = true,
                 _ => outcomes.extend(verdict(name, value).map(|verdict| (demands.clone(), verdict))),
             }
         }
@@ -411,6 +412,10 @@ fn text_of(expression: &Value) -> String {
         }
         "counter" => format!("counter packets {}", value["packets"]),
         "vmap" => format!("{} vmap {}", plain(&value["key"]), plain(&value["data"])),
+        "limit" => {
+            let over = if value["inv"].as_bool() == Some(true) { "over " } else { "" };
+            format!("limit rate {over}{}/{}", value["rate"], word(value, "per"))
+        }
         "jump" | "goto" => format!("{name} {}", word(value, "target")),
         "redirect" | "dnat" | "snat" => {
             let port = value["port"].as_u64().map(|port| format!(":{port}")).unwrap_or_default();

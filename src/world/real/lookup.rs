@@ -1,6 +1,7 @@
 //! Names as programs look them up: the system's getaddrinfo, in a child process, because the call cannot be bounded
 //! and a thread that is stuck in it cannot be ended. The child is this program with a hidden argument.
 
+use crate::patience::bounded;
 use crate::sys::{self, Flight};
 use crate::world::LookupFailure;
 use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType, getaddrinfo};
@@ -11,7 +12,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::Command;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 /// The hidden first argument of the child.
 const ARGUMENT: &str = "__lookup";
@@ -55,7 +56,7 @@ impl Lookups {
             let start = Instant::now();
             unbounded(&asked).await.map(|addresses| (addresses, start.elapsed()))
         });
-        let found = timeout(wait, lookup).await.unwrap_or(Err(LookupFailure::Timeout))?;
+        let found = bounded(wait, lookup).await.unwrap_or(Err(LookupFailure::Timeout))?;
         self.answers.borrow_mut().insert(name.to_owned(), (Instant::now(), found.clone()));
         Ok(found)
     }
@@ -63,7 +64,7 @@ impl Lookups {
 
 pub(super) async fn lookup(name: &str, wait: Duration) -> Result<Vec<IpAddr>, LookupFailure> {
     // Dropping the lookup at the timeout ends the child.
-    timeout(wait, unbounded(name)).await.unwrap_or(Err(LookupFailure::Timeout))
+    bounded(wait, unbounded(name)).await.unwrap_or(Err(LookupFailure::Timeout))
 }
 
 async fn unbounded(name: &str) -> Result<Vec<IpAddr>, LookupFailure> {

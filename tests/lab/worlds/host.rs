@@ -321,6 +321,31 @@ pub const WORLDS: &[World] = &[
         ..WORLD
     },
     World {
+        name: "local-filter-limits-the-rate",
+        says: "the shop hangs on this machine only",
+        fault: |scene| {
+            scene.client.filter = "table inet filter {
+                chain output { type filter hook output priority 0; tcp dport 443 limit rate over 1/minute burst 3 packets drop; }
+            }"
+            .to_owned();
+        },
+        proof: |eyes| eyes.sibling_connects("198.51.100.10:443", true),
+        // How many of its packets it lets through, and so what fails first, is chance; that the rule dropped them it does not say.
+        expect: Expect {
+            cause: &["a-rule-may-limit-it", "a-rule-may-drop-it"],
+            decides: "filter",
+            or_status: "degraded",
+            innocent: &["link", "ip", "route", "path", "dns", RESOLVER],
+            seconds: 20.0,
+            ..fault(
+                &["none", "http", "transport", "tls", "host"],
+                &["http.no_answer", "tcp.timeout", "tls.timeout", "http.body_stalled"],
+                Culprit::Contains("limit rate"),
+            )
+        },
+        ..WORLD
+    },
+    World {
         name: "local-filter-loses-track-of-what-it-let-out",
         says: "the shop fails on this machine only",
         fault: |scene| {
