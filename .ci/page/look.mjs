@@ -30,6 +30,11 @@ const outOfBox = () =>
     return words.map(it => it.textContent);
   });
 
+const outOfPicture = () =>
+  [...document.querySelectorAll('svg text')]
+    .filter(it => it.getBoundingClientRect().right > it.ownerSVGElement.getBoundingClientRect().right + 1)
+    .map(it => it.textContent);
+
 const lookAt = async (browser, file) => {
   const wrong = [];
   const page = await browser.newPage();
@@ -49,6 +54,8 @@ const lookAt = async (browser, file) => {
         if (out.length) wrong.push(`${where}: runs over its edge (${out.join(', ')})`);
         const words = await page.evaluate(outOfBox);
         if (words.length) wrong.push(`${where}: out of its box (${words.slice(0, 5).join(', ')})`);
+        const cut = await page.evaluate(outOfPicture);
+        if (cut.length) wrong.push(`${where}: out of its picture (${cut.slice(0, 5).join(', ')})`);
         if (open) break;
         const path = join(shots, `${basename(file, '.html')}-${width}-${scheme}.png`);
         await page.screenshot({ path, fullPage: true });

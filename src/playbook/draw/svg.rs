@@ -17,6 +17,15 @@ const STYLE: &str = include_str!("svg.css");
 const MARGIN: f64 = 24.0;
 /// Where the boxes begin: below the title and the legend.
 const TOP: f64 = 104.0;
+/// Of one kind of line in the legend, with its words.
+const JOIN_WIDTH: f64 = 240.0;
+/// Where the costs follow: the last kind of line has few words.
+const COSTS_BEGIN: f64 = MARGIN + 3.0 * JOIN_WIDTH - 100.0;
+/// Of one cost in the legend, with its word.
+const COST_WIDTH: f64 = 84.0;
+const COSTS: [Cost; 4] = [Cost::Local, Cost::Network, Cost::Slow, Cost::Person];
+/// No picture is narrower than its legend.
+const LEAST_WIDTH: f64 = COSTS_BEGIN + COSTS.len() as f64 * COST_WIDTH;
 const BOX_WIDTH: f64 = 176.0;
 /// Between two columns of boxes, where the lines run.
 const LINES_WIDTH: f64 = 40.0;
@@ -53,11 +62,13 @@ pub fn svg(playbook: &Playbook) -> String {
     let are_few = rows.iter().map(Row::height).sum::<f64>() <= LONGEST_LIST.max(layout.height);
     let (x, y, many) = match are_few {
         true => (boxes_right + LINES_WIDTH + MARGIN, TOP, 1),
-        false => (MARGIN, TOP + layout.height + MARGIN, ((boxes_right - MARGIN) / CAUSE_WIDTH).max(1.0) as usize),
+        false => {
+            (MARGIN, TOP + layout.height + MARGIN, ((boxes_right.max(LEAST_WIDTH) - MARGIN) / CAUSE_WIDTH) as usize)
+        }
     };
     let causes = in_columns(rows, many);
     let causes_height = causes.iter().map(|rows| rows.iter().map(Row::height).sum()).fold(0.0, f64::max);
-    let width = rounded(boxes_right.max(x + causes.len() as f64 * CAUSE_WIDTH) + MARGIN);
+    let width = rounded(boxes_right.max(x + causes.len() as f64 * CAUSE_WIDTH).max(LEAST_WIDTH) + MARGIN);
     let height = rounded((TOP + layout.height).max(y + causes_height) + MARGIN);
     let drawn = html! {
         svg xmlns="http://www.w3.org/2000/svg" width=(width) height=(height) viewBox={ "0 0 " (width) " " (height) }
@@ -100,16 +111,15 @@ fn about(graph: &Graph<'_>) -> String {
 
 /// What the marks mean, in one row.
 fn legend() -> Markup {
-    let costs = [Cost::Local, Cost::Network, Cost::Slow, Cost::Person];
     let joins = [Join::Stands, Join::Repeats, Join::Waits];
     html! {
         @for (index, join) in joins.into_iter().enumerate() {
-            @let x = MARGIN + index as f64 * 240.0;
+            @let x = MARGIN + index as f64 * JOIN_WIDTH;
             path class=(class(join)) d={ "M" (x) " 78h36" } {}
             text.f x=(x + 42.0) y="82" { (said(join)) }
         }
-        @for (index, cost) in costs.into_iter().enumerate() {
-            @let x = MARGIN + 3.0 * 240.0 - 100.0 + index as f64 * 84.0;
+        @for (index, cost) in COSTS.into_iter().enumerate() {
+            @let x = COSTS_BEGIN + index as f64 * COST_WIDTH;
             rect class=(word(cost)) x=(x) y="71" width="5" height="14" {}
             text.f x=(x + 11.0) y="82" { (word(cost)) }
         }
