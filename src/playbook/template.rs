@@ -163,6 +163,9 @@ pub fn text(template: &str, scope: &Scope) -> Option<String> {
     if !is_template(template) {
         return Some(template.to_owned());
     }
+    if multiplies(template).is_some() {
+        return None;
+    }
     let text = bounded(ENVIRONMENT.with(|environment| environment.render_str(template, scope.value())).ok()?);
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
@@ -215,16 +218,21 @@ pub(crate) fn inspect(text: &str) -> Inspected {
     })
 }
 
+const NO_PRODUCT: &str = "a template does not calculate: `*` cannot be used";
+
+/// Where a template multiplies. Repeating lists and texts is the one way in which a short template makes a long one, and
+/// the engine repeats what is constant while it reads, before any bound of ours holds: such a template is never shown to it.
+fn multiplies(text: &str) -> Option<usize> {
+    if is_template(text) { text.find('*') } else { None }
+}
+
 fn inspect_anew(text: &str) -> Result<Vec<String>, (String, Option<std::ops::Range<usize>>)> {
     if let Some(start) = text.find("{%") {
         let message = "a template has no statements: only `{{ }}` is filled".to_owned();
         return Err((message, Some(start..start + 2)));
     }
-    if is_template(text)
-        && let Some(start) = text.find('*')
-    {
-        // Repeating lists and texts is the one way in which a short template makes a long one.
-        return Err(("a template does not calculate: `*` cannot be used".to_owned(), Some(start..start + 1)));
+    if let Some(start) = multiplies(text) {
+        return Err((NO_PRODUCT.to_owned(), Some(start..start + 1)));
     }
     let range = |error: &Error| error.range().filter(|range| range.end <= text.len());
     INSPECTING.with(|environment| {
@@ -356,6 +364,7 @@ pub(crate) fn sole_expression(text: &str) -> Option<&str> {
 
 fn fill_value(environment: &Environment<'_>, value: &serde_json::Value, scope: &Scope) -> Option<serde_json::Value> {
     match value {
+        serde_json::Value::String(text) if multiplies(text).is_some() => None,
         serde_json::Value::String(text) if is_template(text) => {
             let value = match sole_expression(text) {
                 Some(expression) => evaluate(environment, expression, scope)?,
@@ -403,6 +412,9 @@ fn bounded(mut text: String) -> String {
 fn paths(environment: &Environment<'_>, text: &str) -> Result<Vec<String>, Error> {
     if let Some(names) = plain_names(text) {
         return Ok(names.into_iter().map(str::to_owned).collect());
+    }
+    if multiplies(text).is_some() {
+        return Err(Error::new(ErrorKind::SyntaxError, NO_PRODUCT));
     }
     paths_by_engine(environment, text)
 }
