@@ -490,7 +490,7 @@ pub const WORLDS: &[World] = &[
         fault: |scene| scene.client.nameservers = vec!["127.0.0.1".to_owned()],
         proof: |eyes| eyes.connects("198.51.100.80:80"),
         expect: Expect {
-            cause: &["resolver-port-closed"],
+            cause: &["local-resolver-not-running"],
             decides: "dns",
             innocent: BELOW,
             ..fault(&["dns"], &["dns.port_closed"], Culprit::Contains("127.0.0.1"))

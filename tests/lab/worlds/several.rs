@@ -63,7 +63,7 @@ pub const WORLDS: &[World] = &[
         },
         proof: |eyes| eyes.pings(GATEWAY, true),
         expect: Expect {
-            cause: &["gateway-dead"],
+            cause: &["preferred-gateway-dead"],
             decides: "gateway",
             innocent: &["link", "dns", "path", RESOLVER],
             ..fault(&["route"], &["route.gateway_dead"], Culprit::Contains("192.0.2.254"))
