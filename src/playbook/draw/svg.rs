@@ -316,6 +316,11 @@ fn in_columns(rows: Vec<Row<'_>>, many: usize) -> Vec<Vec<Row<'_>>> {
     columns
 }
 
+/// Whether a line of a cause is shortened.
+fn is_cut(line: &str) -> bool {
+    line.chars().count() > CAUSE_CHARACTERS
+}
+
 fn listed(rows: &[Row<'_>], x: f64, top: f64) -> Markup {
     let mut y = top;
     let mut placed = Vec::with_capacity(rows.len());
@@ -334,9 +339,13 @@ fn listed(rows: &[Row<'_>], x: f64, top: f64) -> Markup {
                     Row::Cause(cause, checks) => {
                         @let checks = checks.join(", ");
                         @let told = format!("{} \u{2190} {checks}", cause.id);
+                        @let title = readable(&cause.title);
                         g {
-                            title { (cause.id) ": " (readable(&cause.title)) @if told.chars().count() > CAUSE_CHARACTERS { "; told by " (checks) } }
-                            text y=(rounded(y + 12.0)) { (shorten(&readable(&cause.title), CAUSE_CHARACTERS)) }
+                            // What is written in full needs no second look.
+                            @if is_cut(&title) || is_cut(&told) {
+                                title { (cause.id) ": " (title) @if is_cut(&told) { "; told by " (checks) } }
+                            }
+                            text y=(rounded(y + 12.0)) { (shorten(&title, CAUSE_CHARACTERS)) }
                             text.f y=(rounded(y + 26.0)) { (shorten(&told, CAUSE_CHARACTERS)) }
                         }
                     }
@@ -388,7 +397,12 @@ mod tests {
             assert_eq!(drawn.matches("<rect class=\"box").count(), playbook.checks.len(), "{id}");
             assert!(drawn.len() < 100_000, "{id}: {} bytes", drawn.len());
             for cause in &playbook.causes {
-                assert!(drawn.contains(&format!("<title>{}: ", cause.id)), "{id}: {}", cause.id);
+                let shown = format!(">{} \u{2190}", cause.id);
+                assert!(
+                    drawn.contains(&shown) || drawn.contains(&format!("<title>{}: ", cause.id)),
+                    "{id}: {}",
+                    cause.id
+                );
             }
         }
     }
