@@ -163,7 +163,7 @@ pub fn text(template: &str, scope: &Scope) -> Option<String> {
     if !is_template(template) {
         return Some(template.to_owned());
     }
-    if multiplies(template).is_some() {
+    if refused(template).is_some() {
         return None;
     }
     let text = bounded(ENVIRONMENT.with(|environment| environment.render_str(template, scope.value())).ok()?);
@@ -218,12 +218,17 @@ pub(crate) fn inspect(text: &str) -> Inspected {
     })
 }
 
-const NO_PRODUCT: &str = "a template does not calculate: `*` cannot be used";
-
-/// Where a template multiplies. Repeating lists and texts is the one way in which a short template makes a long one, and
-/// the engine repeats what is constant while it reads, before any bound of ours holds: such a template is never shown to it.
-fn multiplies(text: &str) -> Option<usize> {
-    if is_template(text) { text.find('*') } else { None }
+/// Why a template is never shown to the engine, and the byte that it is about; none where it is. The engine repeats what is
+/// constant and counts columns while it reads, before its fuel and our lengths hold: repeating texts is the one way in which
+/// a short template makes a long one.
+fn refused(text: &str) -> Option<(&'static str, usize)> {
+    if !is_template(text) {
+        None
+    } else if text.len() > LONGEST {
+        Some(("a template is a sentence or an argument: this one is too long", 0))
+    } else {
+        text.find('*').map(|start| ("a template does not calculate: `*` cannot be used", start))
+    }
 }
 
 fn inspect_anew(text: &str) -> Result<Vec<String>, (String, Option<std::ops::Range<usize>>)> {
@@ -231,8 +236,8 @@ fn inspect_anew(text: &str) -> Result<Vec<String>, (String, Option<std::ops::Ran
         let message = "a template has no statements: only `{{ }}` is filled".to_owned();
         return Err((message, Some(start..start + 2)));
     }
-    if let Some(start) = multiplies(text) {
-        return Err((NO_PRODUCT.to_owned(), Some(start..start + 1)));
+    if let Some((why, start)) = refused(text) {
+        return Err((why.to_owned(), Some(start..start + 1)));
     }
     let range = |error: &Error| error.range().filter(|range| range.end <= text.len());
     INSPECTING.with(|environment| {
@@ -364,7 +369,7 @@ pub(crate) fn sole_expression(text: &str) -> Option<&str> {
 
 fn fill_value(environment: &Environment<'_>, value: &serde_json::Value, scope: &Scope) -> Option<serde_json::Value> {
     match value {
-        serde_json::Value::String(text) if multiplies(text).is_some() => None,
+        serde_json::Value::String(text) if refused(text).is_some() => None,
         serde_json::Value::String(text) if is_template(text) => {
             let value = match sole_expression(text) {
                 Some(expression) => evaluate(environment, expression, scope)?,
@@ -413,8 +418,8 @@ fn paths(environment: &Environment<'_>, text: &str) -> Result<Vec<String>, Error
     if let Some(names) = plain_names(text) {
         return Ok(names.into_iter().map(str::to_owned).collect());
     }
-    if multiplies(text).is_some() {
-        return Err(Error::new(ErrorKind::SyntaxError, NO_PRODUCT));
+    if let Some((why, _)) = refused(text) {
+        return Err(Error::new(ErrorKind::SyntaxError, why));
     }
     paths_by_engine(environment, text)
 }
