@@ -37,7 +37,9 @@ use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
-use whom::{Candidate, Target, candidates, name_kind, not_for_dns, server, targets};
+use whom::{
+    Candidate, Target, candidates, control_goes_elsewhere, name_kind, not_for_dns, responsible, server, targets,
+};
 
 /// How long a router's own word is waited for, where a server is unreachable: it has come once already.
 const WHO_WAIT: Duration = Duration::from_millis(500);
@@ -138,6 +140,10 @@ impl Default for Params {
 struct Round<'a> {
     look: &'a Look<'a>,
     targets: Vec<Target>,
+    /// The servers behind a local stub that it asks for the name.
+    upstream: Vec<String>,
+    /// Those that would pass the control name to other servers than the name.
+    without_control: Vec<SocketAddr>,
     roll: Roll,
     candidates: Vec<Candidate>,
     tunnels: BTreeSet<String>,
@@ -184,8 +190,17 @@ async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
         Ok(compare) => compare,
         Err(why) => return vec![look.unknown(None, &why)],
     };
+    let control = params.control_name.as_deref();
+    let without_control: Vec<SocketAddr> = targets
+        .iter()
+        .filter(|target| control_goes_elsewhere(target, &config, &name, control))
+        .map(|target| target.server)
+        .collect();
+    let upstream = if config.stub { responsible(&config.upstream, &name) } else { Vec::new() };
     let round = Round {
         look,
+        upstream: upstream.iter().map(|entry| server_text(entry.server)).collect(),
+        without_control,
         roll: Roll::new(targets.iter().map(|target| target.server)),
         targets,
         candidates,
@@ -229,7 +244,9 @@ impl Round<'_> {
             let suspect = |silent: Silent| (self.look.emit)(self.suspicion(target, &place, &case, silent));
             let network = self.look.world.network.as_ref();
             let server = Server::new(network, target.server, self.look.deadline, &self.roll, index, &suspect);
-            let asked = server.ask(&candidate.asking).await;
+            let mut asking = candidate.asking.clone();
+            asking.control = asking.control.filter(|_| !self.without_control.contains(&target.server));
+            let asked = server.ask(&asking).await;
             let known = !judge::addresses(&asked).is_empty() || !judge::records(&asked).is_empty();
             let answers = judge::deciding(&asked).is_some_and(message::Answer::is_about_name);
             if known || !answers || seen.is_none() {
@@ -358,6 +375,10 @@ impl Round<'_> {
             position: target.position,
             source: target.source.clone(),
             behind_stub: target.behind_stub,
+            upstream: match !target.behind_stub && target.server.ip().is_loopback() {
+                true => self.upstream.clone(),
+                false => Vec::new(),
+            },
             name: case.name.clone(),
             name_kind: self.name_kind.to_owned(),
             control_name: self.control_name.clone(),

@@ -186,7 +186,9 @@ fn tried_first(config: &ResolverConfig, name: &str) -> Option<String> {
     let is_name = !name.is_empty() && !name.ends_with('.') && name.parse::<IpAddr>().is_err();
     let dots = name.matches('.').count() as u32;
     let first = config.search.first().filter(|_| is_name && dots < config.ndots)?;
-    Some(format!("{name}.{}", first.trim_matches('.')))
+    // systemd-resolved writes `search .` where there is no domain to search: that is the name itself.
+    let first = Some(first.trim_matches('.')).filter(|first| !first.is_empty())?;
+    Some(format!("{name}.{first}"))
 }
 
 /// Who answers in the end: no stub of this machine, and nobody twice.
@@ -395,6 +397,7 @@ mod tests {
             source: "/etc/resolv.conf".into(),
             link: None,
             domains: vec![],
+            default_route: None,
         };
         ResolverConfig {
             servers: servers.iter().map(entry).collect(),
@@ -439,6 +442,7 @@ mod tests {
             assert_eq!(tried_first(&search(ndots), name), None, "{name}");
         }
         assert_eq!(tried_first(&ResolverConfig { ndots: 5, ..config(&[]) }, "crm"), None);
+        assert_eq!(tried_first(&ResolverConfig { search: vec![".".into()], ..search(1) }, "crm"), None);
     }
 
     #[tokio::test]

@@ -386,6 +386,7 @@ mod tests {
             source: "/etc/resolv.conf".into(),
             link: None,
             domains: vec![],
+            default_route: None,
         };
         let resolvers = Some(ResolverConfig { servers: vec![server], ..ResolverConfig::default() });
         let with_resolver = Told { resolvers, ..told(tunnel(false, 0, 0), vec![]) };

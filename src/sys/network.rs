@@ -335,6 +335,9 @@ pub struct ResolverEntry {
     /// Domains that are routed to it (split DNS); empty for all.
     #[serde(default)]
     pub domains: Vec<String>,
+    /// Whether it is also asked for names that no domain fits; unless said, one without domains is.
+    #[serde(default)]
+    pub default_route: Option<bool>,
 }
 
 /// How names are resolved here.

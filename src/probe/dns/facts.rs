@@ -19,6 +19,9 @@ pub struct DnsFacts {
     pub source: Option<String>,
     /// Whether it stands behind a local stub resolver, so that programs do not ask it themselves.
     pub behind_stub: bool,
+    /// Where it is a local stub itself: the servers behind it that it asks for this name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub upstream: Vec<String>,
     /// The name that was asked for, with its suffix.
     pub name: String,
     /// `qualified`, `single_label` or `multicast` (below `.local`).

@@ -376,6 +376,7 @@ fn split_dns_asks_the_responsible_servers_only() {
         source: String::new(),
         link: None,
         domains: domains.iter().map(|domain| (*domain).to_owned()).collect(),
+        default_route: None,
     };
     let entries =
         [entry("10.0.0.1", &[]), entry("10.8.0.1", &["corp.example"]), entry("10.9.0.1", &["~lab.corp.example"])];
@@ -396,6 +397,49 @@ fn split_dns_asks_the_responsible_servers_only() {
         2,
         "nobody is responsible, so it is not known who is asked"
     );
+    // Of a link with a search domain and one that is for its own names alone, as systemd-resolved says it.
+    let said = |address: &str, domains: &[&str], default_route: bool| ResolverEntry {
+        default_route: Some(default_route),
+        ..entry(address, domains)
+    };
+    let lan = said("192.0.2.53", &["home.example"], true);
+    let table = [
+        (said("10.8.0.1", &["corp.example"], false), "www.example.org", vec!["192.0.2.53"]),
+        (said("10.8.0.1", &["corp.example"], true), "www.example.org", vec!["192.0.2.53", "10.8.0.1"]),
+        (said("10.8.0.1", &["corp.example"], false), "crm.corp.example", vec!["10.8.0.1"]),
+        (said("10.8.0.1", &[], true), "www.example.org", vec!["192.0.2.53", "10.8.0.1"]),
+        (said("10.8.0.1", &[], false), "www.example.org", vec!["192.0.2.53"]),
+        (said("10.8.0.1", &["."], false), "www.example.org", vec!["10.8.0.1"]),
+        (said("10.8.0.1", &["."], false), "nas.home.example", vec!["192.0.2.53"]),
+    ];
+    for (tunnel, name, wanted) in table {
+        let entries = [lan.clone(), tunnel];
+        let chosen: Vec<String> = responsible(&entries, name).iter().map(|entry| server_text(entry.server)).collect();
+        assert_eq!(chosen, wanted, "{name} with {:?}", entries[1]);
+    }
+}
+
+#[test]
+fn a_stub_may_pass_the_control_name_to_others() {
+    let entry = |address: &str, domains: &[&str]| ResolverEntry {
+        server: server(address).unwrap(),
+        source: String::new(),
+        link: None,
+        domains: domains.iter().map(|domain| (*domain).to_owned()).collect(),
+        default_route: Some(domains.is_empty()),
+    };
+    let config = ResolverConfig {
+        servers: vec![entry("127.0.0.53", &[])],
+        upstream: vec![entry("192.0.2.53", &[]), entry("10.8.0.1", &["corp.example"])],
+        stub: true,
+        ..ResolverConfig::default()
+    };
+    let elsewhere = |name: &str| -> Vec<bool> {
+        let targets = targets(&Params::default(), name, Ok(&config)).unwrap();
+        targets.iter().map(|target| control_goes_elsewhere(target, &config, name, Some("www.example.test"))).collect()
+    };
+    assert_eq!(elsewhere("crm.corp.example"), [true, false], "the server behind it is asked for both itself");
+    assert_eq!(elsewhere("www.example.org"), [false, false]);
 }
 
 #[test]

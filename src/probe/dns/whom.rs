@@ -56,12 +56,25 @@ pub(super) fn targets(
     for entry in responsible(&config.servers, name) {
         add(&mut targets, entry.server, Some(entry), false);
     }
-    if config.stub {
-        for entry in responsible(&config.upstream, name) {
-            add(&mut targets, entry.server, Some(entry), true);
-        }
+    for entry in responsible(&config.upstream, name) {
+        add(&mut targets, entry.server, Some(entry), true);
     }
     Ok(targets)
+}
+
+/// Whether this is a local stub that asks other servers for the control name than for this one: what becomes of the
+/// control then says nothing about the servers that are asked here.
+pub(super) fn control_goes_elsewhere(
+    target: &Target,
+    config: &ResolverConfig,
+    name: &str,
+    control: Option<&str>,
+) -> bool {
+    let asked = |name: &str| -> Vec<SocketAddr> {
+        responsible(&config.upstream, name).iter().map(|entry| entry.server).collect()
+    };
+    let is_stub = config.stub && !target.behind_stub && target.server.ip().is_loopback();
+    is_stub && control.is_some_and(|control| asked(name) != asked(&control.trim().to_ascii_lowercase()))
 }
 
 fn entry_of(config: &ResolverConfig, server: SocketAddr) -> Option<&ResolverEntry> {
@@ -82,12 +95,14 @@ fn add(targets: &mut Vec<Target>, server: SocketAddr, entry: Option<&ResolverEnt
     });
 }
 
-/// The entries whose domain fits the name best; those without one fit every name, but worst. Where none fits, it is not
-/// known which one is asked (a search domain of a link does not keep other names from its servers), so all are.
+/// The entries whose domain fits the name best, else those that are for names that fit no domain. A search domain of a
+/// link does not keep other names from its servers, so where nothing is said and none fits, all are.
 pub(super) fn responsible<'a>(entries: &'a [ResolverEntry], name: &str) -> Vec<&'a ResolverEntry> {
-    let fit = |entry: &ResolverEntry| match entry.domains.as_slice() {
-        [] => Some(0),
-        domains => domains.iter().filter_map(|domain| fit_of(domain, name)).max(),
+    let fit = |entry: &ResolverEntry| {
+        let by_domain = entry.domains.iter().filter_map(|domain| fit_of(domain, name)).max();
+        let for_all = entry.default_route.unwrap_or(entry.domains.is_empty());
+        // Even the domain of every name (`~.`) goes before having none.
+        by_domain.map(|length| length + 1).or(for_all.then_some(0))
     };
     let best = entries.iter().filter_map(fit).max();
     entries.iter().filter(|entry| fit(entry) == best || best.is_none()).collect()

@@ -165,6 +165,19 @@ async fn a_lookup_without_an_answer_goes_on_with_known_addresses() {
     assert_eq!(emitted[0].code, Some(Code::DnsLookupTimeout));
 }
 
+#[test]
+fn nobody_who_waits_gets_to_the_servers_behind_a_stub() {
+    let facts = |value: serde_json::Value| value.as_object().cloned().unwrap();
+    let seen = [
+        facts(json!({"server": "127.0.0.53", "behind_stub": false})),
+        facts(json!({"server": "10.0.0.53", "behind_stub": true, "addresses": ["192.0.2.7"]})),
+    ];
+    assert_eq!(walk::told(&seen, true), Vec::<std::net::IpAddr>::new());
+    assert_eq!(walk::told(&seen, false).len(), 1, "a machine that cannot look up names at all");
+    let second = [facts(json!({"server": "10.0.0.54", "behind_stub": false, "addresses": ["192.0.2.7"]}))];
+    assert_eq!(walk::told(&second, true).len(), 1, "programs ask it after the first");
+}
+
 #[tokio::test]
 async fn a_dead_first_address_is_remembered() {
     let served = serve(answers(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")).await;

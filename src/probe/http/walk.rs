@@ -13,7 +13,7 @@ use super::super::way::unasked::{self, StillThere, is_cut_unasked};
 use super::super::way::{self, Trouble, bounded, host_of, milliseconds, name, shown};
 use super::{Facts, Family, Params, Redirect};
 use crate::layer::Layer;
-use crate::observation::{Observation, Via};
+use crate::observation::{self, Observation, Via};
 use crate::probe::Look;
 use crate::problem::{Class, Code};
 use crate::sys::ProxySettings;
@@ -331,15 +331,14 @@ impl Walk<'_> {
         Ok(wanted)
     }
 
-    /// Addresses to go on with where programs get none.
-    fn fallback(&self) -> Vec<IpAddr> {
+    /// Addresses to go on with where this machine gives none, because it was waited for in vain or cannot be asked.
+    fn fallback(&self, waited: bool) -> Vec<IpAddr> {
         let given = usable(&self.params.fallback_addresses);
         if !given.is_empty() || self.params.fallback_from.is_empty() {
             return given;
         }
         let seen = (self.look.seen)(&self.params.fallback_from);
-        let addresses = seen.iter().filter_map(|facts| facts.get("addresses")?.as_array());
-        addresses.flatten().filter_map(|address| address.as_str()?.parse().ok()).collect()
+        told(&seen, waited)
     }
 
     async fn looked_up(&mut self, host: &str) -> Result<Vec<IpAddr>, Trouble> {
@@ -354,7 +353,7 @@ impl Walk<'_> {
             }
             Err(failure) => {
                 let usable = matches!(failure, LookupFailure::Timeout | LookupFailure::Unsupported(_));
-                let fallback = self.fallback();
+                let fallback = self.fallback(failure == LookupFailure::Timeout);
                 if !usable || fallback.is_empty() || !self.facts.redirects.is_empty() {
                     return Err(name::trouble(host, &failure, took));
                 }
@@ -542,4 +541,15 @@ fn location(headers: &HeaderMap) -> Option<String> {
     const LOCATION_LIMIT: usize = 8192;
     let value = headers.get("location")?;
     (value.len() <= LOCATION_LIMIT).then(|| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+/// The addresses that resolvers gave when each was asked on its own. Who waits for a silent one gets to the next in the
+/// end, but never to those behind a local stub.
+pub(super) fn told(seen: &[observation::Facts], waited: bool) -> Vec<IpAddr> {
+    let is_behind = |facts: &&observation::Facts| facts.get("behind_stub").is_some_and(|fact| fact == true);
+    let addresses = seen
+        .iter()
+        .filter(|facts| !(waited && is_behind(facts)))
+        .filter_map(|facts| facts.get("addresses")?.as_array());
+    addresses.flatten().filter_map(|address| address.as_str()?.parse().ok()).collect()
 }

@@ -3,18 +3,22 @@
 use super::netlink::Netlink;
 use crate::sys::parse::{hosts as hosts_file, policy, resolv};
 use crate::sys::*;
+use std::collections::{BTreeSet, HashMap};
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::path::Path;
 use std::time::Duration;
 use zbus::OwnedVariant;
+use zbus::wire::OwnedObjectPath;
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// Where systemd-resolved writes the servers behind its stub.
 const UPSTREAM_CONF: &str = "/run/systemd/resolve/resolv.conf";
 const BUS_SOCKET: &str = "/run/dbus/system_bus_socket";
 const RESOLVED: &str = "org.freedesktop.resolve1";
+const MANAGER_OBJECT: &str = "/org/freedesktop/resolve1";
 const DNS_PORT: u16 = 53;
+const TLS_PORT: u16 = 853;
 
 /// A healthy bus answers in a few milliseconds; a machine in trouble must not be held up by one that does not.
 const BUS_WAIT: Duration = Duration::from_millis(300);
@@ -37,33 +41,37 @@ pub(super) async fn resolvers(netlink: &Netlink) -> Known<ResolverConfig> {
         source: source.to_owned(),
         link: zone.clone(),
         domains: Vec::new(),
+        default_route: None,
     };
     let servers: Vec<ResolverEntry> = conf.servers.iter().map(|pair| entry(pair, RESOLV_CONF)).collect();
     let stub = servers.iter().any(|entry| is_stub(entry.server.ip()));
-    let upstream = match stub {
-        false => Vec::new(),
-        true => match tokio::time::timeout(BUS_WAIT, resolved(netlink)).await {
-            Ok(Some(upstream)) => upstream,
-            _ => {
-                let conf = resolv::resolv_conf(&read(UPSTREAM_CONF).ok().flatten().unwrap_or_default());
-                conf.servers.iter().map(|pair| entry(pair, UPSTREAM_CONF)).collect()
-            }
-        },
+    let nsswitch = resolv::nsswitch_hosts(&read("/etc/nsswitch.conf").ok().flatten().unwrap_or_default());
+    // Programs may ask systemd-resolved without a stub in resolv.conf: nss-resolve speaks to it directly.
+    let told = match stub || nsswitch.iter().any(|source| source == "resolve") {
+        false => None,
+        true => tokio::time::timeout(BUS_WAIT, resolved(netlink)).await.ok().flatten(),
     };
+    let told = told.unwrap_or_else(|| match stub {
+        false => Resolved::default(),
+        true => {
+            let conf = resolv::resolv_conf(&read(UPSTREAM_CONF).ok().flatten().unwrap_or_default());
+            Resolved { servers: conf.servers.iter().map(|pair| entry(pair, UPSTREAM_CONF)).collect(), over_tls: None }
+        }
+    });
     Ok(ResolverConfig {
         servers,
-        upstream,
+        upstream: told.servers,
         search: conf.search,
         ndots: conf.ndots,
         timeout_s: conf.timeout_s,
         attempts: conf.attempts,
         rotate: conf.rotate,
         over_tcp: conf.over_tcp,
-        nsswitch: resolv::nsswitch_hosts(&read("/etc/nsswitch.conf").ok().flatten().unwrap_or_default()),
+        nsswitch,
         garbage: conf.garbage.into_iter().map(|line| format!("{RESOLV_CONF}:{line}")).chain(unusable).collect(),
         stub,
         comments: conf.comments,
-        over_tls: if stub { over_tls() } else { None },
+        over_tls: told.over_tls.or_else(|| if stub { over_tls() } else { None }),
         browsers: browsers(),
     })
 }
@@ -146,9 +154,17 @@ fn read(path: &str) -> Known<Option<String>> {
     }
 }
 
-/// The servers that systemd-resolved uses, per link, with the domains that are routed to each. None where it does not
-/// run: it is not started for this.
-async fn resolved(netlink: &Netlink) -> Option<Vec<ResolverEntry>> {
+/// What systemd-resolved says of itself.
+#[derive(Default)]
+struct Resolved {
+    /// The servers that it uses, per link, with the domains that are routed to each.
+    servers: Vec<ResolverEntry>,
+    /// How it encrypts what it asks them, the strictest of its links: a setting of a link goes before that of the file.
+    over_tls: Option<String>,
+}
+
+/// What systemd-resolved says; none where it does not run: it is not started for this.
+async fn resolved(netlink: &Netlink) -> Option<Resolved> {
     if !Path::new(BUS_SOCKET).exists() {
         return None;
     }
@@ -158,25 +174,70 @@ async fn resolved(netlink: &Netlink) -> Option<Vec<ResolverEntry>> {
     if !owned.ok()?.body().deserialize::<bool>().ok()? {
         return None;
     }
-    let servers: Vec<(i32, i32, Vec<u8>)> = property(&bus, "DNS").await?;
-    let domains: Vec<(i32, String, bool)> = property(&bus, "Domains").await.unwrap_or_default();
+    let servers = match property::<Vec<ServerWithPort>>(&bus, MANAGER_OBJECT, "Manager", "DNSEx").await {
+        Some(servers) => servers,
+        // Before version 246.
+        None => {
+            let servers: Vec<(i32, i32, Vec<u8>)> = property(&bus, MANAGER_OBJECT, "Manager", "DNS").await?;
+            servers.into_iter().map(|(index, family, bytes)| (index, family, bytes, 0, String::new())).collect()
+        }
+    };
+    let domains: Vec<(i32, String, bool)> =
+        property(&bus, MANAGER_OBJECT, "Manager", "Domains").await.unwrap_or_default();
+    let (mut default_routes, mut over_tls) = (HashMap::new(), Vec::new());
+    for index in servers.iter().map(|server| server.0).collect::<BTreeSet<i32>>() {
+        // What is set without a link is for all names.
+        let (object, interface) = match index {
+            0 => (MANAGER_OBJECT.to_owned(), "Manager"),
+            _ => (link_object(&bus, index).await?, "Link"),
+        };
+        let default_route =
+            if index == 0 { Some(true) } else { property(&bus, &object, interface, "DefaultRoute").await };
+        default_routes.insert(index, default_route.unwrap_or_else(|| is_default_by_itself(index, &domains)));
+        over_tls.extend(property::<String>(&bus, &object, interface, "DNSOverTLS").await);
+    }
     let links = netlink.names().await.unwrap_or_default();
-    Some(servers.iter().filter_map(|server| resolved_entry(server, &domains, &links)).collect())
+    let entry = |server| resolved_entry(server, &domains, &default_routes, &links);
+    Some(Resolved { servers: servers.iter().filter_map(entry).collect(), over_tls: strictest(&over_tls) })
 }
 
-/// One property of systemd-resolved's manager.
-async fn property<T: TryFrom<OwnedVariant>>(bus: &zbus::Connection, name: &str) -> Option<T> {
-    let question = ("org.freedesktop.resolve1.Manager", name);
+async fn link_object(bus: &zbus::Connection, index: i32) -> Option<String> {
+    let manager = Some("org.freedesktop.resolve1.Manager");
+    let answer = bus.call_method(Some(RESOLVED), MANAGER_OBJECT, manager, "GetLink", &index).await.ok()?;
+    Some(answer.body().deserialize::<OwnedObjectPath>().ok()?.as_str().to_owned())
+}
+
+/// Whether names that fit no domain are asked of this link's servers where nobody has set it (systemd.network(5),
+/// `DNSDefaultRoute=`).
+fn is_default_by_itself(index: i32, domains: &[(i32, String, bool)]) -> bool {
+    !domains.iter().any(|(of, _, route_only)| *of == index && *route_only)
+}
+
+fn strictest(modes: &[String]) -> Option<String> {
+    ["yes", "opportunistic", "no"].into_iter().find(|mode| modes.iter().any(|one| one == mode)).map(str::to_owned)
+}
+
+/// One property of an object of systemd-resolved.
+async fn property<T: TryFrom<OwnedVariant>>(
+    bus: &zbus::Connection,
+    object: &str,
+    interface: &str,
+    name: &str,
+) -> Option<T> {
+    let question = (format!("{RESOLVED}.{interface}"), name);
     let properties = Some("org.freedesktop.DBus.Properties");
-    let answer =
-        bus.call_method(Some(RESOLVED), "/org/freedesktop/resolve1", properties, "Get", &question).await.ok()?;
+    let answer = bus.call_method(Some(RESOLVED), object, properties, "Get", &question).await.ok()?;
     T::try_from(answer.body().deserialize::<OwnedVariant>().ok()?).ok()
 }
 
+/// Interface, address family, address, port (0 where none is set) and the name in its certificate.
+type ServerWithPort = (i32, i32, Vec<u8>, u16, String);
+
 fn resolved_entry(
-    (index, _family, bytes): &(i32, i32, Vec<u8>),
+    (index, _family, bytes, port, _): &ServerWithPort,
     domains: &[(i32, String, bool)],
-    links: &std::collections::HashMap<u32, String>,
+    default_routes: &HashMap<i32, bool>,
+    links: &HashMap<u32, String>,
 ) -> Option<ResolverEntry> {
     let index_number = u32::try_from(*index).ok()?;
     let address = match bytes.len() {
@@ -185,9 +246,14 @@ fn resolved_entry(
         _ => return None,
     };
     let link = links.get(&index_number).cloned();
+    let port = match *port {
+        // Nothing but TLS is spoken there, which is not how this program asks.
+        0 | TLS_PORT => DNS_PORT,
+        port => port,
+    };
     let server = match address {
-        IpAddr::V6(v6) if is_link_local(v6) => SocketAddrV6::new(v6, DNS_PORT, 0, index_number).into(),
-        _ => SocketAddr::new(address, DNS_PORT),
+        IpAddr::V6(v6) if is_link_local(v6) => SocketAddrV6::new(v6, port, 0, index_number).into(),
+        _ => SocketAddr::new(address, port),
     };
     let source = match &link {
         Some(link) => format!("systemd-resolved ({link})"),
@@ -195,7 +261,7 @@ fn resolved_entry(
     };
     // Routing domains (`~corp.example`) and search domains both lead names to the link's servers.
     let domains = domains.iter().filter(|(of, ..)| of == index).map(|(_, domain, _)| domain.clone()).collect();
-    Some(ResolverEntry { server, source, link, domains })
+    Some(ResolverEntry { server, source, link, domains, default_route: default_routes.get(index).copied() })
 }
 
 fn is_link_local(address: Ipv6Addr) -> bool {
@@ -205,17 +271,26 @@ fn is_link_local(address: Ipv6Addr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::HashMap;
 
     #[test]
     fn servers_of_resolved_belong_to_their_links() {
         let links = HashMap::from([(3, "tun0".to_owned())]);
         let domains = [(3, "corp.example".to_owned(), true), (0, "example".to_owned(), false)];
-        let entry = resolved_entry(&(3, 2, vec![10, 8, 0, 1]), &domains, &links).expect("an entry");
+        let routes = HashMap::from([(3, false), (0, true)]);
+        let entry_of = |index, bytes: &[u8], port| {
+            resolved_entry(&(index, 2, bytes.to_vec(), port, String::new()), &domains, &routes, &links)
+        };
+        let entry = entry_of(3, &[10, 8, 0, 1], 0).expect("an entry");
         assert_eq!(entry.server.to_string(), "10.8.0.1:53");
         assert_eq!((entry.source.as_str(), entry.link.as_deref()), ("systemd-resolved (tun0)", Some("tun0")));
         assert_eq!(entry.domains, ["corp.example"]);
-        assert!(resolved_entry(&(3, 2, vec![1, 2]), &domains, &links).is_none());
+        assert_eq!(entry.default_route, Some(false));
+        let port = |port| entry_of(0, &[10, 8, 0, 1], port).map(|entry| (entry.server.port(), entry.default_route));
+        assert_eq!([port(5353), port(853)], [Some((5353, Some(true))), Some((53, Some(true)))]);
+        assert!(entry_of(3, &[1, 2], 0).is_none());
+        assert_eq!([is_default_by_itself(3, &domains), is_default_by_itself(2, &domains)], [false, true]);
+        assert_eq!(strictest(&["no".to_owned(), "yes".to_owned()]).as_deref(), Some("yes"));
+        assert_eq!(strictest(&[]), None);
     }
 
     #[test]

@@ -41,22 +41,17 @@ fn unit_name(name: &str) -> Option<String> {
 
 async fn over_bus(unit: &str) -> zbus::Result<Service> {
     let bus = zbus::connection::Builder::system().build().await?;
-    // `LoadUnit` only reads the unit's file where it is not in memory; `GetUnit` would not find a stopped one.
-    let arguments = (unit,);
-    let answer = bus.call_method(
-        Some(MANAGER),
-        "/org/freedesktop/systemd1",
-        Some("org.freedesktop.systemd1.Manager"),
-        "LoadUnit",
-        &arguments,
-    );
-    let path: OwnedObjectPath = answer.await?.body().deserialize()?;
+    let path = load_unit(&bus, unit).await?;
     let of_unit = properties(&bus, &path, "org.freedesktop.systemd1.Unit").await?;
     // Sockets and timers are no services and have no such properties.
     let of_service = properties(&bus, &path, "org.freedesktop.systemd1.Service").await.unwrap_or_default();
     let load: String = value(&of_unit, "LoadState").unwrap_or_default();
     let active: Option<String> = value(&of_unit, "ActiveState");
-    let triggers: Vec<String> = value(&of_unit, "TriggeredBy").unwrap_or_default();
+    let mut on_demand = false;
+    for trigger in value::<Vec<String>>(&of_unit, "TriggeredBy").unwrap_or_default() {
+        let of_trigger = properties(&bus, &load_unit(&bus, &trigger).await?, "org.freedesktop.systemd1.Unit").await?;
+        on_demand |= value::<String>(&of_trigger, "ActiveState").is_some_and(|state| state == "active");
+    }
     Ok(Service {
         name: unit.to_owned(),
         state: if load == "not-found" { load } else { active.unwrap_or_else(|| "unknown".to_owned()) },
@@ -64,8 +59,17 @@ async fn over_bus(unit: &str) -> zbus::Result<Service> {
         restarts: value(&of_service, "NRestarts"),
         main_pid: value(&of_service, "MainPID").filter(|pid: &u32| *pid != 0),
         active_s: value(&of_unit, "ActiveEnterTimestampMonotonic").and_then(active_seconds),
-        on_demand: !triggers.is_empty(),
+        on_demand,
     })
+}
+
+/// Where the unit is found. `LoadUnit` only reads the unit's file where it is not in memory; `GetUnit` would not find a
+/// stopped one.
+async fn load_unit(bus: &zbus::Connection, unit: &str) -> zbus::Result<OwnedObjectPath> {
+    let arguments = (unit,);
+    let interface = Some("org.freedesktop.systemd1.Manager");
+    let answer = bus.call_method(Some(MANAGER), "/org/freedesktop/systemd1", interface, "LoadUnit", &arguments);
+    answer.await?.body().deserialize()
 }
 
 fn value<T: TryFrom<OwnedVariant>>(properties: &Properties, name: &str) -> Option<T> {
@@ -83,7 +87,18 @@ async fn properties(bus: &zbus::Connection, path: &OwnedObjectPath, interface: &
 
 async fn over_command(unit: &str) -> Known<Service> {
     let wanted = "LoadState,ActiveState,Result,NRestarts,MainPID,TriggeredBy,ActiveEnterTimestampMonotonic";
-    let arguments = ["systemctl", "show", "--no-pager", "--property", wanted, "--", unit].map(str::to_owned);
+    let shown = show(wanted, &[unit]).await?;
+    let triggers = match read_value(&shown, "TriggeredBy") {
+        Some(triggers) => show("ActiveState", &triggers.split(' ').collect::<Vec<&str>>()).await?,
+        None => String::new(),
+    };
+    Ok(read_show(unit, &shown, &triggers))
+}
+
+async fn show(properties: &str, units: &[&str]) -> Known<String> {
+    let mut arguments = vec!["systemctl", "show", "--no-pager", "--property", properties, "--"];
+    arguments.extend(units);
+    let arguments: Vec<String> = arguments.into_iter().map(str::to_owned).collect();
     let output = command::command(&arguments, COMMAND_WAIT).await?;
     if output.timed_out {
         return Err(Unknown::Failed("the service manager does not answer".to_owned()));
@@ -91,13 +106,18 @@ async fn over_command(unit: &str) -> Known<Service> {
     if output.status != Some(0) {
         return Err(Unknown::Failed(format!("systemctl: {}", output.stderr.lines().next().unwrap_or("failed"))));
     }
-    Ok(read_show(unit, &output.stdout))
+    Ok(output.stdout)
 }
 
-/// Reads the lines `Name=value` of `systemctl show`.
-fn read_show(unit: &str, text: &str) -> Service {
-    let values: HashMap<&str, &str> = text.lines().filter_map(|line| line.split_once('=')).collect();
-    let value = |name: &str| values.get(name).copied().filter(|value| !value.is_empty());
+/// One of the lines `Name=value` of `systemctl show`.
+fn read_value<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let values = text.lines().filter_map(|line| line.split_once('='));
+    values.filter(|(named, value)| *named == name && !value.is_empty()).map(|(_, value)| value).next_back()
+}
+
+/// Reads what `systemctl show` says of a unit, and of those that start it.
+fn read_show(unit: &str, text: &str, triggers: &str) -> Service {
+    let value = |name: &str| read_value(text, name);
     let number = |name: &str| value(name).and_then(|value| value.parse::<u32>().ok());
     let load = value("LoadState").unwrap_or_default();
     Service {
@@ -107,7 +127,8 @@ fn read_show(unit: &str, text: &str) -> Service {
         restarts: number("NRestarts"),
         main_pid: number("MainPID").filter(|pid| *pid != 0),
         active_s: value("ActiveEnterTimestampMonotonic").and_then(|value| active_seconds(value.parse().ok()?)),
-        on_demand: value("TriggeredBy").is_some(),
+        // A socket or timer that is stopped starts nothing.
+        on_demand: triggers.lines().any(|line| line == "ActiveState=active"),
     }
 }
 
@@ -138,16 +159,22 @@ mod tests {
 
     #[test]
     fn recorded_answers_of_systemctl_are_read() {
-        let failed = read_show("app.service", include_str!("../../../tests/fixtures/linux/systemctl-failed.txt"));
+        let failed = read_show("app.service", include_str!("../../../tests/fixtures/linux/systemctl-failed.txt"), "");
         assert_eq!(
             (failed.state.as_str(), failed.result.as_deref(), failed.restarts),
             ("failed", Some("exit-code"), Some(5))
         );
         assert_eq!((failed.main_pid, failed.active_s, failed.on_demand), (None, None, false));
-        let missing = read_show("x.service", "LoadState=not-found\nActiveState=inactive\nResult=success\n");
+        let missing = read_show("x.service", "LoadState=not-found\nActiveState=inactive\nResult=success\n", "");
         assert_eq!(missing.state, "not-found");
-        assert!(read_show("cups.service", "ActiveState=inactive\nTriggeredBy=cups.socket cups.path\n").on_demand);
-        assert_eq!(read_show("x", "garbage").state, "unknown");
+        let socket = "ActiveState=inactive\nTriggeredBy=cups.socket cups.path\n";
+        for (triggers, on_demand) in [
+            ("ActiveState=active\n\nActiveState=inactive\n", true),
+            ("ActiveState=inactive\n\nActiveState=failed\n", false),
+        ] {
+            assert_eq!(read_show("cups.service", socket, triggers).on_demand, on_demand);
+        }
+        assert_eq!(read_show("x", "garbage", "").state, "unknown");
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@ use crate::sys::*;
 use std::io::ErrorKind;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A local answer takes under a millisecond; a program that is stuck must not hold the run.
 const ANSWER_WAIT: Duration = Duration::from_millis(500);
@@ -16,14 +16,17 @@ const FOLDERS: [&str; 2] = ["/run/wpa_supplicant", "/var/run/wpa_supplicant"];
 const LARGEST: usize = 8192;
 
 pub(super) async fn sign_on(interface: &str) -> Known<Option<SignOn>> {
-    let Some(path) = FOLDERS.iter().map(|folder| Path::new(folder).join(interface)).find(|path| path.exists()) else {
-        return Ok(None);
+    let refused = || Unknown::NeedsRight {
+        what: format!("how far wpa_supplicant got on {interface}"),
+        right: "root (or the group of its control socket)".to_owned(),
+    };
+    let path = match socket_in(&FOLDERS.map(Path::new), interface) {
+        Ok(Some(path)) => path,
+        Ok(None) => return Ok(None),
+        Err(_) => return Err(refused()),
     };
     let failed = |error: std::io::Error| match error.kind() {
-        ErrorKind::PermissionDenied => Unknown::NeedsRight {
-            what: format!("how far wpa_supplicant got on {interface}"),
-            right: "root (or the group of its control socket)".to_owned(),
-        },
+        ErrorKind::PermissionDenied => refused(),
         // A socket that a program left behind when it was killed.
         ErrorKind::ConnectionRefused => Unknown::Failed(format!("no wpa_supplicant answers for {interface}")),
         _ => Unknown::Failed(format!("wpa_supplicant on {interface}: {error}")),
@@ -48,12 +51,43 @@ pub(super) async fn sign_on(interface: &str) -> Known<Option<SignOn>> {
     }
 }
 
+/// The interface's socket; none where there is none, and an error where a folder may not be looked into (wpa_supplicant
+/// makes it for root and one group).
+fn socket_in(folders: &[&Path], interface: &str) -> std::io::Result<Option<PathBuf>> {
+    for path in folders.iter().map(|folder| folder.join(interface)) {
+        match path.symlink_metadata() {
+            Ok(_) => return Ok(Some(path)),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(error),
+            Err(_) => {}
+        }
+    }
+    Ok(None)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_folder_that_may_not_be_read_is_no_missing_supplicant() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let missing = folder.path().join("missing");
+        let find = |interface| socket_in(&[&missing, folder.path()], interface);
+        fs::write(folder.path().join("eth0"), "").expect("a file");
+        assert!(find("eth0").is_ok_and(|path| path.is_some()));
+        assert!(find("eth1").is_ok_and(|path| path.is_none()));
+        fs::set_permissions(folder.path(), Permissions::from_mode(0)).expect("other permissions");
+        // Root may look everywhere.
+        if fs::read_dir(folder.path()).is_err() {
+            assert!(find("eth0").is_err() && find("eth1").is_err());
+        }
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).expect("the old permissions");
+    }
 
     #[tokio::test]
     async fn an_interface_without_a_supplicant_says_nothing() {
-        assert_eq!(sign_on("no-such-interface0").await, Ok(None));
+        assert!(matches!(sign_on("no-such-interface0").await, Ok(None) | Err(Unknown::NeedsRight { .. })));
     }
 }
