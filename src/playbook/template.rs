@@ -226,9 +226,28 @@ fn refused(text: &str) -> Option<(&'static str, usize)> {
         None
     } else if text.len() > LONGEST {
         Some(("a template is a sentence or an argument: this one is too long", 0))
+    } else if let Some(start) = text.find('*') {
+        Some(("a template does not calculate: `*` cannot be used", start))
     } else {
-        text.find('*').map(|start| ("a template does not calculate: `*` cannot be used", start))
+        // Backwards through an empty text (minijinja 3.0.5) ends in a panic.
+        colon_in_brackets(text).map(|colon| ("a template takes no slices: use `first`, `last` or `list[0]`", colon))
     }
+}
+
+/// The first colon between square brackets, from the first `{{` on. Quotes are not looked at: a text of one's own that
+/// holds such a colon is rarer than a way around them.
+fn colon_in_brackets(text: &str) -> Option<usize> {
+    let begin = text.find("{{")?;
+    let mut depth = 0_usize;
+    let colon = text[begin..].char_indices().find(|(_, letter)| {
+        match letter {
+            '[' => depth += 1,
+            ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        *letter == ':' && depth > 0
+    });
+    colon.map(|(at, _)| begin + at)
 }
 
 fn inspect_anew(text: &str) -> Result<Vec<String>, (String, Option<std::ops::Range<usize>>)> {

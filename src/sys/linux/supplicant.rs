@@ -78,7 +78,7 @@ mod tests {
         fs::write(folder.path().join("eth0"), "").expect("a file");
         assert!(find("eth0").is_ok_and(|path| path.is_some()));
         assert!(find("eth1").is_ok_and(|path| path.is_none()));
-        fs::set_permissions(folder.path(), Permissions::from_mode(0)).expect("other permissions");
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o000)).expect("other permissions");
         // Root may look everywhere.
         if fs::read_dir(folder.path()).is_err() {
             assert!(find("eth0").is_err() && find("eth1").is_err());
