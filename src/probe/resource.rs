@@ -297,12 +297,16 @@ fn judge_memory(look: &Look<'_>, memory: &Memory, pressure: Option<&Pressure>, k
     if available_percent < MEMORY_LOW_PERCENT {
         problems.push((Code::HostMemoryLow, format!("memory is short: {left} ({available_percent:.0} %)")));
     }
-    if let Some(kill) = kill {
+    let mut fine = format!("memory has {left} ({available_percent:.0} %)");
+    if kill.as_ref().is_some_and(|kill| kill.time.is_none()) && problems.is_empty() {
+        // Some time today, perhaps in a group of programs that had used up its share: that explains nothing by itself.
+        fine.push_str("; a program was killed for want of memory since the start, and the log does not say when");
+    } else if let Some(kill) = kill {
         let who = kill.victim.unwrap_or_else(|| "a program that the log does not name".to_owned());
         let when = kill.time.map_or_else(|| "since the start".to_owned(), |time| format!("at {time}"));
         problems.push((Code::HostOomKill, format!("the kernel killed {who} {when} because memory ran out; {left}")));
     }
-    conclude(look, "memory", problems, format!("memory has {left} ({available_percent:.0} %)"), &facts)
+    conclude(look, "memory", problems, fine, &facts)
 }
 
 async fn processor_twice(look: &Look<'_>, window: Duration) -> Observation {

@@ -80,7 +80,9 @@ async fn memory_is_judged_by_what_is_left_and_who_waits() {
         (memory(49, 0), Some(waiting), vec![], day, vec![Code::HostMemoryPressure, Code::HostMemoryLow]),
         (memory(500, 1), None, vec![line], 90 * day, vec![Code::HostOomKill]),
         (memory(500, 1), None, vec![], 90 * day, vec![]),
-        (memory(500, 1), None, vec![], day - 1, vec![Code::HostOomKill]),
+        // Nobody knows when, and there is room now.
+        (memory(500, 1), None, vec![], day - 1, vec![]),
+        (memory(49, 1), None, vec![], day - 1, vec![Code::HostMemoryLow, Code::HostOomKill]),
     ] {
         let what = format!("{memory:?} up {uptime_s} s");
         let host = Host { memory, pressure, log, uptime_s, ..Host::default() };
