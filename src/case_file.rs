@@ -40,7 +40,7 @@ pub fn load(path: &Path) -> Result<Case> {
 /// All its mistakes at once.
 pub fn parse(name: &str, text: &str) -> std::result::Result<Case, Mistakes> {
     let mut mistakes = Mistakes::default();
-    mistakes.sources.push(Source { name: name.to_owned(), text: text.to_owned() });
+    mistakes.sources.push(Source { name: name.to_owned(), text: text.to_owned().into() });
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let at = At { source: 0, span: error.span().unwrap_or(0..0) };

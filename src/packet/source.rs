@@ -5,6 +5,7 @@ use super::spool::file_name;
 use super::write::Files;
 use crate::playbook::builtin::ORIGIN;
 use crate::playbook::{Mistakes, Playbook, parse};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// Where a playbook says that it comes from that was read from a packet.
@@ -19,7 +20,7 @@ pub fn files(playbook: &Playbook) -> Files {
     let names = own.chain(playbook.sources.iter().skip(1).map(|source| source.name.as_str()));
     let files: Files = names
         .zip(playbook.sources.iter())
-        .map(|(name, source)| (name_of(name), source.text.clone().into_bytes()))
+        .map(|(name, source)| (name_of(name), source.text.as_bytes().to_vec()))
         .collect();
     let names: BTreeSet<&String> = files.iter().map(|(name, _)| name).collect();
     if names.len() == files.len() { files } else { Vec::new() }
@@ -33,7 +34,7 @@ pub fn read(id: &str, files: &Files) -> Option<Result<Playbook, Mistakes>> {
     let find = |name: &str| {
         let wanted = name_of(name);
         let (_, bytes) = files.iter().find(|(name, _)| *name == wanted)?;
-        String::from_utf8(bytes.clone()).ok()
+        String::from_utf8(bytes.clone()).ok().map(Cow::Owned)
     };
     Some(parse(IN_THE_PACKET, &find(id)?, &find))
 }
@@ -76,7 +77,7 @@ mod tests {
     #[test]
     fn two_files_of_one_name_are_not_told_apart_and_not_kept() {
         let text = "schema = 1\nid = \"x\"\ntitle = \"X\"\n".to_owned();
-        let source = |name: &str| crate::playbook::Source { name: name.into(), text: text.clone() };
+        let source = |name: &str| crate::playbook::Source { name: name.into(), text: text.clone().into() };
         let playbook =
             |names: [&str; 2]| Playbook { id: "x".into(), sources: names.map(source).into(), ..Playbook::default() };
         assert_eq!(files(&playbook(["/home/ann/x.toml", "./part.toml"]))[1].0, "-part.toml");

@@ -3,6 +3,7 @@
 
 use super::parse::{self, Registry};
 use super::{Mistakes, Playbook};
+use std::borrow::Cow;
 
 /// Where a built-in playbook says that it comes from.
 pub const ORIGIN: &str = "built in";
@@ -70,8 +71,8 @@ pub fn without_tests(id: &str) -> Option<Result<Playbook, Mistakes>> {
     text(id).map(|text| read(id, text, first_test(text)))
 }
 
-fn read(id: &str, text: &str, until: usize) -> Result<Playbook, Mistakes> {
-    let included = |name: &str| include(name).map(str::to_owned);
+fn read(id: &str, text: &'static str, until: usize) -> Result<Playbook, Mistakes> {
+    let included = |name: &str| include(name).map(Cow::Borrowed);
     let playbook = parse::read_trusted(id, text, until, &included)?;
     Ok(Playbook { origin: ORIGIN.to_owned(), ..playbook })
 }
@@ -83,7 +84,7 @@ fn first_test(text: &str) -> usize {
 
 /// Everything that is wrong with a built-in playbook, warnings included; none where there is none.
 pub fn lint(id: &str) -> Option<Mistakes> {
-    let included = |name: &str| include(name).map(str::to_owned);
+    let included = |name: &str| include(name).map(Cow::Borrowed);
     Some(parse::mistakes(id, text(id)?, &included, Registry::all()))
 }
 

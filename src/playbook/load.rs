@@ -2,6 +2,7 @@
 
 use super::parse::{self, LARGEST};
 use super::{Mistakes, Playbook, builtin, matching};
+use std::borrow::Cow;
 use std::fs;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
@@ -106,7 +107,9 @@ pub fn check_file(path: &Path) -> Result<(Option<Playbook>, Mistakes, Vec<OwnFil
     let folder = folder(path);
     let files = [OwnFile { path: path.to_owned(), text }]
         .into_iter()
-        .chain(included.map(|source| OwnFile { path: folder.join(&source.name), text: source.text.clone() }))
+        .chain(
+            included.map(|source| OwnFile { path: folder.join(&source.name), text: source.text.clone().into_owned() }),
+        )
         .collect();
     Ok((playbook, mistakes, files))
 }
@@ -134,14 +137,14 @@ fn folder(playbook: &Path) -> PathBuf {
 
 /// Finds included files: built-in fragments by name, other files beside the playbook. Paths that lead elsewhere are not
 /// followed, because a message about a mistake shows lines of the file.
-fn beside(playbook: &Path) -> impl Fn(&str) -> Option<String> + use<> {
+fn beside(playbook: &Path) -> impl Fn(&str) -> Option<Cow<'static, str>> + use<> {
     let folder = folder(playbook);
     move |name: &str| {
         if let Some(text) = builtin::include(name) {
-            return Some(text.to_owned());
+            return Some(text.into());
         }
         let inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-        inside.then(|| read_text(&folder.join(name)).ok()).flatten()
+        inside.then(|| read_text(&folder.join(name)).ok().map(Cow::Owned)).flatten()
     }
 }
 

@@ -3,6 +3,7 @@
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::Range;
 
@@ -128,7 +129,8 @@ impl At {
 pub struct Source {
     /// As it was asked for: an id, the path of a file, the name after `include`.
     pub name: String,
-    pub text: String,
+    /// What is built in is not copied.
+    pub text: Cow<'static, str>,
 }
 
 /// One mistake.
@@ -285,7 +287,7 @@ impl Mistakes {
         }
         for source in shown {
             let Some(origin) = self.sources.get(source) else { continue };
-            let mut snippet = Snippet::source(&origin.text).path(&origin.name);
+            let mut snippet = Snippet::source(&*origin.text).path(&origin.name);
             if mistake.at.source == source {
                 let mark = AnnotationKind::Primary.span(safe(&origin.text, &mistake.at.span));
                 snippet = snippet.annotation(if mistake.label.is_empty() { mark } else { mark.label(&mistake.label) });
@@ -319,7 +321,7 @@ impl Mistakes {
     }
 
     fn row(&self, mistake: &Mistake) -> MistakeRow {
-        let empty = Source { name: String::new(), text: String::new() };
+        let empty = Source { name: String::new(), text: Cow::default() };
         let source = self.sources.get(mistake.at.source).unwrap_or(&empty);
         let span = safe(&source.text, &mistake.at.span);
         let (line, column) = position(&source.text, span.start);

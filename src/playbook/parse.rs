@@ -15,6 +15,7 @@ use super::reader::{Fields, Placed, Reader};
 use super::{Playbook, SCHEMA, lint};
 use crate::probe::{PROBES, Probe};
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -55,7 +56,7 @@ impl Registry {
 }
 
 /// Finds the text of an included file by its name.
-pub type Include<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub type Include<'a> = &'a dyn Fn(&str) -> Option<Cow<'static, str>>;
 
 /// Reads a playbook and checks it against the probes of this binary. Warnings do not stop it.
 ///
@@ -69,21 +70,26 @@ pub fn parse(name: &str, text: &str, include: Include<'_>) -> Result<Playbook, M
 /// Reads a playbook and tells everything that is wrong with it, warnings included. The playbook is there where it can
 /// be run.
 pub fn check(name: &str, text: &str, include: Include<'_>, registry: Registry) -> (Option<Playbook>, Mistakes) {
-    Reading::new(include, registry, false).examined(name, text).finish()
+    Reading::new(include, registry, false).examined(name, text.to_owned().into()).finish()
 }
 
 /// Everything that is wrong with a playbook, warnings included, for whoever does not want to run it.
-pub(super) fn mistakes(name: &str, text: &str, include: Include<'_>, registry: Registry) -> Mistakes {
-    let mut mistakes = Reading::new(include, registry, true).examined(name, text).mistakes;
+pub(super) fn mistakes(name: &str, text: &'static str, include: Include<'_>, registry: Registry) -> Mistakes {
+    let mut mistakes = Reading::new(include, registry, true).examined(name, text.into()).mistakes;
     mistakes.sort();
     mistakes
 }
 
 /// Reads a playbook that a test of this program has checked, up to this byte: the cross-checks, which build the schema of
 /// every probe used, are left out because each start would pay for them.
-pub(super) fn read_trusted(name: &str, text: &str, until: usize, include: Include<'_>) -> Result<Playbook, Mistakes> {
+pub(super) fn read_trusted(
+    name: &str,
+    text: &'static str,
+    until: usize,
+    include: Include<'_>,
+) -> Result<Playbook, Mistakes> {
     let mut reading = Reading::new(include, Registry::all(), false);
-    let source = reading.open_text(name, text);
+    let source = reading.open_text(name, text.into());
     reading.head = reading.take_over(name, source, Rc::new(part(&text[..until], source, reading.registry, true)));
     let (playbook, mistakes) = reading.finish();
     playbook.ok_or(mistakes)
@@ -161,7 +167,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Reads a playbook and checks the whole of it.
-    fn examined(mut self, name: &str, text: &str) -> Self {
+    fn examined(mut self, name: &str, text: Cow<'static, str>) -> Self {
         self.head = self.file(name, text, true);
         if !self.lost {
             lint::check(&self.draft, &self.head, self.registry, &mut self.mistakes);
@@ -179,20 +185,23 @@ impl<'a> Reading<'a> {
     }
 
     /// Reads one file with all that it includes.
-    fn file(&mut self, name: &str, text: &str, outermost: bool) -> Head {
-        let source = self.open_text(name, text);
+    fn file(&mut self, name: &str, text: Cow<'static, str>, outermost: bool) -> Head {
+        let source = self.open_text(name, text.clone());
         let part = match self.remembers && !outermost {
-            true => remembered(name, text, source, self.registry),
-            false => Rc::new(part(text, source, self.registry, outermost)),
+            true => remembered(name, &text, source, self.registry),
+            false => Rc::new(part(&text, source, self.registry, outermost)),
         };
         self.take_over(name, source, part)
     }
 
     /// Counts one more text as a part of the playbook.
-    fn open_text(&mut self, name: &str, text: &str) -> usize {
-        self.mistakes.sources.push(Source { name: name.to_owned(), text: text.to_owned() });
-        self.hasher.update((text.len() as u64).to_le_bytes());
-        self.hasher.update(text.as_bytes());
+    fn open_text(&mut self, name: &str, text: Cow<'static, str>) -> usize {
+        // Whoever looks for mistakes in the library keeps no playbook that could be told by its hash.
+        if !self.remembers {
+            self.hasher.update((text.len() as u64).to_le_bytes());
+            self.hasher.update(text.as_bytes());
+        }
+        self.mistakes.sources.push(Source { name: name.to_owned(), text });
         self.mistakes.sources.len() - 1
     }
 
@@ -239,7 +248,7 @@ impl<'a> Reading<'a> {
         }
         match (self.include)(&name.value) {
             Some(text) => {
-                self.file(&name.value, &text, false);
+                self.file(&name.value, text, false);
             }
             None => {
                 self.lost = true;

@@ -26,7 +26,7 @@ fn files(name: &str) -> Vec<PathBuf> {
 fn check(path: &Path) -> (Option<Playbook>, mistake::Mistakes) {
     let text = fs::read_to_string(path).unwrap();
     let name = path.file_name().unwrap().to_string_lossy();
-    let include = |name: &str| fs::read_to_string(path.parent().unwrap().join("parts").join(name)).ok();
+    let include = |name: &str| fs::read_to_string(path.parent().unwrap().join("parts").join(name)).ok().map(Into::into);
     parse::check(&name, &text, &include, Registry::of(sample::PROBES))
 }
 
@@ -95,14 +95,15 @@ fn an_including_file_replaces_what_it_includes() {
     let part = "[[check]]\nid = 'a'\nprobe = 'dns'\nname = 'part'\n[[check]]\nid = 'b'\nprobe = 'dns'\n";
     let text = "schema = 1\nid = 'x'\ntitle = 'x'\ninclude = ['part']\n[[check]]\nid = 'a'\nprobe = 'dns'\nname = 'own'\n\
                 [[check]]\nid = 'c'\nprobe = 'dns'\n";
-    let include = |name: &str| (name == "part").then(|| part.to_owned());
+    let include = |name: &str| (name == "part").then(|| part.to_owned().into());
     let (playbook, mistakes) = parse::check("x", text, &include, Registry::of(sample::PROBES));
     assert_eq!(mistakes.errors(), 0, "{}", mistakes.render(false));
     let playbook = playbook.unwrap();
     let ids: Vec<&str> = playbook.checks.iter().map(|check| check.id.as_str()).collect();
     assert_eq!(ids, ["a", "b", "c"]);
     assert_eq!(playbook.check("a").unwrap().args["name"], "own");
-    let other = parse::check("x", text, &|_| Some(part.replace("part", "p2")), Registry::of(sample::PROBES)).0.unwrap();
+    let other =
+        parse::check("x", text, &|_| Some(part.replace("part", "p2").into()), Registry::of(sample::PROBES)).0.unwrap();
     assert_ne!(playbook.hash, other.hash, "the hash covers what is included");
     assert_eq!(playbook.hash.len(), 64);
 }
@@ -134,7 +135,7 @@ proptest! {
     #[test]
     fn no_text_makes_it_panic(pieces in prop::collection::vec(piece(), 0..12), part in piece()) {
         let text = pieces.concat();
-        let include = |name: &str| (name == "a").then(|| part.clone());
+        let include = |name: &str| (name == "a").then(|| part.clone().into());
         let (playbook, mistakes) = parse::check("fuzz.toml", &text, &include, Registry::of(sample::PROBES));
         prop_assert_eq!(playbook.is_none(), mistakes.errors() > 0);
         prop_assert!(mistakes.render(true).contains("fuzz.toml"));

@@ -54,7 +54,7 @@ pub fn file(path: &Path) -> Outcome<Connector> {
 /// All mistakes at once.
 pub fn parse(name: &str, text: &str) -> Result<Connector, Mistakes> {
     let mut mistakes = Mistakes::default();
-    mistakes.sources.push(Source { name: name.to_owned(), text: text.to_owned() });
+    mistakes.sources.push(Source { name: name.to_owned(), text: text.to_owned().into() });
     let whole = At { source: 0, span: 0..0 };
     if text.len() > LARGEST {
         let message = format!("the text has more bytes than a connector can have ({LARGEST})");

@@ -47,7 +47,7 @@ fn playbook() {
     ];
     fuzz("playbook", &seeds, &words, |input| {
         let text = String::from_utf8_lossy(input);
-        let included = |name: &str| builtin::include(name).map(str::to_owned);
+        let included = |name: &str| builtin::include(name).map(Into::into);
         let (playbook, mistakes) = parse::check("fuzz.toml", &text, &included, Registry::all());
         assert!(playbook.is_some() || mistakes.errors() > 0, "neither a playbook nor a mistake");
         mistakes.render(true);
