@@ -30,8 +30,10 @@ const outOfBox = () =>
     return words.map(it => it.textContent);
   });
 
+// An axis shows its last words beyond its edge, and is not cut.
 const outOfPicture = () =>
   [...document.querySelectorAll('svg text')]
+    .filter(it => getComputedStyle(it.ownerSVGElement).overflowX !== 'visible')
     .filter(it => it.getBoundingClientRect().right > it.ownerSVGElement.getBoundingClientRect().right + 1)
     .map(it => it.textContent);
 
