@@ -71,8 +71,11 @@ pub fn without_tests(id: &str) -> Option<Result<Playbook, Mistakes>> {
     text(id).map(|text| read(id, text, first_test(text)))
 }
 
+fn included(name: &str) -> Option<Cow<'static, str>> {
+    include(name).map(Cow::Borrowed)
+}
+
 fn read(id: &str, text: &'static str, until: usize) -> Result<Playbook, Mistakes> {
-    let included = |name: &str| include(name).map(Cow::Borrowed);
     let playbook = parse::read_trusted(id, text, until, &included)?;
     Ok(Playbook { origin: ORIGIN.to_owned(), ..playbook })
 }
@@ -84,7 +87,6 @@ fn first_test(text: &str) -> usize {
 
 /// Everything that is wrong with a built-in playbook, warnings included; none where there is none.
 pub fn lint(id: &str) -> Option<Mistakes> {
-    let included = |name: &str| include(name).map(Cow::Borrowed);
     Some(parse::mistakes(id, text(id)?, &included, Registry::all()))
 }
 

@@ -375,10 +375,7 @@ impl Round<'_> {
             position: target.position,
             source: target.source.clone(),
             behind_stub: target.behind_stub,
-            upstream: match !target.behind_stub && target.server.ip().is_loopback() {
-                true => self.upstream.clone(),
-                false => Vec::new(),
-            },
+            upstream: if target.may_be_stub() { self.upstream.clone() } else { Vec::new() },
             name: case.name.clone(),
             name_kind: self.name_kind.to_owned(),
             control_name: self.control_name.clone(),

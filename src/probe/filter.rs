@@ -343,21 +343,20 @@ impl<'a> Walk<'a> {
             if meets == Match::No {
                 continue;
             }
-            let sure = certain && meets == Match::Yes;
-            // It may or may not be this packet.
-            let (some, meets) = match rule.share {
-                Share::Some => (sure, Match::Maybe),
-                Share::Rated => (false, Match::Maybe),
-                Share::Every => (false, meets),
+            let understood = certain && meets == Match::Yes;
+            let (sure, meets) = match rule.share {
+                Share::Every => (understood, meets),
+                // It may or may not be this packet.
+                Share::Some | Share::Rated => (false, Match::Maybe),
             };
-            if rule.share == Share::Rated && sure && matches!(rule.verdict.as_str(), "drop" | "reject") {
-                self.rated = self.rated.or(Some(rule));
-            }
-            let sure = sure && rule.share == Share::Every;
             match rule.verdict.as_str() {
-                "drop" | "reject" if some => self.some = self.some.or(Some(rule)),
+                "drop" | "reject" if understood && rule.share == Share::Some => self.some = self.some.or(Some(rule)),
                 "drop" | "reject" | "policy drop" if sure => return Flow::Dropped(rule),
-                "drop" | "reject" | "policy drop" => self.possible.push(rule),
+                "drop" | "reject" | "policy drop" => {
+                    let is_rated = understood && rule.share == Share::Rated;
+                    self.rated = self.rated.or(is_rated.then_some(rule));
+                    self.possible.push(rule);
+                }
                 // It says how the packet is tracked, and lets it go on.
                 "notrack" => {}
                 "return" if meets == Match::Yes => only_policy = true,

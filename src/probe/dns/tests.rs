@@ -369,15 +369,19 @@ fn servers_are_read_and_written_as_people_do() {
     assert!(server("ns.example").is_err());
 }
 
-#[test]
-fn split_dns_asks_the_responsible_servers_only() {
-    let entry = |address: &str, domains: &[&str]| ResolverEntry {
+/// A server of a link with these domains, of which nothing more is said.
+fn entry(address: &str, domains: &[&str]) -> ResolverEntry {
+    ResolverEntry {
         server: server(address).unwrap(),
         source: String::new(),
         link: None,
         domains: domains.iter().map(|domain| (*domain).to_owned()).collect(),
         default_route: None,
-    };
+    }
+}
+
+#[test]
+fn split_dns_asks_the_responsible_servers_only() {
     let entries =
         [entry("10.0.0.1", &[]), entry("10.8.0.1", &["corp.example"]), entry("10.9.0.1", &["~lab.corp.example"])];
     let table = [
@@ -421,16 +425,13 @@ fn split_dns_asks_the_responsible_servers_only() {
 
 #[test]
 fn a_stub_may_pass_the_control_name_to_others() {
-    let entry = |address: &str, domains: &[&str]| ResolverEntry {
-        server: server(address).unwrap(),
-        source: String::new(),
-        link: None,
-        domains: domains.iter().map(|domain| (*domain).to_owned()).collect(),
+    let said = |address: &str, domains: &[&str]| ResolverEntry {
         default_route: Some(domains.is_empty()),
+        ..entry(address, domains)
     };
     let config = ResolverConfig {
-        servers: vec![entry("127.0.0.53", &[])],
-        upstream: vec![entry("192.0.2.53", &[]), entry("10.8.0.1", &["corp.example"])],
+        servers: vec![said("127.0.0.53", &[])],
+        upstream: vec![said("192.0.2.53", &[]), said("10.8.0.1", &["corp.example"])],
         stub: true,
         ..ResolverConfig::default()
     };

@@ -27,6 +27,13 @@ pub(super) struct Target {
     pub(super) position: usize,
 }
 
+impl Target {
+    /// Whether it may be a local stub itself, which passes on what it is asked.
+    pub(super) fn may_be_stub(&self) -> bool {
+        !self.behind_stub && self.server.ip().is_loopback()
+    }
+}
+
 /// One form of the name to ask for.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate {
@@ -73,7 +80,7 @@ pub(super) fn control_goes_elsewhere(
     let asked = |name: &str| -> Vec<SocketAddr> {
         responsible(&config.upstream, name).iter().map(|entry| entry.server).collect()
     };
-    let is_stub = config.stub && !target.behind_stub && target.server.ip().is_loopback();
+    let is_stub = config.stub && target.may_be_stub();
     is_stub && control.is_some_and(|control| asked(name) != asked(&control.trim().to_ascii_lowercase()))
 }
 
