@@ -21,7 +21,8 @@ use fact::FactType;
 use serde_json::Value;
 use statement::Told;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
 /// Steps that are shown at a time; a person can hold no more in mind.
@@ -55,6 +56,7 @@ pub(super) fn check(draft: &Draft, head: &Head, registry: Registry, mistakes: &m
         registry,
         mistakes,
         checks: draft.checks.iter().map(|check| (check.check.id.as_str(), &**check)).collect(),
+        inputs: draft.inputs.iter().map(|input| variable(&input.name)).collect(),
         expected: draft.tests.iter().filter_map(|test| test.test.expect.cause.as_deref()).collect(),
         settings: setting_names(),
         case: statement::case_facts(draft),
@@ -86,9 +88,10 @@ fn setting_names() -> Rc<[String]> {
 /// The parameters and facts of a probe, from its schemas.
 struct Shape {
     params: Value,
-    facts: Value,
     /// What each fact can be.
-    types: HashMap<String, FactType>,
+    facts: BTreeMap<String, FactType>,
+    /// Whether there may be other facts.
+    is_open: bool,
 }
 
 impl Shape {
@@ -96,21 +99,24 @@ impl Shape {
         let (params, facts) = ((probe.params)().to_value(), (probe.facts)().to_value());
         let listed = facts.get("properties").and_then(Value::as_object).into_iter().flatten();
         let types = listed.map(|(name, schema)| (name.clone(), FactType::of(schema, &facts))).collect();
-        Shape { params, facts, types }
+        Shape { params, facts: types, is_open: is_open(&facts) }
     }
 }
 
 thread_local! {
     /// Shapes that were made, by the address of their probe: making them is most of the work, and whoever looks at one
-    /// playbook often looks at the whole library.
-    static SHAPES: RefCell<HashMap<*const Probe, Rc<Shape>>> = RefCell::default();
+    /// playbook often looks at the whole library. The process ends soon after; taking them apart piece by piece before that
+    /// would be two hundredths of its work.
+    static SHAPES: RefCell<ManuallyDrop<HashMap<*const Probe, Rc<Shape>>>> = RefCell::default();
 }
 
 struct Lint<'d> {
     draft: &'d Draft,
     registry: Registry,
     mistakes: &'d mut Mistakes,
-    checks: BTreeMap<&'d str, &'d DraftCheck>,
+    checks: HashMap<&'d str, &'d DraftCheck>,
+    /// How templates write the inputs.
+    inputs: HashSet<String>,
     /// Causes that a test expects.
     expected: HashSet<&'d str>,
     settings: Rc<[String]>,
@@ -195,7 +201,8 @@ impl<'d> Lint<'d> {
         let known = self.checks.get(id).copied();
         if known.is_none() && self.told_facts(id).is_none() {
             let message = format!("there is no check `{}`", shown(id));
-            let mistake = Mistake::new(Kind::UnknownCheck, at, message).suggest(id, self.checks.keys().copied());
+            let known: BTreeSet<&str> = self.checks.keys().copied().collect();
+            let mistake = Mistake::new(Kind::UnknownCheck, at, message).suggest(id, known);
             self.add(mistake);
         }
         known

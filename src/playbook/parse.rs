@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use toml::de::DeTable;
 
@@ -129,10 +130,13 @@ struct Which {
 /// Parts that are remembered at a time; the library has a handful.
 const REMEMBERED: usize = 32;
 
+/// What was read, each with its text.
+type Parts = HashMap<Which, (String, Rc<Part>)>;
+
 thread_local! {
-    /// What was read of included files, each with its text: nearly all playbooks include the same few fragments, and whoever
-    /// looks at one playbook often looks at the whole library.
-    static PARTS: RefCell<HashMap<Which, (String, Rc<Part>)>> = RefCell::default();
+    /// What was read of included files: nearly all playbooks include the same few fragments, and whoever
+    /// looks at one playbook often looks at the whole library. Never taken apart, for the same reason as the linter's shapes.
+    static PARTS: RefCell<ManuallyDrop<Parts>> = RefCell::default();
 }
 
 struct Reading<'a> {

@@ -70,34 +70,34 @@ impl FactType {
     }
 
     pub(super) fn mismatch(&self, name: &str, compare: &Compare) -> Option<String> {
-        let is = format!("the fact `{}` is {}", shown(name), self.name());
-        match compare {
+        let why = match compare {
             Compare::Above(_) | Compare::Below(_) if !self.can_be(&["number", "integer"]) => {
-                Some(format!("{is}; `above` and `below` compare numbers"))
+                Some("; `above` and `below` compare numbers".to_owned())
             }
             Compare::Contains(_) if !self.can_be(&["array", "string"]) => {
-                Some(format!("{is}; `contains` looks into lists and texts"))
+                Some("; `contains` looks into lists and texts".to_owned())
             }
-            Compare::Is(value) | Compare::Not(value) => self.wrong_value(&is, value),
-            Compare::OneOf(values) => values.iter().find_map(|value| self.wrong_value(&is, value)),
+            Compare::Is(value) | Compare::Not(value) => self.wrong_value(value),
+            Compare::OneOf(values) => values.iter().find_map(|value| self.wrong_value(value)),
             _ => None,
-        }
+        };
+        why.map(|why| format!("the fact `{}` is {}{why}", shown(name), self.name()))
     }
 
-    fn wrong_value(&self, is: &str, value: &Value) -> Option<String> {
+    fn wrong_value(&self, value: &Value) -> Option<String> {
         if self.types == ["array"] || self.types == ["array", "null"] {
-            return Some(format!("{is}; use `contains`"));
+            return Some("; use `contains`".to_owned());
         }
         let fits = match value {
             Value::String(word) => match &self.words {
-                Some(words) if !words.contains(word) => return Some(format!("{is} and is never `{}`", shown(word))),
+                Some(words) if !words.contains(word) => return Some(format!(" and is never `{}`", shown(word))),
                 _ => self.can_be(&["string"]),
             },
             Value::Number(_) => self.can_be(&["number", "integer"]),
             Value::Bool(_) => self.can_be(&["boolean"]),
             _ => true,
         };
-        (!fits).then(|| format!("{is} and can never equal `{}`", shown(&value.to_string())))
+        (!fits).then(|| format!(" and can never equal `{}`", shown(&value.to_string())))
     }
 }
 

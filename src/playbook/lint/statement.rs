@@ -1,7 +1,7 @@
 //! Statements of conditions and tests: whether what they look at exists, and whether it could ever be so.
 
 use super::fact::{FactType, wrong_word};
-use super::{CASE_FACTS, Lint, is_open, properties, property};
+use super::{CASE_FACTS, Lint};
 use crate::diagnosis::evidence::{AGAIN_CHECK, CASE_CHECK};
 use crate::packet::case::field::{FIELDS, Field, Takes};
 use crate::playbook::Check;
@@ -125,8 +125,7 @@ impl Lint<'_> {
 
     fn answer(&mut self, check: &Check, probe: &'static Probe, compare: &Compare, at: &At) {
         let shape = self.shape(probe);
-        let facts = &shape.facts;
-        if property(facts, "answer").is_none() && !is_open(facts) {
+        if !shape.facts.contains_key("answer") && !shape.is_open {
             let message = format!("`{}` uses the probe `{}`, which asks nobody", check.id, probe.name);
             self.add(
                 Mistake::new(Kind::UnknownAnswer, at, message)
@@ -149,14 +148,14 @@ impl Lint<'_> {
     /// Whether the fact exists; a mistake where it does not.
     pub(super) fn fact(&mut self, name: &str, check: &Check, probe: &'static Probe, at: &At) -> bool {
         let shape = self.shape(probe);
-        let facts = &shape.facts;
-        if is_open(facts) {
+        if shape.is_open {
             return true;
         }
-        let known = property(facts, name).is_some();
+        let known = shape.facts.contains_key(name);
         if !known {
             let message = format!("the probe `{}` of `{}` has no fact `{}`", probe.name, check.id, shown(name));
-            let mut mistake = Mistake::new(Kind::UnknownFact, at, message).suggest(name, properties(facts));
+            let mut mistake =
+                Mistake::new(Kind::UnknownFact, at, message).suggest(name, shape.facts.keys().map(String::as_str));
             if mistake.help.is_none() {
                 mistake = mistake.help(format!("`firstline explain probe:{}` lists its facts", probe.name));
             }
@@ -167,7 +166,7 @@ impl Lint<'_> {
 
     fn compare(&mut self, name: &str, compare: &Compare, probe: &'static Probe, at: &At) {
         let shape = self.shape(probe);
-        let Some(fact) = shape.types.get(name) else { return };
+        let Some(fact) = shape.facts.get(name) else { return };
         if let Some(problem) = fact.mismatch(name, compare) {
             let mut mistake = Mistake::new(Kind::BadCompare, at, problem);
             if let (Some(words), Some(wrong)) = (&fact.words, wrong_word(compare, fact.words.as_deref())) {

@@ -1,6 +1,6 @@
 //! Templates in texts: whether every name in them exists where they are filled.
 
-use super::{Lint, is_open, properties, property};
+use super::Lint;
 use crate::diagnosis::evidence::CASE_CHECK;
 use crate::playbook::InputKind;
 use crate::playbook::change::CHANGES_CHECK;
@@ -55,8 +55,8 @@ impl Lint<'_> {
     fn other_braces(&mut self, text: &PlacedText) {
         let Some((range, name)) = single_braces(&text.text) else { return };
         let root = name.split('.').next().unwrap_or_default();
-        let is_input = self.draft.inputs.iter().any(|input| variable(&input.name) == root);
-        let is_known = is_input || FIXED_ROOTS.contains(&root) || root == CASE_CHECK || root == CHANGES_CHECK;
+        let is_known =
+            self.inputs.contains(root) || FIXED_ROOTS.contains(&root) || root == CASE_CHECK || root == CHANGES_CHECK;
         if is_known || self.checks.contains_key(template::check_of(root).as_str()) {
             let at = self.within(text, Some(range));
             let mistake = Mistake::new(Kind::OtherBraces, &at, "single braces are no template: nothing is filled here");
@@ -118,10 +118,7 @@ impl Lint<'_> {
     }
 
     fn root(&mut self, root: &str, name: Option<&str>, path: Path<'_>) {
-        if self.draft.inputs.iter().any(|input| variable(&input.name) == root) {
-            return;
-        }
-        if root == CASE_CHECK {
+        if root == CASE_CHECK || self.inputs.contains(root) {
             return;
         }
         if root == CHANGES_CHECK {
@@ -137,8 +134,8 @@ impl Lint<'_> {
             }
             let message = format!("there is no check or input `{}`", shown(root));
             let checks = self.checks.keys().map(|id| variable(id));
-            let inputs = self.draft.inputs.iter().map(|input| variable(&input.name));
-            let known: BTreeSet<String> = checks.chain(inputs).chain(FIXED_ROOTS.map(str::to_owned)).collect();
+            let known: BTreeSet<String> =
+                checks.chain(self.inputs.iter().cloned()).chain(FIXED_ROOTS.map(str::to_owned)).collect();
             let all = known.iter().map(String::as_str);
             let mut mistake = self.unknown(path, message).suggest(root, all);
             if let Some(input) = name.filter(|name| root == "inputs" && known.contains(*name)) {
@@ -153,12 +150,11 @@ impl Lint<'_> {
         let Some(name) = name else { return };
         let Some(probe) = self.registry.find(&check.check.probe) else { return };
         let shape = self.shape(probe);
-        let facts = &shape.facts;
-        if is_open(facts) || OBSERVATION_NAMES.contains(&name) {
+        if shape.is_open || OBSERVATION_NAMES.contains(&name) {
             return;
         }
-        if property(facts, name).is_none() {
-            let known = properties(facts).into_iter().chain(OBSERVATION_NAMES);
+        if !shape.facts.contains_key(name) {
+            let known = shape.facts.keys().map(String::as_str).chain(OBSERVATION_NAMES);
             let message = format!("the probe `{}` of `{id}` has no fact `{}`", probe.name, shown(name));
             let mut mistake = self.unknown(path, message).suggest(name, known);
             if mistake.help.is_none() {
