@@ -2,6 +2,7 @@
 
 mod addressing;
 mod application;
+mod by_hand;
 mod calls;
 mod chance;
 mod computer;
@@ -29,6 +30,7 @@ const ALL: &[&[World]] = &[
     healthy::WORLDS,
     link::WORLDS,
     addressing::WORLDS,
+    by_hand::WORLDS,
     path::WORLDS,
     vpn::WORLDS,
     dns::WORLDS,
