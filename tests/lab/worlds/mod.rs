@@ -1,6 +1,7 @@
 //! All worlds, by what is wrong in them. A world is one value; a file of worlds is one line here.
 
 mod addressing;
+mod answers;
 mod application;
 mod calls;
 mod chance;
@@ -32,6 +33,7 @@ const ALL: &[&[World]] = &[
     path::WORLDS,
     vpn::WORLDS,
     dns::WORLDS,
+    answers::WORLDS,
     proxy::WORLDS,
     several::WORLDS,
     hidden::WORLDS,
