@@ -43,7 +43,7 @@ pub(super) fn one(context: &Context, what: &What, flags: &RunFlags) -> Result<Ex
     let trust = trust::admit(&playbook, &files, &settings, flags.allow_commands, attended)?;
     let consent = consent(context, &settings, flags)?;
     let request = Request { consent, trust, ..build(context, playbook, what, flags, settings)? };
-    let ran = run(context, &request, flags)?;
+    let ran = run(context, request, flags)?;
     deliver(context, ran, flags)
 }
 
@@ -61,7 +61,7 @@ pub(super) fn triage(context: &Context, flags: &RunFlags) -> Result<Exit> {
     let deadline = flags.deadline.unwrap_or(DEFAULT_DEADLINE);
     let request = build(context, first.clone(), &named(FIRST), &flags_for(&first, flags), settings.clone())?;
     let request = Request { consent: consent.clone(), trust: Trust::BuiltIn, ..request };
-    let internet = run(context, &request, flags)?;
+    let internet = run(context, request, flags)?;
     if internet.packet.verdict.status != Status::Healthy || internet.packet.run.ended == "interrupted" {
         return deliver(context, internet, flags);
     }
@@ -69,7 +69,7 @@ pub(super) fn triage(context: &Context, flags: &RunFlags) -> Result<Exit> {
     let flags_second = RunFlags { deadline: Some(left), ..flags_for(&second, flags) };
     let trust = Trust::BuiltIn;
     let request = Request { consent, trust, ..build(context, second, &named(SECOND), &flags_second, settings)? };
-    let mut machine = run(context, &request, flags)?;
+    let mut machine = run(context, request, flags)?;
     let note = format!("the internet works: {}", internet.packet.verdict.summary);
     machine.packet.verdict.notes.insert(0, note);
     internet.spool.remove();
@@ -131,7 +131,7 @@ struct Ran {
 }
 
 /// Runs the request on this machine.
-fn run(context: &Context, request: &Request, flags: &RunFlags) -> Result<Ran> {
+fn run(context: &Context, request: Request, flags: &RunFlags) -> Result<Ran> {
     let state_folders = state_folders(&request.id);
     let spool = Spool::open(&state_folders, &request.id);
     // Read beside the run, which waits for the network anyway.
@@ -153,7 +153,7 @@ fn run(context: &Context, request: &Request, flags: &RunFlags) -> Result<Ran> {
         Watchers { spool: &spool, progress: ProgressWatcher::new(progress.clone(), request.playbook.checks.len()) };
     let packet = block_on(async {
         tokio::select! {
-            packet = execute(request, &world, &watcher, interrupt.notified()) => Some(packet),
+            packet = execute(&request, &world, &watcher, interrupt.notified()) => Some(packet),
             () = second_interrupt(&interrupt) => None,
         }
     });
@@ -161,7 +161,7 @@ fn run(context: &Context, request: &Request, flags: &RunFlags) -> Result<Ran> {
     match packet? {
         Some(mut packet) => {
             packet.tool.sha256 = program.join().ok().flatten();
-            let (settings, playbook) = (request.settings.clone(), request.playbook.clone());
+            let Request { settings, playbook, .. } = request;
             Ok(Ran { packet, spool, state_folders, settings, playbook })
         }
         None => {

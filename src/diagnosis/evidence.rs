@@ -207,6 +207,20 @@ impl<'a> Evidence<'a> {
             .collect()
     }
 
+    /// Why programs do not get as far as this check, which works: it was handed addresses, and the lookup by which programs
+    /// have to find them fails.
+    pub fn gone_round(&self, check: &str) -> Vec<usize> {
+        let handed = self.check(check).is_some_and(|check| check.args.contains_key("addresses"));
+        if !handed || !self.works(check) {
+            return Vec::new();
+        }
+        let beneath = self.graph.position(check).map(|position| self.graph.beneath(position));
+        let lookups = self.playbook.checks.iter().enumerate().filter(|(position, lookup)| {
+            lookup.probe == "lookup" && beneath.is_some_and(|beneath| beneath.has(*position))
+        });
+        lookups.flat_map(|(_, lookup)| self.blocking(&lookup.id)).collect()
+    }
+
     /// Whether something else on this machine's way out answered while this problem was seen: the control without
     /// which silence counts for nothing (limits.md section 6, rule 5).
     pub fn has_witness(&self, index: usize) -> bool {

@@ -33,6 +33,11 @@ pub fn goal(evidence: &Evidence<'_>) -> Goal {
     if !fails.is_empty() {
         return Goal::Fails(fails);
     }
+    // What works only for somebody who knows the address does not work for programs.
+    let round: Vec<usize> = goals.iter().flat_map(|goal| evidence.gone_round(goal)).collect();
+    if !round.is_empty() {
+        return Goal::Fails(round);
+    }
     let badly =
         seen.iter().find(|&&index| evidence.stands(index) && !evidence.works(&evidence.observations[index].check));
     if let Some(&badly) = badly {

@@ -52,6 +52,14 @@ pub(super) struct DraftCheck {
     pub texts: Vec<PlacedText>,
 }
 
+impl DraftCheck {
+    /// Whether what speaks of this check can speak of the other one: they report the same codes and facts, and neither
+    /// has answers of its own.
+    pub fn shows_the_same(&self, other: &DraftCheck) -> bool {
+        self.check.probe == other.check.probe && !self.check.args.contains_key("answers")
+    }
+}
+
 /// A cause and where its parts stand.
 #[derive(Debug)]
 pub(super) struct DraftCause {

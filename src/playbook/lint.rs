@@ -14,6 +14,7 @@ use super::given::PlacedTest;
 use super::mistake::{At, Kind, Mistake, Mistakes, shown};
 use super::parse::Registry;
 use super::template::{self, variable};
+use super::when::PlacedAtom;
 use crate::observation::Facts;
 use crate::probe::{Probe, exec};
 use crate::settings::Settings;
@@ -49,11 +50,15 @@ const CASE_FACTS: [(&str, &str); 12] = [
 pub(super) const CHECK_KEYS: [&str; 11] =
     ["id", "probe", "title", "layer", "cost", "goal", "after", "may_affect", "control_for", "when", "context_required"];
 
-/// Adds every mistake that only the whole tells.
-pub(super) fn check(draft: &Draft, head: &Head, registry: Registry, mistakes: &mut Mistakes) {
+/// Adds every mistake that only the whole tells. With `trusts`, what is built in is asked only whether the checks that it
+/// speaks of are there.
+pub(super) fn check(draft: &Draft, head: &Head, registry: Registry, trusts: bool, mistakes: &mut Mistakes) {
+    // Most of what is built in speaks of the target, which is left to whoever includes it.
+    let trusts = trusts && draft.inputs.iter().any(|input| input.input.kind == InputKind::Target);
     let mut lint = Lint {
         draft,
         registry,
+        trusted: mistakes.sources.iter().map(|source| trusts && source.is_built_in()).collect(),
         mistakes,
         checks: draft.checks.iter().map(|check| (check.check.id.as_str(), &**check)).collect(),
         inputs: draft.inputs.iter().map(|input| variable(&input.name)).collect(),
@@ -113,6 +118,8 @@ thread_local! {
 struct Lint<'d> {
     draft: &'d Draft,
     registry: Registry,
+    /// Of each text whether it needs no second look.
+    trusted: Vec<bool>,
     mistakes: &'d mut Mistakes,
     checks: HashMap<&'d str, &'d DraftCheck>,
     /// How templates write the inputs.
@@ -174,6 +181,9 @@ impl<'d> Lint<'d> {
         self.references(&check.after, &draft.after);
         self.references(&check.may_affect, &draft.may_affect);
         self.references(&check.control_for, &draft.control_for);
+        if self.is_trusted(&draft.at, &draft.atoms) {
+            return;
+        }
         self.atoms(&draft.atoms);
         self.texts(&draft.texts);
         if let Some(probe) = self.registry.find(&check.probe) {
@@ -271,11 +281,34 @@ impl<'d> Lint<'d> {
         }
     }
 
+    /// Whether it is a part of what is built in, of which only the checks that it speaks of are looked for.
+    fn is_trusted(&mut self, at: &At, atoms: &[PlacedAtom]) -> bool {
+        let is_trusted = self.trusted.get(at.source).copied().unwrap_or(false);
+        for atom in atoms.iter().filter(|_| is_trusted) {
+            self.known_check(&atom.atom.check, &atom.check);
+        }
+        is_trusted
+    }
+
     fn cause(&mut self, draft: &'d DraftCause) {
+        self.verify(draft);
+        if self.is_trusted(&draft.at, &draft.atoms) {
+            return;
+        }
         self.atoms(&draft.atoms);
         self.atoms(&draft.rule_atoms);
         self.rules(draft);
         self.texts(&draft.texts);
+        self.wording(draft);
+        // What is included is tested by whoever wrote it, or by one of those that include it.
+        if draft.at.is_own() && !self.expected.contains(draft.cause.id.as_str()) {
+            let message = format!("no test expects the cause `{}`", shown(&draft.cause.id));
+            let help = "add a `[[test]]` with the observations that lead to it";
+            self.add(Mistake::new(Kind::Untested, &draft.at, message).help(help));
+        }
+    }
+
+    fn verify(&mut self, draft: &'d DraftCause) {
         match (&draft.cause.verify, &draft.verify) {
             (Some(id), Some(at)) => {
                 self.known_check(id, at);
@@ -285,13 +318,6 @@ impl<'d> Lint<'d> {
                 let help = "name the check that must be ok when the fault is gone, usually the goal";
                 self.add(Mistake::new(Kind::NoVerify, &draft.at, message).help(help));
             }
-        }
-        self.wording(draft);
-        // What is included is tested by whoever wrote it, or by one of those that include it.
-        if draft.at.is_own() && !self.expected.contains(draft.cause.id.as_str()) {
-            let message = format!("no test expects the cause `{}`", shown(&draft.cause.id));
-            let help = "add a `[[test]]` with the observations that lead to it";
-            self.add(Mistake::new(Kind::Untested, &draft.at, message).help(help));
         }
     }
 

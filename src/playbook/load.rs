@@ -55,6 +55,9 @@ pub struct OwnFile {
     pub text: String,
 }
 
+/// The playbook where it can be run, everything that is wrong with it, and the files that somebody wrote for it.
+pub type Checked = (Option<Playbook>, Mistakes, Vec<OwnFile>);
+
 /// Loads a playbook by the id of a built-in one, the path of a file, or the user's words. A built-in one comes without its
 /// tests.
 ///
@@ -67,7 +70,7 @@ pub fn load(reference: &str) -> Result<(Playbook, Vec<OwnFile>), LoadError> {
     }
     let path = Path::new(reference);
     if is_path(reference) || path.is_file() {
-        return file(path);
+        return whole(read_file(path, |name, text, include| parse::for_run(name, text, include))?);
     }
     let id = matching::best(reference, &matching::headings())?;
     match builtin::without_tests(&id) {
@@ -91,7 +94,10 @@ fn built_in(playbook: Result<Playbook, Mistakes>) -> Result<(Playbook, Vec<OwnFi
 /// # Errors
 /// Where it cannot be read or has mistakes.
 pub fn file(path: &Path) -> Result<(Playbook, Vec<OwnFile>), LoadError> {
-    let (playbook, mistakes, files) = check_file(path)?;
+    whole(check_file(path)?)
+}
+
+fn whole((playbook, mistakes, files): Checked) -> Result<(Playbook, Vec<OwnFile>), LoadError> {
     playbook.map(|playbook| (playbook, files)).ok_or(LoadError::Mistakes(mistakes))
 }
 
@@ -100,9 +106,16 @@ pub fn file(path: &Path) -> Result<(Playbook, Vec<OwnFile>), LoadError> {
 ///
 /// # Errors
 /// Where the file cannot be read.
-pub fn check_file(path: &Path) -> Result<(Option<Playbook>, Mistakes, Vec<OwnFile>), LoadError> {
+pub fn check_file(path: &Path) -> Result<Checked, LoadError> {
+    read_file(path, |name, text, include| parse::check(name, text, include, parse::Registry::all()))
+}
+
+fn read_file(
+    path: &Path,
+    parse: impl Fn(&str, &str, parse::Include<'_>) -> (Option<Playbook>, Mistakes),
+) -> Result<Checked, LoadError> {
     let text = read(path)?;
-    let (playbook, mistakes) = parse::check(&path.display().to_string(), &text, &beside(path), parse::Registry::all());
+    let (playbook, mistakes) = parse(&path.display().to_string(), &text, &beside(path));
     let included = mistakes.sources.iter().skip(1).filter(|source| builtin::include(&source.name).is_none());
     let folder = folder(path);
     let files = [OwnFile { path: path.to_owned(), text }]

@@ -133,6 +133,13 @@ pub struct Source {
     pub text: Cow<'static, str>,
 }
 
+impl Source {
+    /// Whether it is a part of this binary, of which a test has checked all.
+    pub(super) fn is_built_in(&self) -> bool {
+        matches!(self.text, Cow::Borrowed(_))
+    }
+}
+
 /// One mistake.
 #[derive(Debug, Clone)]
 pub struct Mistake {

@@ -68,15 +68,32 @@ pub fn parse(name: &str, text: &str, include: Include<'_>) -> Result<Playbook, M
     playbook.ok_or(mistakes)
 }
 
+/// Why a playbook is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To be run: what it includes of the binary is taken as checked, where it fits together.
+    Run,
+    /// To tell its author everything.
+    Author,
+    /// To look at the whole library: what is included is remembered.
+    Library,
+}
+
 /// Reads a playbook and tells everything that is wrong with it, warnings included. The playbook is there where it can
 /// be run.
 pub fn check(name: &str, text: &str, include: Include<'_>, registry: Registry) -> (Option<Playbook>, Mistakes) {
-    Reading::new(include, registry, false).examined(name, text.to_owned().into()).finish()
+    Reading::new(include, registry, Purpose::Author).examined(name, text.to_owned().into()).finish()
+}
+
+/// Reads a playbook for a run, which would pay at each start for looking again at what is built in: of that it is asked
+/// only whether the checks are there. The mistakes are of what somebody wrote.
+pub fn for_run(name: &str, text: &str, include: Include<'_>) -> (Option<Playbook>, Mistakes) {
+    Reading::new(include, Registry::all(), Purpose::Run).examined(name, text.to_owned().into()).finish()
 }
 
 /// Everything that is wrong with a playbook, warnings included, for whoever does not want to run it.
 pub(super) fn mistakes(name: &str, text: &'static str, include: Include<'_>, registry: Registry) -> Mistakes {
-    let mut mistakes = Reading::new(include, registry, true).examined(name, text.into()).mistakes;
+    let mut mistakes = Reading::new(include, registry, Purpose::Library).examined(name, text.into()).mistakes;
     mistakes.sort();
     mistakes
 }
@@ -89,7 +106,7 @@ pub(super) fn read_trusted(
     until: usize,
     include: Include<'_>,
 ) -> Result<Playbook, Mistakes> {
-    let mut reading = Reading::new(include, Registry::all(), false);
+    let mut reading = Reading::new(include, Registry::all(), Purpose::Run);
     let source = reading.open_text(name, text.into());
     reading.head = reading.take_over(name, source, Rc::new(part(&text[..until], source, reading.registry, true)));
     let (playbook, mistakes) = reading.finish();
@@ -142,8 +159,7 @@ thread_local! {
 struct Reading<'a> {
     registry: Registry,
     include: Include<'a>,
-    /// Whether included files are remembered, as for whoever looks at the whole library; a run reads each of them once.
-    remembers: bool,
+    purpose: Purpose,
     head: Head,
     mistakes: Mistakes,
     draft: Draft,
@@ -153,20 +169,24 @@ struct Reading<'a> {
     /// Whether something could not be read at all: then a name that is not there may only be lost, and the cross-checks
     /// would blame the wrong line.
     lost: bool,
+    /// Whether a file replaced what it includes by something of another kind: what else was included may speak of what is
+    /// no more.
+    replaced: bool,
 }
 
 impl<'a> Reading<'a> {
-    fn new(include: Include<'a>, registry: Registry, remembers: bool) -> Self {
+    fn new(include: Include<'a>, registry: Registry, purpose: Purpose) -> Self {
         Reading {
             registry,
             include,
-            remembers,
+            purpose,
             head: Head::default(),
             mistakes: Mistakes::default(),
             draft: Draft::default(),
             open: Vec::new(),
             hasher: Sha256::new(),
             lost: false,
+            replaced: false,
         }
     }
 
@@ -174,7 +194,8 @@ impl<'a> Reading<'a> {
     fn examined(mut self, name: &str, text: Cow<'static, str>) -> Self {
         self.head = self.file(name, text, true);
         if !self.lost {
-            lint::check(&self.draft, &self.head, self.registry, &mut self.mistakes);
+            let trusts = self.purpose == Purpose::Run && !self.replaced;
+            lint::check(&self.draft, &self.head, self.registry, trusts, &mut self.mistakes);
             self.mistakes.drop_foreign_warnings();
         }
         self
@@ -191,7 +212,7 @@ impl<'a> Reading<'a> {
     /// Reads one file with all that it includes.
     fn file(&mut self, name: &str, text: Cow<'static, str>, outermost: bool) -> Head {
         let source = self.open_text(name, text.clone());
-        let part = match self.remembers && !outermost {
+        let part = match self.purpose == Purpose::Library && !outermost {
             true => remembered(name, &text, source, self.registry),
             false => Rc::new(part(&text, source, self.registry, outermost)),
         };
@@ -201,7 +222,7 @@ impl<'a> Reading<'a> {
     /// Counts one more text as a part of the playbook.
     fn open_text(&mut self, name: &str, text: Cow<'static, str>) -> usize {
         // Whoever looks for mistakes in the library keeps no playbook that could be told by its hash.
-        if !self.remembers {
+        if self.purpose != Purpose::Library {
             self.hasher.update((text.len() as u64).to_le_bytes());
             self.hasher.update(text.as_bytes());
         }
@@ -229,10 +250,12 @@ impl<'a> Reading<'a> {
         let reaches = [reach(0, draft.inputs.len()), reach(1, draft.checks.len()), reach(2, draft.causes.len())];
         let mut reader = Reader { mistakes: &mut self.mistakes, source };
         for input in &part.inputs {
-            put(&mut reader, &mut draft.inputs, input, reaches[0], "input", |it| (&it.name, &it.at));
+            let before = put(&mut reader, &mut draft.inputs, input, reaches[0], "input", |it| (&it.name, &it.at));
+            self.replaced |= before.is_some_and(|before| before.input.kind != input.input.kind);
         }
         for check in &part.checks {
-            put(&mut reader, &mut draft.checks, check, reaches[1], "check", |it| (&it.check.id, &it.at));
+            let before = put(&mut reader, &mut draft.checks, check, reaches[1], "check", |it| (&it.check.id, &it.at));
+            self.replaced |= before.is_some_and(|before| !before.shows_the_same(check));
         }
         for cause in &part.causes {
             put(&mut reader, &mut draft.causes, cause, reaches[2], "cause", |it| (&it.cause.id, &it.at));
@@ -346,7 +369,7 @@ fn keep<T>(items: &mut Vec<Rc<T>>, read: Option<T>, lost: &mut bool) {
     items.extend(read.map(Rc::new));
 }
 
-/// Adds an item; one with the same id from an included file is replaced, any other is a mistake.
+/// Adds an item; one with the same id from an included file is replaced and given back, any other is a mistake.
 fn put<T>(
     reader: &mut Reader<'_>,
     items: &mut Vec<Rc<T>>,
@@ -354,10 +377,12 @@ fn put<T>(
     reach: Reach,
     what: &str,
     key: impl Fn(&T) -> (&String, &At),
-) {
+) -> Option<Rc<T>> {
     let (id, at) = key(item);
     match items.iter().position(|other| key(other).0 == id) {
-        Some(index) if (reach.foreign..reach.own).contains(&index) => items[index] = item.clone(),
+        Some(index) if (reach.foreign..reach.own).contains(&index) => {
+            return Some(std::mem::replace(&mut items[index], item.clone()));
+        }
         Some(index) => {
             let message = format!("there are two {what}s with the id `{}`", shown(id));
             reader.add(
@@ -368,6 +393,7 @@ fn put<T>(
         }
         None => items.push(item.clone()),
     }
+    None
 }
 
 fn section<'t>(

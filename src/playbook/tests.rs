@@ -2,9 +2,10 @@
 //! `invalid` gives exactly the text beside it. `FIRSTLINE_BLESS=1 cargo test` writes those texts anew.
 
 use super::parse::{self, Registry};
-use super::{Playbook, mistake, sample, testing};
+use super::{Mistakes, Playbook, builtin, mistake, sample, testing};
 use crate::diagnosis::judge;
 use proptest::prelude::*;
+use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -106,6 +107,38 @@ fn an_including_file_replaces_what_it_includes() {
         parse::check("x", text, &|_| Some(part.replace("part", "p2").into()), Registry::of(sample::PROBES)).0.unwrap();
     assert_ne!(playbook.hash, other.hash, "the hash covers what is included");
     assert_eq!(playbook.hash.len(), 64);
+}
+
+/// What an author is told is an error, and what a run says of the same text.
+fn read_twice(text: &str) -> (Mistakes, Mistakes) {
+    let include = |name: &str| builtin::include(name).map(Cow::Borrowed);
+    let (whole, told) = parse::check("x", text, &include, Registry::all());
+    let (run, of_run) = parse::for_run("x", text, &include);
+    if let Some(run) = run {
+        assert_eq!(format!("{:?}", whole.expect("what runs has no mistakes")), format!("{run:?}"));
+    }
+    (told, of_run)
+}
+
+#[test]
+fn a_run_looks_at_what_somebody_wrote_and_at_whether_the_rest_fits() {
+    let head = "schema = 1\nid = 'x'\ntitle = 'x'\n";
+    let target = "[inputs.target]\nkind = 'target'\nask = 'Which?'\n";
+    let own = "[[check]]\nid = 'mine'\nprobe = 'dns'\nname = 'a'\nafter = ['nothing']\n";
+    let other = "[[check]]\nid = 'dns'\nprobe = 'clock'\n";
+    let same = "[[check]]\nid = 'dns'\nprobe = 'dns'\nname = 'a'\n";
+    let both = "include = ['path', 'service']\n";
+    for (what, text, is_good) in [
+        ("all of it", format!("{head}{both}{target}"), true),
+        ("a check for another one of its kind", format!("{head}{both}{target}{same}"), true),
+        ("half of what belongs together", format!("{head}include = ['service']\n{target}"), false),
+        ("no target", format!("{head}{both}"), false),
+        ("a mistake of one's own", format!("{head}{both}{target}{own}"), false),
+        ("another probe where codes of the old one are spoken of", format!("{head}{both}{target}{other}"), false),
+    ] {
+        let (told, of_run) = read_twice(&text);
+        assert_eq!((told.errors() == 0, of_run.errors() == 0), (is_good, is_good), "{what}: {}", told.render(false));
+    }
 }
 
 /// Pieces that reach further into the parser than random letters do.

@@ -99,7 +99,7 @@ struct Params {
     url: String,
     /// `auto` for what programs use here, `none` for a direct connection, or the URL of a proxy.
     proxy: String,
-    /// Addresses to use instead of looking the name up.
+    /// Addresses to use instead of looking the name up; a proxy is asked for the first of them in the place of the name.
     addresses: Addresses,
     /// Addresses to go on with where the lookup gets no answer.
     fallback_addresses: Addresses,
@@ -219,6 +219,8 @@ struct Facts {
     from: Option<String>,
     /// Where redirects led to another host: that host and its port.
     culprit: Option<String>,
+    /// Redirects led from another host to this machine itself.
+    redirected_here: Option<bool>,
     /// The lookup got no answer, and the addresses given beforehand were used.
     lookup_failed: Option<bool>,
     /// The lookup took over a second.

@@ -3,6 +3,7 @@
 mod hogs;
 mod named;
 pub(super) mod program;
+mod steady;
 
 use super::argument::optional;
 use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
@@ -23,7 +24,7 @@ pub const PROBE: Probe = Probe {
     about: "Without a name it reads all processes twice and compares the processor time that each has used between \
 the two readings; a process that looks like a hog is read again after a longer window before it is called one. With \
 `name`, `pid` or `port` it looks at one program: whether it runs, is stopped or a zombie, and how many of its file \
-descriptors are in use. Command lines are not read, because they carry secrets. On Linux this is /proc/PID/stat \
+descriptors are in use; with `steady_ms`, whether one that came up a moment ago stays up. Command lines are not read, because they carry secrets. On Linux this is /proc/PID/stat \
 (proc_pid_stat(5)); descriptors of other users' processes need root.",
     contacts: Contacts::NONE,
     burden: Burden::READS,
@@ -31,6 +32,7 @@ descriptors are in use. Command lines are not read, because they carry secrets. 
         Code::ProcessNotRunning,
         Code::ProcessNotListening,
         Code::ProcessStopped,
+        Code::ProcessRestarting,
         Code::ProcessDescriptors,
         Code::ProcessCpuHog,
         Code::ProcessMemoryHog,
@@ -62,6 +64,10 @@ pub struct Params {
     /// Milliseconds between the two readings of processor time; 200 if not given.
     #[serde(deserialize_with = "optional")]
     pub cpu_window_ms: Option<u64>,
+    /// Milliseconds for which the process `pid` is watched where it came up a moment ago, to see whether it stays up; its
+    /// `port` tells what takes its place.
+    #[serde(deserialize_with = "optional")]
+    pub steady_ms: Option<u64>,
 }
 
 /// One of the largest users.
@@ -86,6 +92,8 @@ pub struct ProcessFacts {
     pub name: Option<String>,
     /// Process id.
     pub pid: Option<u32>,
+    /// Seconds since it came up, where that was asked for.
+    pub age_s: Option<u64>,
     /// Number of processes of that name, or of all.
     pub count: Option<usize>,
     /// User id that it runs as.
@@ -120,6 +128,13 @@ pub struct ProcessFacts {
 }
 
 async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
+    if let Some(watch_ms) = params.steady_ms {
+        let watch = Duration::from_millis(watch_ms).min(LONGEST_WINDOW);
+        return vec![match params.pid {
+            Some(pid) => steady::steady(look, pid, params.port, watch).await,
+            None => look.unknown(None, "it is not known which process to watch"),
+        }];
+    }
     let window = params.cpu_window_ms.map_or(WINDOW, Duration::from_millis).min(LONGEST_WINDOW);
     if params.name.is_none() && params.pid.is_none() && params.port.is_none() {
         return hogs::hogs(look, window).await;

@@ -78,7 +78,6 @@ const ELSEWHERE: &[(Code, Shown)] = &[
         Code::ProcessMemoryHog,
         Fixture("playbooks/this-machine.toml", "worlds share the memory of the machine that they run on"),
     ),
-    (Code::ProcessRestarting, Fixture("src/probe/service.rs", "it takes a service manager")),
     (Code::ProcessServiceFailed, Fixture("src/probe/service.rs", "it takes a service manager")),
     (
         Code::HostMemoryLow,

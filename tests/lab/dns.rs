@@ -2,7 +2,7 @@
 
 use crate::scene::{Name, Resolver, ResolverMood};
 use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::rdata::{A, AAAA, NS, SOA};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, NS, SOA};
 use hickory_proto::rr::{Name as DnsName, RData, Record, RecordType};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -110,6 +110,12 @@ impl Zone {
                 return answer.to_vec().ok();
             }
             ResolverMood::DropsExtended if query.edns.is_some() => return None,
+            ResolverMood::RejectsExtended if query.edns.is_some() => {
+                answer.metadata.response_code = ResponseCode::FormErr;
+            }
+            ResolverMood::IgnoresSix if query.queries.iter().any(|asked| asked.query_type() == RecordType::AAAA) => {
+                return None;
+            }
             // Counted apart, so that what programs lose (they ask without EDNS) does not depend on what is asked beside.
             ResolverMood::SilentEvery(n) => {
                 let count = &self.counts[usize::from(query.edns.is_some())];
@@ -142,8 +148,21 @@ impl Zone {
             (_, Some(known)) => known.clone(),
             (_, None) => Name::Missing,
         };
+        let (owner, known) = match known {
+            Name::Alias(other) => {
+                let other_name = DnsName::from_ascii(format!("{other}.")).expect("the lab's names are well-formed");
+                let alias = RData::CNAME(CNAME(other_name.clone()));
+                answer.add_answers([Record::from_rdata(question.name().clone(), TTL_S, alias)]);
+                (other_name, self.names.get(other).cloned().unwrap_or(Name::Missing))
+            }
+            Name::OfAnother(address) => {
+                let stranger = DnsName::from_ascii("other.example.test.").expect("the name is well-formed");
+                (stranger, Name::Addresses(vec![address]))
+            }
+            known => (question.name().clone(), known),
+        };
         match known {
-            Name::Silent => return None,
+            Name::Silent | Name::Alias(_) | Name::OfAnother(_) => return None,
             Name::Missing => answer.metadata.response_code = ResponseCode::NXDomain,
             Name::Fails => answer.metadata.response_code = ResponseCode::ServFail,
             Name::Refused => answer.metadata.response_code = ResponseCode::Refused,
@@ -153,7 +172,7 @@ impl Zone {
                     (IpAddr::V6(six), RecordType::AAAA) => Some(RData::AAAA(AAAA(*six))),
                     _ => None,
                 });
-                answer.add_answers(records.map(|data| Record::from_rdata(question.name().clone(), TTL_S, data)));
+                answer.add_answers(records.map(|data| Record::from_rdata(owner.clone(), TTL_S, data)));
             }
         }
         if answer.answers.is_empty() && answer.metadata.response_code != ResponseCode::ServFail {

@@ -294,6 +294,8 @@ fn start(program: &Program) -> Result<(), String> {
         Does::Spins => ("spin", String::new(), String::new()),
         Does::Locks(path) => ("lock", path.to_owned(), String::new()),
         Does::Waits => ("wait", String::new(), String::new()),
+        Does::Restarts(at, lives_ms) => ("restart", at.to_owned(), lives_ms.to_string()),
+        Does::TakesNoQuestions(at) => ("hold-udp", at.to_owned(), String::new()),
         Does::SignsOn(status) => ("sign-on", status.to_owned(), String::new()),
     };
     let mut child = command(&format!("{PROGRAMS}/{}", program.name), &["--helper", what, &argument, &second])
@@ -308,7 +310,7 @@ fn start(program: &Program) -> Result<(), String> {
     if ready.is_empty() {
         return Err(format!("program {} did not start", program.name));
     }
-    if matches!(program.does, Does::Stopped(_)) {
+    if matches!(program.does, Does::Stopped(_) | Does::TakesNoQuestions(_)) {
         let id = nix::unistd::Pid::from_raw(child.id() as i32);
         nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGSTOP).map_err(|error| wrong(error.into()))?;
     }
@@ -387,6 +389,15 @@ pub fn help(arguments: &[String]) -> Result<(), String> {
                 socket.send_to_addr(answer.as_bytes(), &from).map_err(wrong)?;
             }
         }
+        "restart" => restart(argument(1), argument(2), ready),
+        "hold-udp" => {
+            let socket = std::net::UdpSocket::bind(argument(1)).map_err(wrong)?;
+            ready();
+            loop {
+                std::thread::sleep(Duration::from_secs(3_600));
+                std::hint::black_box(&socket);
+            }
+        }
         "hoard" => hoard(argument(1), ready).map_err(wrong),
         "never-accept" => never_accept(argument(1), ready).map_err(wrong),
         "accept" | "greet" => {
@@ -400,6 +411,31 @@ pub fn help(arguments: &[String]) -> Result<(), String> {
             }
         }
         other => Err(format!("the lab has no helper `{other}`")),
+    }
+}
+
+/// Starts this program anew as a server whenever it has ended: a service manager, and what it looks after.
+fn restart(address: &str, lives_ms: &str, ready: impl FnOnce()) -> Result<(), String> {
+    let wrong = |error: std::io::Error| error.to_string();
+    let lives = Duration::from_millis(lives_ms.parse().map_err(|_| format!("no time: {lives_ms}"))?);
+    let own = std::env::current_exe().map_err(wrong)?;
+    // What looks after the program is not the program.
+    fs::write("/proc/self/comm", "manager").map_err(wrong)?;
+    let mut ready = Some(ready);
+    loop {
+        let mut child = std::process::Command::new(&own)
+            .args(["--helper", "serve", address])
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(wrong)?;
+        if let Some(stdout) = child.stdout.take() {
+            BufReader::new(stdout).read_line(&mut String::new()).map_err(wrong)?;
+        }
+        if let Some(ready) = ready.take() {
+            ready();
+        }
+        std::thread::sleep(lives);
+        child.kill().and_then(|()| child.wait()).map_err(wrong)?;
     }
 }
 

@@ -312,6 +312,10 @@ pub enum Does {
     Spins,
     /// Does nothing but run.
     Waits,
+    /// Serves a page at this address, ends after so many milliseconds, and is started again at once.
+    Restarts(&'static str, u64),
+    /// Holds a UDP port, and is stopped by a signal.
+    TakesNoQuestions(&'static str),
     /// Holds a lock on this file.
     Locks(&'static str),
     /// Signs on to the network at `eth0` as wpa_supplicant, and answers for its state with this text.
@@ -353,6 +357,10 @@ pub enum ResolverMood {
     NoRecursion,
     /// Leaves queries with an OPT record (EDNS, RFC 6891) without an answer, as old firewalls make it look.
     DropsExtended,
+    /// Answers queries with an OPT record with FORMERR, as servers do that are older than it (RFC 6891 section 7).
+    RejectsExtended,
+    /// Leaves questions for IPv6 addresses without an answer.
+    IgnoresSix,
     /// Answers names that do not exist with this address.
     Rewrites(IpAddr),
     /// Answers every name with this address.
@@ -365,6 +373,10 @@ pub enum ResolverMood {
 #[derive(Clone)]
 pub enum Name {
     Addresses(Vec<IpAddr>),
+    /// Is another name for this one, and has what that one has.
+    Alias(&'static str),
+    /// The record that comes is that of another name.
+    OfAnother(IpAddr),
     Missing,
     Fails,
     Refused,
@@ -528,6 +540,10 @@ pub enum ProxyMood {
     NotAProxy,
     /// Opens a tunnel and closes it at the first bytes that come through.
     CutsTunnels,
+    /// Believes that `www.example.test` is at this address.
+    Believes(IpAddr),
+    /// Says that every tunnel stands, and shows a page of its own to whoever speaks through it.
+    Pretends,
 }
 
 impl Scene {

@@ -326,6 +326,17 @@ async fn proxy(mut stream: TcpStream, mood: ProxyMood, far: &Far) -> Result<()> 
             return stream.read(&mut [0; 2048]).await.map(drop);
         }
         ProxyMood::CutsTunnels => None,
+        ProxyMood::Believes(address) => {
+            let request = request.replacen("www.example.test", &address.to_string(), 1);
+            return forward(stream, &request, far).await;
+        }
+        ProxyMood::Pretends => {
+            if request.starts_with("CONNECT ") {
+                stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
+                let _hello = stream.read(&mut [0; 2048]).await?;
+            }
+            Some(response(200, &[], "<html><title>Welcome to the gateway</title></html>", far))
+        }
     };
     match refusal {
         Some(refusal) => stream.write_all(refusal.as_bytes()).await,

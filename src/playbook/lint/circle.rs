@@ -51,7 +51,7 @@ impl<'d> Lint<'d> {
             needs.extend(self.checks.get_key_value(atom.atom.check.as_str()).map(|(id, _)| (*id, atom.check.clone())));
         }
         for text in check.texts.iter().filter(|text| text.fill == Fill::Everything) {
-            for path in template::named(&text.text) {
+            for path in template::named(&text.text).iter() {
                 let id = template::check_of(path.split('.').next().unwrap_or_default());
                 needs.extend(self.checks.get_key_value(id.as_str()).map(|(id, _)| (*id, text.at.clone())));
             }

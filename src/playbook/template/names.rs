@@ -1,6 +1,6 @@
 //! What a template names, without filling it: for the linter, the order of checks, and what a check waits for.
 
-use super::engine::{ENVIRONMENT, FILTERS, environment, is_template, refused, sole_expression};
+use super::engine::{FILTERS, environment, is_template, refused, sole_expression};
 use super::{FIXED_ROOTS, check_of};
 use crate::observation::Facts;
 use minijinja::{Environment, Error, ErrorKind, Value};
@@ -62,12 +62,10 @@ fn inspect_anew(text: &str) -> Result<Vec<String>, (String, Option<Range<usize>>
     })
 }
 
-/// What a template names, as dotted paths; nothing where it cannot be read, which `inspect` reports.
-pub(crate) fn named(text: &str) -> Vec<String> {
-    if let Some(Ok(paths)) = INSPECTED.with_borrow(|inspected| inspected.get(text).cloned()) {
-        return paths.to_vec();
-    }
-    ENVIRONMENT.with(|environment| paths(environment, text)).unwrap_or_default()
+/// What a template names, as dotted paths; nothing where it cannot be read, which `inspect` reports. A run asks this of
+/// every waiting check after every observation.
+pub(crate) fn named(text: &str) -> Rc<[String]> {
+    inspect(text).unwrap_or_default()
 }
 
 /// Whether a template may use a filter, a function or a test: most only name a value.
@@ -182,6 +180,7 @@ fn each_text(value: &serde_json::Value, visit: &mut impl FnMut(&str)) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::engine::ENVIRONMENT;
     use super::*;
     use serde_json::json;
 

@@ -271,6 +271,8 @@ impl Walk<'_> {
         self.facts.culprit = asked.filter(|asked| host_of(asked) != host).map(|_| bounded(&format!("{host}:{port}")));
         let addresses = self.addresses(&host).await?;
         self.facts.addresses = addresses.iter().take(20).map(IpAddr::to_string).collect();
+        let sent_here = self.facts.culprit.is_some() && addresses.iter().all(|address| address.is_loopback());
+        self.facts.redirected_here = sent_here.then_some(true);
         let targets: Vec<SocketAddr> = addresses.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
         let slow = |address, took| self.suspect(dial::suspicion(&host, address, took));
         let segment_bytes = self.params.segment_bytes.map(|bytes| bytes.clamp(0.0, f64::from(u16::MAX)) as u16);
@@ -390,13 +392,19 @@ impl Walk<'_> {
             return Ok((stream, peer, round_trip));
         }
         let start = Instant::now();
-        let (host, port) = (host_of(url), url.port_or_known_default().unwrap_or(443));
+        let (host, port) = (self.asked_of_proxy(url), url.port_or_known_default().unwrap_or(443));
         let suspect = |trouble: Trouble| self.suspect(trouble);
         let (answer, tunnel) = connect::tunnel(stream, proxy, &host, port, self.until, &suspect).await;
         self.facts.proxy_ms = Some(milliseconds(start.elapsed()));
         self.facts.proxy_schemes = answer.schemes;
         // Through a tunnel the first flight goes the whole way, of which the proxy's answer is a measure.
         tunnel.map(|stream| (stream, peer, round_trip + start.elapsed()))
+    }
+
+    /// What a proxy is asked to connect to: the name, or an address that was given, so that it looks nothing up.
+    fn asked_of_proxy(&self, url: &Url) -> String {
+        let given = usable(&self.params.addresses).first().copied().filter(|_| self.facts.redirects.is_empty());
+        given.map_or_else(|| host_of(url), |address| address.to_string())
     }
 
     async fn secured(
@@ -416,7 +424,7 @@ impl Walk<'_> {
         let direct = again(network, peer);
         let open = || match used {
             Used::Proxy(proxy) => {
-                let (first, host) = (direct(), host.clone());
+                let (first, host) = (direct(), self.asked_of_proxy(url));
                 Box::pin(async move {
                     let stream = first.await?;
                     let (_, tunnel) = connect::tunnel(stream, proxy, &host, port, until, &|_| {}).await;

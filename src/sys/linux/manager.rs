@@ -68,7 +68,8 @@ async fn ask() -> zbus::Result<Vec<ManagedDevice>> {
     let answer = bus.call_method(Some(SERVICE), OBJECT, Some(SERVICE), "GetDevices", &()).await?;
     let mut devices = Vec::new();
     for path in answer.body().deserialize::<Vec<OwnedObjectPath>>()? {
-        devices.push(device(&bus, &path).await?);
+        // One that goes away while it is asked about takes no other with it.
+        devices.extend(device(&bus, &path).await.ok());
     }
     Ok(devices)
 }

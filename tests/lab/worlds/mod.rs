@@ -1,6 +1,7 @@
 //! All worlds, by what is wrong in them. A world is one value; a file of worlds is one line here.
 
 mod addressing;
+mod answers;
 mod application;
 mod by_hand;
 mod calls;
@@ -34,6 +35,7 @@ const ALL: &[&[World]] = &[
     path::WORLDS,
     vpn::WORLDS,
     dns::WORLDS,
+    answers::WORLDS,
     proxy::WORLDS,
     several::WORLDS,
     hidden::WORLDS,
