@@ -98,8 +98,11 @@ pub struct RouteFacts {
     /// Whether several gateways share the lowest metric, on purpose (multipath) or by accident: which of them a
     /// connection takes is luck.
     pub shared: Option<bool>,
-    /// How many routers a packet of this machine may pass (`net.ipv4.ip_default_ttl`), of the default route of IPv4.
+    /// How many routers a packet of this machine may pass that leaves by the default route, where no program sets a limit.
     pub hop_limit: Option<u32>,
+    /// The kernel's setting that says so: `net.ipv4.ip_default_ttl`, or `net.ipv6.conf.INTERFACE.hop_limit`, which router
+    /// advertisements change too (RFC 4861 section 6.3.4).
+    pub hop_limit_setting: Option<String>,
     /// There is no route because no policy rule leads into the main table any more, where the routes are.
     pub main_rule_missing: Option<bool>,
     /// Policy rules that lead packets which programs or the packet filter have marked elsewhere.
@@ -116,7 +119,11 @@ async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
         return match machine.routes().await {
             Ok(routes) => {
                 let addresses = machine.addresses().await.unwrap_or_default();
-                Defaults { links, addresses, routes, hop_limit: hop_limit(look).await }.judge(look)
+                let mut defaults = Defaults { links, addresses, routes, hop_limits: Vec::new() };
+                for ipv6 in [false, true] {
+                    defaults.hop_limits.extend(defaults.hop_limit(look, ipv6).await);
+                }
+                defaults.judge(look)
             }
             Err(why) => vec![look.unknown(None, &why.to_string())],
         };
@@ -353,15 +360,30 @@ struct Defaults {
     links: Vec<Link>,
     addresses: Vec<Address>,
     routes: Vec<Route>,
-    hop_limit: Option<u32>,
+    hop_limits: Vec<HopLimit>,
 }
 
-/// How many routers a packet of IPv4 may pass that no program set a limit for.
-async fn hop_limit(look: &Look<'_>) -> Option<u32> {
-    look.world.machine.kernel_setting("net.ipv4.ip_default_ttl").await.ok()?.trim().parse().ok()
+/// How many routers a packet of one family may pass that no program set a limit for.
+struct HopLimit {
+    ipv6: bool,
+    setting: String,
+    most: u32,
 }
 
 impl Defaults {
+    /// IPv4 has one limit for all, IPv6 one for each interface.
+    async fn hop_limit(&self, look: &Look<'_>, ipv6: bool) -> Option<HopLimit> {
+        let setting = match ipv6 {
+            false => "net.ipv4.ip_default_ttl".to_owned(),
+            true => {
+                let interface = self.of(true).first()?.interface.clone()?;
+                format!("net.ipv6.conf.{}.hop_limit", interface.replace('.', "/"))
+            }
+        };
+        let most = look.world.machine.kernel_setting(&setting).await.ok()?.trim().parse().ok()?;
+        Some(HopLimit { ipv6, setting, most })
+    }
+
     fn judge(&self, look: &Look<'_>) -> Vec<Observation> {
         let mut both = vec![self.family(look, false), self.family(look, true)];
         // Checks that take up the default gateway use the first subject that works.
@@ -403,6 +425,7 @@ impl Defaults {
         let best = routes.first();
         let link = best.and_then(|best| self.links.iter().find(|link| Some(&link.name) == best.interface.as_ref()));
         let ambiguous = self.ambiguous(&routes);
+        let limit = self.hop_limits.iter().find(|limit| limit.ipv6 == ipv6);
         let facts = RouteFacts {
             family: name.to_owned(),
             kind: best.map(|best| best.kind.clone()),
@@ -419,7 +442,8 @@ impl Defaults {
             defaults: routes.iter().map(|route| words(route).replacen("default ", "", 1)).collect(),
             ambiguous: (!routes.is_empty()).then_some(ambiguous),
             shared: (!routes.is_empty()).then_some(shared(&routes)),
-            hop_limit: self.hop_limit.filter(|_| !ipv6),
+            hop_limit: limit.map(|limit| limit.most),
+            hop_limit_setting: limit.map(|limit| limit.setting.clone()),
             ..RouteFacts::default()
         };
         let via = Via {

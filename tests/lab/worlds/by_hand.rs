@@ -92,6 +92,58 @@ pub const WORLDS: &[World] = &[
         ..WORLD
     },
     World {
+        name: "router-told-a-hop-limit-of-one",
+        says: "nothing opens in the new network, and the router is fine, they say",
+        run: ("one-site-fails", "https://six.example.test/"),
+        fault: |scene| {
+            scene.six_alone(Translation::Works);
+            scene.client.kernel.push(("ipv6/conf/eth0/hop_limit".to_owned(), "1".to_owned()));
+        },
+        proof: |eyes| eyes.pings(RESOLVER_SIX, false),
+        expect: Expect {
+            cause: &["hop-limit-too-small"],
+            decides: "default-route",
+            innocent: &["link", "ip", "route", "path", "dns"],
+            ..fault(&["host"], &["dns.timeout"], Culprit::Is("net.ipv6.conf.eth0.hop_limit = 1"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "router-of-an-old-advertisement",
+        says: "no page opens since the router was replaced",
+        run: ("one-site-fails", "https://six.example.test/"),
+        fault: |scene| {
+            scene.six_alone(Translation::Works);
+            scene.client.routes = vec![route("::", 0, Way::OnLink(ip("fe80::dead"), "eth0"))];
+        },
+        proof: |eyes| eyes.pings(GATEWAY_SIX, true),
+        expect: Expect {
+            cause: &["gateway-dead"],
+            decides: "gateway",
+            innocent: &["link", "ip", "path", "dns", "host"],
+            ..fault(&["route"], &["route.gateway_dead"], Culprit::Is("fe80::dead"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "address-of-another-prefix",
+        says: "no page opens since a second router announces itself",
+        run: ("one-site-fails", "https://six.example.test/"),
+        fault: |scene| {
+            scene.six_alone(Translation::Works);
+            scene.client.addresses = vec![(ip("2001:db8:99::10"), 64)];
+            scene.client.routes = vec![route("::", 0, Way::OnLink(ip(GATEWAY_SIX), "eth0"))];
+        },
+        proof: |eyes| eyes.pings(RESOLVER_SIX, false),
+        expect: Expect {
+            cause: &["gateway-off-link"],
+            decides: "address",
+            innocent: &["link", "route", "path", "dns", "host"],
+            ..fault(&["ip"], &["ip.gateway_off_link"], Culprit::Is(GATEWAY_SIX))
+        },
+        ..WORLD
+    },
+    World {
         name: "policy-rule-by-source-into-a-dead-end",
         says: "nothing opens since the second provider was cancelled",
         fault: |scene| {
@@ -174,10 +226,11 @@ pub const WORLDS: &[World] = &[
         fault: |scene| rule(scene, "netdev", "ingress device \"eth0\"", "tcp sport 443 drop"),
         proof: |eyes| eyes.silent("198.51.100.10:443"),
         expect: Expect {
+            cause: &["a-rule-may-drop-it"],
             decides: "tcp",
             certainty: "suspected",
             innocent: &["link", "ip", "route", "path", "dns"],
-            ..fault(&[], &["tcp.timeout"], Culprit::Contains("tcp sport 443 drop"))
+            ..fault(&["none"], &["tcp.timeout"], Culprit::Contains("tcp sport 443 drop"))
         },
         ..WORLD
     },
