@@ -28,7 +28,7 @@ pub(super) fn refusal_words(word: &Word, case: &Case) -> String {
         Word::Garbage(why) => format!("{server} sent {why} to the query for {name}"),
         Word::Failure(failure) => match failure_words(failure) {
             Some(words) => format!("{server}: {words}"),
-            None => format!("{server} could not be asked ({failure:?})"),
+            None => format!("{server} could not be asked ({failure})"),
         },
         Word::Silence | Word::Cut => format!("{server} did not answer the query for {name}"),
     }
