@@ -63,6 +63,7 @@ problems! {
     LinkAdminDown "link.admin_down" Link Reachability State false "the interface is switched off (administratively down)";
     LinkLoopback "link.loopback" Link Integrity State false "the loopback, by which programs of this machine talk to each other, is down or has no address";
     LinkPortHoldsAddress "link.port_holds_address" Link Integrity State false "the interface belongs to a bridge or bond, which takes its packets, and holds the address itself";
+    LinkLost "link.lost" Link Integrity State false "the carrier went away during the run";
     LinkFlapping "link.flapping" Link Quality State false "the carrier goes up and down";
     LinkErrors "link.errors" Link Quality State false "the interface counts receive or transmit errors";
     LinkDrops "link.drops" Link Quality State false "the interface drops frames";
@@ -85,6 +86,7 @@ problems! {
     IpLinkLocalOnly "ip.link_local_only" Ip Reachability State false "the interface has only a self-assigned (link-local) address";
     IpTentative "ip.tentative" Ip Reachability State false "the address is still tentative";
     IpDuplicate "ip.duplicate" Ip Integrity State false "another machine uses the same address";
+    IpNotLocal "ip.not_local" Ip Integrity State false "the kernel does not take packets to the address for its own";
     IpGatewayOffLink "ip.gateway_off_link" Ip Reachability State false "the gateway is not in the subnet of the address";
 
     DhcpNoServer "dhcp.no_server" Ip Reachability Silence false "no DHCP server answers";

@@ -19,11 +19,19 @@ pub const PROBE: Probe = Probe {
     summary: "addresses of each interface, and whether they can be used",
     about: "Reads the addresses of every interface that is up with carrier and made to carry the user's traffic. Where \
             CAP_NET_RAW allows, two ARP probes (RFC 5227) ask whether another machine uses the same IPv4 address; \
-            without it only the kernel's own duplicate detection counts. An interface without an address beside one \
+            without it only the kernel's own duplicate detection counts. An address that the kernel's routes do not \
+            call local is named: answers to it are thrown away. An interface without an address beside one \
             that works is not in use and no problem. Otherwise needs no rights.",
     contacts: Contacts::NONE,
     burden: Burden::of("at most two ARP probes on the link for each IPv4 address, where CAP_NET_RAW allows"),
-    codes: &[Code::IpNone, Code::IpLinkLocalOnly, Code::IpTentative, Code::IpDuplicate, Code::IpGatewayOffLink],
+    codes: &[
+        Code::IpNone,
+        Code::IpLinkLocalOnly,
+        Code::IpTentative,
+        Code::IpDuplicate,
+        Code::IpNotLocal,
+        Code::IpGatewayOffLink,
+    ],
     params: schema_of::<Params>,
     facts: schema_of::<AddressFacts>,
     accepts: accepts::<Params>,
@@ -72,6 +80,8 @@ pub struct AddressFacts {
     pub duplicates: Vec<String>,
     /// Hardware address of the other machine that uses one of them.
     pub claimed_by: Option<String>,
+    /// The address whose packets the kernel does not take for its own, because its table of local addresses lacks it.
+    pub not_local: Option<String>,
     /// Whether another machine was asked for (ARP); absent where rights do not allow it.
     pub conflict_asked: Option<bool>,
 }
@@ -171,6 +181,16 @@ impl Scene {
         })
     }
 
+    /// The first usable address for which the kernel has no local route, where it shows such routes of that family at
+    /// all: packets to it are not delivered here, although it can be sent from.
+    fn not_local(&self, link: &Link) -> Option<IpAddr> {
+        let local = |ipv6: bool| self.routes.iter().filter(move |route| route.kind == "local" && route.ipv6 == ipv6);
+        self.usable(link).map(|own| own.net.addr()).find(|own| {
+            let takes = |route: &Route| route.destination.is_some_and(|net| net.contains(own));
+            local(own.is_ipv6()).next().is_some() && !local(own.is_ipv6()).any(takes)
+        })
+    }
+
     fn judge(&self, look: &Look<'_>, link: &Link, claim: Option<Option<(IpAddr, String)>>) -> Observation {
         let name = link.name.as_str();
         let usable: Vec<&Address> = self.usable(link).collect();
@@ -194,6 +214,7 @@ impl Scene {
                 .map(|address| address.to_string())
                 .collect(),
             claimed_by: claimed.as_ref().map(|(_, mac)| mac.clone()),
+            not_local: self.not_local(link).map(|address| address.to_string()),
             conflict_asked: claim.as_ref().map(|_| true),
         };
         let observation = if let Some((address, mac)) = &claimed {
@@ -204,6 +225,10 @@ impl Scene {
             look.problem(Some(name), Code::IpDuplicate, words)
         } else if usable.is_empty() && facts.used {
             self.nothing_usable(look, link)
+        } else if let Some(address) = &facts.not_local {
+            let words =
+                format!("the kernel has no local route for {address} of {name}, so that it drops what comes for it");
+            look.problem(Some(name), Code::IpNotLocal, words)
         } else if let Some(gateway) = self.gateway_off_link(link) {
             let words = format!("the gateway {gateway} is in no subnet of {name} ({})", facts.addresses.join(", "));
             look.problem(Some(name), Code::IpGatewayOffLink, words)
@@ -312,6 +337,21 @@ mod tests {
         assert_eq!(seen(told("10.0.0.5/24")).await[0].code, Some(Code::IpGatewayOffLink));
         assert_eq!(seen(told("10.0.0.5/16")).await[0].code, None);
         assert_eq!(seen(told("10.0.0.5/32")).await[0].code, None, "a cloud's on-link gateway");
+    }
+
+    #[tokio::test]
+    async fn an_address_that_the_kernel_does_not_take_for_its_own() {
+        let local = |net: &str| Route { kind: "local".into(), table: 255, ..route(net, None, "eth0", None) };
+        let told = |nets: &[&str]| Told {
+            links: vec![cable("eth0")],
+            addresses: vec![address("eth0", "10.0.0.5/24")],
+            routes: nets.iter().map(|net| local(net)).collect(),
+            ..Told::default()
+        };
+        let lost = &seen(told(&["127.0.0.0/8"])).await[0];
+        assert_eq!((lost.code, &lost.facts["not_local"]), (Some(Code::IpNotLocal), &json!("10.0.0.5")));
+        assert_eq!(seen(told(&["127.0.0.0/8", "10.0.0.5/32"])).await[0].code, None);
+        assert_eq!(seen(told(&[])).await[0].code, None, "a system that shows no such routes");
     }
 
     #[tokio::test]

@@ -40,6 +40,9 @@ const FIRST_OWN_PORT: u16 = 1024;
 
 const DNS_PORT: u16 = 53;
 
+/// Ways through the internet pass up to about thirty routers (`MOST_HOPS` of the trace).
+const LEAST_HOP_LIMIT: u8 = 32;
+
 /// What should get through.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -93,6 +96,8 @@ pub struct FilterFacts {
     pub limited_by: Option<String>,
     /// The rule that may drop ARP, by which hardware addresses of neighbours are found.
     pub neighbours_dropped_by: Option<String>,
+    /// The rule that sets the hop limit of what leaves to fewer than 32 routers.
+    pub hop_limit_set_by: Option<String>,
 }
 
 /// A packet as far as rules look at it.
@@ -121,7 +126,9 @@ async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let wanted = wanted(&params);
     if wanted.is_empty() {
         let neighbours_dropped_by = drops_neighbours(&rules);
-        let facts = FilterFacts { rules: rules.len(), neighbours_dropped_by, ..FilterFacts::default() };
+        let hop_limit_set_by = sets_hop_limit(&rules);
+        let facts =
+            FilterFacts { rules: rules.len(), neighbours_dropped_by, hop_limit_set_by, ..FilterFacts::default() };
         let words = format!("the local packet filter has {} rules that decide over packets", rules.len());
         return vec![look.ok(None, words).facts(&facts)];
     }
@@ -173,6 +180,7 @@ fn judge(look: &Look<'_>, rules: &[FilterRule], packet: &Packet, is_here: bool) 
         port: packet.port,
         protocol: Some(packet.protocol.clone()),
         neighbours_dropped_by: drops_neighbours(rules),
+        hop_limit_set_by: sets_hop_limit(rules),
         ..FilterFacts::default()
     };
     let via = Via {
@@ -236,6 +244,15 @@ fn name_of(rule: &FilterRule) -> String {
     let counted = rule.text.strip_prefix("counter packets ").and_then(|rest| rest.split_once(' '));
     let words = counted.map_or(rule.text.as_str(), |(_, rest)| rest);
     if words == rule.verdict { format!("{} in chain {}", rule.text, rule.chain) } else { rule.text.clone() }
+}
+
+/// The rule that sets the hop limit of what leaves lower than a way through the internet is long.
+fn sets_hop_limit(rules: &[FilterRule]) -> Option<String> {
+    let limit = |rule: &FilterRule| rule.verdict.strip_prefix("hop limit ")?.parse::<u8>().ok();
+    let leaves = |rule: &&FilterRule| rule.hook.as_deref().is_some_and(|hook| OUT.contains(&hook));
+    let small = |rule: &&FilterRule| limit(rule).is_some_and(|limit| limit < LEAST_HOP_LIMIT);
+    let rule = rules.iter().filter(leaves).find(small)?;
+    Some(format!("{} in {}", rule.text, rule.chain))
 }
 
 /// The rule that may drop ARP: one of the tables for that, or one that sees every frame of an interface and demands

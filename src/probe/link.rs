@@ -1,14 +1,13 @@
 //! Interfaces: carrier, administrative state, errors, radio. One observation for each interface that could carry the
 //! user's traffic; others are neutral facts.
 
-use super::argument::Interfaces;
 use super::{Burden, Contacts, Cost, Look, Probe, accepts, schema_of};
 use crate::layer::Layer;
 use crate::observation::{Observation, Via};
 use crate::problem::Code;
 use crate::sys::{Address, Link, LinkKind, Radio, Route};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The probe.
@@ -37,12 +36,13 @@ pub const PROBE: Probe = Probe {
         Code::LinkMtuSmall,
         Code::LinkWifiWeak,
         Code::LinkFlapping,
+        Code::LinkLost,
         Code::LinkLoopback,
         Code::LinkPortHoldsAddress,
     ],
-    params: schema_of::<Interfaces>,
+    params: schema_of::<Params>,
     facts: schema_of::<LinkFacts>,
-    accepts: accepts::<Interfaces>,
+    accepts: accepts::<Params>,
     run: |look| look.with(run),
 };
 
@@ -72,6 +72,17 @@ const SLOW_MBPS: u32 = 10;
 /// The smallest MTU that IPv6 (RFC 8200 section 5) and IPv4 (RFC 791, what every host must take) work with.
 const IPV6_LEAST_MTU: u32 = 1280;
 const IPV4_LEAST_MTU: u32 = 576;
+
+/// How to look.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Params {
+    /// Look at this interface only.
+    pub interface: Option<String>,
+    /// What an earlier look of the same run told of each carrier (the fact `carrier_mark`): only what changed since then
+    /// is a problem of this look.
+    pub since: Vec<String>,
+}
 
 /// What is known about one interface.
 #[derive(Debug, Default, Clone, Serialize, JsonSchema)]
@@ -108,6 +119,10 @@ pub struct LinkFacts {
     pub counters_growing: Option<bool>,
     /// How often the carrier came or went since the interface was made.
     pub carrier_changes: Option<u64>,
+    /// The interface and its count of carrier changes in one word, for a later look to compare with.
+    pub carrier_mark: Option<String>,
+    /// How often the carrier came or went since the earlier look of the run.
+    pub changed_meanwhile: Option<u64>,
     /// Name of the Wi-Fi network.
     pub ssid: Option<String>,
     /// Wi-Fi signal strength.
@@ -160,7 +175,7 @@ pub(super) fn kind_word(kind: Option<LinkKind>) -> &'static str {
     }
 }
 
-async fn run(look: &Look<'_>, interfaces: Interfaces) -> Vec<Observation> {
+async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let machine = &look.world.machine;
     let links = match machine.links().await {
         Ok(links) => links,
@@ -169,13 +184,14 @@ async fn run(look: &Look<'_>, interfaces: Interfaces) -> Vec<Observation> {
     let scene = Scene {
         addresses: machine.addresses().await.unwrap_or_default(),
         routes: machine.routes().await.unwrap_or_default(),
+        since: &params.since,
         uptime_s: machine.identity().await.ok().map(|identity| identity.uptime_s).filter(|uptime| *uptime > 0),
         links: &links,
     };
     let mut observations: Vec<Observation> =
-        scene.broken_loopback(interfaces.interface.as_deref(), look).into_iter().collect();
+        scene.broken_loopback(params.interface.as_deref(), look).into_iter().collect();
     let lookout = observations.len();
-    for link in scene.shown(interfaces.interface.as_deref()) {
+    for link in scene.shown(params.interface.as_deref()) {
         let radio = match link.kind {
             Some(LinkKind::Wifi) => machine.radio(&link.name).await.ok().flatten(),
             _ => None,
@@ -186,8 +202,8 @@ async fn run(look: &Look<'_>, interfaces: Interfaces) -> Vec<Observation> {
         }
         observations.push(seen.observation(look));
     }
-    if observations.len() == lookout && interfaces.interface.as_deref().is_none_or(|name| !scene.is_loopback(name)) {
-        observations.push(match interfaces.interface {
+    if observations.len() == lookout && params.interface.as_deref().is_none_or(|name| !scene.is_loopback(name)) {
+        observations.push(match params.interface {
             Some(name) => look.unknown(Some(&name), &format!("there is no interface named {}", bounded(&name))),
             None => look.problem(None, Code::LinkNone, "this machine has no network interface but the loopback"),
         });
@@ -223,6 +239,8 @@ struct Scene<'a> {
     addresses: Vec<Address>,
     routes: Vec<Route>,
     uptime_s: Option<u64>,
+    /// What an earlier look of the run told.
+    since: &'a [String],
 }
 
 /// What was seen of one interface.
@@ -327,6 +345,8 @@ impl Scene<'_> {
             drops: drops(link),
             counters_growing: None,
             carrier_changes: link.carrier_changes,
+            carrier_mark: link.carrier_changes.map(|changes| format!("{}={changes}", link.name)),
+            changed_meanwhile: self.changed_meanwhile(link),
             ssid: radio.ssid.as_deref().map(bounded),
             signal_dbm: radio.signal_dbm,
             frequency_mhz: radio.frequency_mhz,
@@ -342,7 +362,9 @@ impl Scene<'_> {
             );
             problems.push((Code::LinkPortHoldsAddress, words));
         }
-        if self.is_judged(link) && facts.used {
+        if !self.since.is_empty() {
+            self.lost(link, &facts, &mut problems);
+        } else if self.is_judged(link) && facts.used {
             self.state(link, &mut problems);
             if is_running(link) {
                 self.quality(link, &facts, &mut problems);
@@ -405,6 +427,21 @@ impl Scene<'_> {
         }
     }
 
+    fn changed_meanwhile(&self, link: &Link) -> Option<u64> {
+        let of = |mark: &String| mark.strip_prefix(&link.name)?.strip_prefix('=')?.parse::<u64>().ok();
+        Some(link.carrier_changes?.saturating_sub(self.since.iter().find_map(of)?))
+    }
+
+    /// A carrier that was there at the earlier look of the run and went, for a moment or for good.
+    fn lost(&self, link: &Link, facts: &LinkFacts, problems: &mut Vec<(Code, String)>) {
+        let Some(changes) = facts.changed_meanwhile.filter(|changes| *changes > 0 && self.is_judged(link)) else {
+            return;
+        };
+        let now = if is_running(link) { "is there again" } else { "is gone" };
+        let words = format!("the carrier of {} changed {changes} times during this run and {now}", link.name);
+        problems.push((Code::LinkLost, words));
+    }
+
     fn flapping(&self, link: &Link, problems: &mut Vec<(Code, String)>) {
         let (Some(changes), Some(uptime)) = (link.carrier_changes, self.uptime_s) else { return };
         // The interface may be younger than the machine, so the true rate is at least this.
@@ -465,6 +502,15 @@ mod tests {
 
     fn unplugged(name: &str) -> Link {
         Link { carrier: Some(false), operstate: Some("down".into()), index: 3, ..cable(name) }
+    }
+
+    #[tokio::test]
+    async fn a_carrier_that_went_since_the_earlier_look() {
+        for (before, code) in [("eth0=2", Some(Code::LinkLost)), ("eth0=4", None), ("eth1=2", None)] {
+            let told = Told { links: vec![Link { carrier_changes: Some(4), ..cable("eth0") }], ..Told::default() };
+            let (_, seen) = told::look(&PROBE, told, json!({ "since": [before] })).await;
+            assert_eq!(seen[0].code, code, "{before}");
+        }
     }
 
     #[tokio::test]

@@ -248,8 +248,10 @@ impl Watch<'_> {
         };
         let end = match facts.state.as_str() {
             // Entries that need nobody to ask, and those confirmed within the last half minute.
-            "reachable" | "noarp" => End::Proven("table", None),
-            "permanent" => self.fixed(&facts).await,
+            "reachable" => End::Proven("table", None),
+            // A cable or radio whose ARP is switched off puts its own hardware address into every entry.
+            "permanent" | "noarp" if !self.needs_no_asking(&facts) => self.fixed(&facts).await,
+            "noarp" => End::Proven("table", None),
             // Whatever its state: what is not there to be seen leaves nothing open.
             _ if self.link.is_some_and(|link| link.kind == Some(LinkKind::Tunnel)) => {
                 End::NotNeeded(format!("the tunnel {} has no neighbour discovery", self.one.interface))
@@ -266,6 +268,12 @@ impl Watch<'_> {
         }
         facts.waited_ms = started.elapsed().as_millis() as u64;
         self.observation(end, facts)
+    }
+
+    /// Whether the interface is of a kind that knows no hardware addresses.
+    fn needs_no_asking(&self, facts: &NeighbourFacts) -> bool {
+        let has_hardware = self.link.is_some_and(|link| matches!(link.kind, Some(LinkKind::Wired | LinkKind::Wifi)));
+        facts.state == "noarp" && !has_hardware
     }
 
     async fn too_wide_prefix(&self) -> Option<String> {
@@ -470,12 +478,17 @@ impl Watch<'_> {
                 self.look.ok(Some(&self.subject), words).facts(&facts).via(self.via())
             }
             End::Another(mac) => {
-                let words = format!(
-                    "{} has a fixed entry on {} for {}, and {mac} answers to ARP for it",
-                    facts.address,
-                    facts.interface,
-                    facts.mac.as_deref().unwrap_or_default()
-                );
+                let (address, interface) = (&facts.address, &facts.interface);
+                let entry = facts.mac.as_deref().unwrap_or_default();
+                let words = match facts.state.as_str() {
+                    "noarp" => format!(
+                        "{interface} asks for no hardware addresses (its ARP is switched off), so that what is for \
+                         {address} goes to {entry}, and {mac} answers to ARP for it"
+                    ),
+                    _ => format!(
+                        "{address} has a fixed entry on {interface} for {entry}, and {mac} answers to ARP for it"
+                    ),
+                };
                 facts.answered_by = Some(mac);
                 let wrong = self.look.problem(Some(&self.subject), Code::RouteNeighbourWrong, words);
                 wrong.facts(&facts).via(self.via())

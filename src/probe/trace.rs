@@ -109,9 +109,16 @@ pub struct TraceFacts {
     silent_after: Option<u8>,
     /// Whether the target or any hop behind the first answered: packets get past the gateway and back.
     beyond_gateway: bool,
+    /// The router that ended the packets of every hop limit, where that was the first one: something sets the limit anew
+    /// before they get there.
+    one_hop_for_all: Option<String>,
     /// Who said that the packet goes no further.
     from: Option<String>,
 }
+
+/// From this many limits on, one router for all of them is no chance. Judgement: a router that answers for its neighbour
+/// too shows twice.
+const SAME_AT_LEAST: usize = 4;
 
 async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
     let all = Addresses([&params.address.0[..], &params.addresses.0[..]].concat());
@@ -251,6 +258,7 @@ fn conclude(look: &Look<'_>, address: IpAddr, seen: &Seen, via: &Via) -> Observa
         reached: reached.is_some(),
         beyond_gateway: reached.is_some() || hops.iter().any(|hop| hop.ttl > 1 && hop.address.is_some()),
         reached_by: reached,
+        one_hop_for_all: one_hop_for_all(hops).map(|address| address.to_string()),
         ..TraceFacts::default()
     };
     if reached.is_some() {
@@ -284,11 +292,21 @@ fn conclude(look: &Look<'_>, address: IpAddr, seen: &Seen, via: &Via) -> Observa
         Some(hop) => {
             facts.silent_after = Some(hop.ttl);
             let name = facts.last_address.clone().unwrap_or_default();
-            let summary = format!("nothing is heard beyond hop {} ({name}) on the way to {subject}", hop.ttl);
+            let summary = match &facts.one_hop_for_all {
+                Some(first) => format!("{first} ends the packets to {subject} whatever their hop limit is"),
+                None => format!("nothing is heard beyond hop {} ({name}) on the way to {subject}", hop.ttl),
+            };
             look.problem(Some(&subject), Code::PathSilent, summary).facts(&facts)
         }
         None => look.unknown(Some(&subject), "no hop and no target answered").facts(&facts),
     }
+}
+
+/// The first router, where it ended packets of so many different hop limits that they cannot have left with these.
+fn one_hop_for_all(hops: &[Hop]) -> Option<IpAddr> {
+    let first = hops.first().filter(|hop| hop.ttl == 1)?.address?;
+    let heard: Vec<IpAddr> = hops.iter().filter(|hop| hop.said.is_none()).filter_map(|hop| hop.address).collect();
+    (heard.len() >= SAME_AT_LEAST && heard.iter().all(|address| *address == first)).then_some(first)
 }
 
 fn shown(hop: &Hop) -> HopFacts {
@@ -325,6 +343,16 @@ mod tests {
         assert_eq!((seen.outcome, emitted.len()), (Outcome::Ok, 0));
         assert_eq!(seen.facts["hops"][2], json!({ "ttl": 3, "address": "10.9.0.7", "ms": 1.0 }));
         assert_eq!(seen.facts["hops"][1], json!({ "ttl": 2 }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_router_for_every_limit() {
+        let trace = |_| Ok((1..=30).map(|ttl| hop(ttl, "10.0.0.1")).collect());
+        let (seen, _) = follow(Stage { trace, ..Stage::default() }, 0).await;
+        assert_eq!((seen.code, &seen.facts["one_hop_for_all"]), (Some(Code::PathSilent), &json!("10.0.0.1")));
+        let trace = |_| Ok(vec![hop(1, "10.0.0.1"), hop(2, "10.0.0.1"), hop(3, "10.1.0.1"), hop(4, "10.2.0.1")]);
+        let (seen, _) = follow(Stage { trace, ..Stage::default() }, 0).await;
+        assert_eq!(seen.facts.get("one_hop_for_all"), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -233,7 +233,8 @@ pub struct FilterRule {
     pub hook: Option<String>,
     /// The rule in the tool's own words, for the report.
     pub text: String,
-    /// `drop`, `reject`, `accept`, `policy drop`, `jump CHAIN`, `goto CHAIN`, `return`, or another verdict's word.
+    /// `drop`, `reject`, `accept`, `policy drop`, `jump CHAIN`, `goto CHAIN`, `return`, `hop limit N` (it sets that),
+    /// or another verdict's word.
     pub verdict: String,
     /// Match on the destination address.
     pub destination: Option<IpNet>,

@@ -72,6 +72,8 @@ fn build(world: &World) -> Result<Standing, Box<Report>> {
     daemon::start(&lab, &mut scene, &certificates).map_err(broken)?;
     machine::start_programs(&scene.client).map_err(broken)?;
     lab.cut(&scene).map_err(broken)?;
+    machine::can_command(&scene).map_err(Report::skipped)?;
+    lab.command(&scene).map_err(broken)?;
     Ok(Standing { scene, lab, certificates, built_s: began.elapsed().as_secs_f64() })
 }
 

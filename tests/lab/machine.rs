@@ -183,6 +183,14 @@ pub fn can_filter(client: &Client) -> Result<(), String> {
     Err(format!("nft does not work here ({})", String::from_utf8_lossy(&listed.stderr).trim()))
 }
 
+/// Whether this machine has the programs that the scene's commands are made of. `Err` is a reason to skip.
+pub fn can_command(scene: &Scene) -> Result<(), String> {
+    let programs = scene.commands.iter().filter_map(|command| command.line.split_whitespace().next());
+    let runs = |program: &str| Command::new(program).arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let missing = programs.filter_map(|program| Some((program, runs(program).err()?))).next();
+    missing.map_or(Ok(()), |(program, error)| Err(format!("needs the program {program} ({error})")))
+}
+
 /// Loads the client's packet filter.
 pub fn filter(client: &Client) -> Result<(), String> {
     if client.filter.is_empty() {

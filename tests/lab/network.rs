@@ -2,7 +2,7 @@
 //! installed for it.
 
 use crate::namespace::{Host, Space};
-use crate::scene::{ExtraLink, GATEWAY, GATEWAY_FAR, GATEWAY_SIX, Route, Rule, Scene, WEB_SIX, Way, ip};
+use crate::scene::{ExtraLink, GATEWAY, GATEWAY_FAR, GATEWAY_SIX, Machine, Route, Rule, Scene, WEB_SIX, Way, ip};
 use crate::wire::{self, Wire};
 use futures_util::TryStreamExt;
 use nix::libc;
@@ -261,6 +261,30 @@ impl Lab {
         }
     }
 
+    /// Does what the scene says in words: at once, or when its time in the run has come.
+    pub fn command(&self, scene: &Scene) -> Result<(), String> {
+        for command in &scene.commands {
+            let host = match command.on {
+                Machine::Client => &self.client,
+                Machine::Switch => &self.switch,
+            };
+            let (line, after, started) = (command.line, command.after, self.started.clone());
+            if after.is_zero() {
+                host.call(async move { by_words(line) }).map_err(|error| format!("{}: {error}", host.name))?;
+                continue;
+            }
+            host.start(async move {
+                while started.get().is_none_or(|started| started.elapsed() < after) {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                if let Err(error) = by_words(line) {
+                    eprintln!("{error}");
+                }
+            });
+        }
+        Ok(())
+    }
+
     /// Cuts the links that the scene wants cut.
     pub fn cut(&self, scene: &Scene) -> Result<(), String> {
         for _ in 0..scene.client.carrier_losses {
@@ -293,6 +317,15 @@ impl Lab {
 /// Whether an address belongs to the far side (and not to the LAN or to the client itself).
 fn far_away(address: &IpAddr) -> bool {
     matches!(address, IpAddr::V4(four) if four.octets()[..3] == [198, 51, 100])
+}
+
+/// Runs a command in the namespace of the calling thread.
+fn by_words(line: &str) -> Result<(), String> {
+    let mut words = line.split_whitespace();
+    let program = words.next().unwrap_or_default();
+    let done = std::process::Command::new(program).args(words).output();
+    let done = done.map_err(|error| format!("`{line}`: {error}"))?;
+    if done.status.success() { Ok(()) } else { Err(format!("`{line}`: {}", String::from_utf8_lossy(&done.stderr))) }
 }
 
 fn failed<E: std::fmt::Display>(what: &str) -> impl Fn(E) -> String {

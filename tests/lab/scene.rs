@@ -12,6 +12,7 @@ use crate::daemon::Daemon;
 use crate::machine::HOME;
 use crate::wire::Wire;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 /// The client's own address.
 pub const CLIENT: &str = "192.0.2.10";
@@ -82,8 +83,27 @@ pub struct Scene {
     pub sibling: Vec<IpAddr>,
     /// Whether LAN and far side have IPv6.
     pub six: bool,
+    /// What is done on a machine of the world in the words of its tools (ip(8), bridge(8), nft(8)), in this order when
+    /// all else stands; for faults that have no field of their own.
+    pub commands: Vec<Command>,
     /// Seconds by which every clock but the client's is ahead.
     pub clock_ahead_s: i64,
+}
+
+/// A command on one machine of the world.
+pub struct Command {
+    pub on: Machine,
+    /// Program and arguments, apart by spaces.
+    pub line: &'static str,
+    /// How long after the program under test was started; zero for before.
+    pub after: Duration,
+}
+
+/// A machine of the world.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Machine {
+    Client,
+    Switch,
 }
 
 /// The machine that has the problem.
@@ -569,7 +589,22 @@ impl Scene {
             far_routes: Vec::new(),
             sibling: vec![ip(SIBLING)],
             six: false,
+            commands: Vec::new(),
             clock_ahead_s: 0,
+        }
+    }
+
+    /// This is done on that machine before the run.
+    pub fn command(&mut self, on: Machine, line: &'static str) {
+        self.commands.push(Command { on, line, after: Duration::ZERO });
+    }
+
+    /// The client's cable is pulled so long after the start of the run and put back after the same time again, so many
+    /// times.
+    pub fn flaps(&mut self, every: Duration, times: u32) {
+        for turn in 0..times * 2 {
+            let line = if turn % 2 == 0 { "ip link set port1 down" } else { "ip link set port1 up" };
+            self.commands.push(Command { on: Machine::Switch, line, after: every * (turn + 1) });
         }
     }
 

@@ -387,6 +387,10 @@ fn verdict(name: &str, value: &Value) -> Option<String> {
     match name {
         "accept" | "drop" | "reject" | "return" | "queue" | "dnat" | "snat" | "redirect" | "masquerade" | "tproxy"
         | "notrack" => Some(name.to_owned()),
+        "mangle" => {
+            let field = value["key"]["payload"]["field"].as_str()?;
+            matches!(field, "ttl" | "hoplimit").then(|| format!("hop limit {}", value["value"]))
+        }
         "jump" | "goto" => Some(format!("{name} {}", value["target"].as_str()?)),
         _ => None,
     }
@@ -403,6 +407,7 @@ fn text_of(expression: &Value) -> String {
     };
     match name.as_str() {
         "match" if let Some(flags) = tcp_flags(value) => flags.to_string(),
+        "mangle" => format!("{} set {}", plain(&value["key"]), plain(&value["value"])),
         "match" => {
             let operator = match value["op"].as_str() {
                 Some("==" | "in") | None => " ".to_owned(),

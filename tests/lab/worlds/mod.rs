@@ -3,6 +3,7 @@
 mod addressing;
 mod answers;
 mod application;
+mod by_hand;
 mod calls;
 mod chance;
 mod computer;
@@ -30,6 +31,7 @@ const ALL: &[&[World]] = &[
     healthy::WORLDS,
     link::WORLDS,
     addressing::WORLDS,
+    by_hand::WORLDS,
     path::WORLDS,
     vpn::WORLDS,
     dns::WORLDS,
