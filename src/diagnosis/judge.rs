@@ -114,15 +114,8 @@ fn judge_evidence(evidence: &Evidence<'_>, case: &Case) -> Judgement {
     let frontier = frontier(evidence, &goal);
     let held = holding(evidence);
     let (status, blame) = match &goal {
-        Goal::Fails(_) | Goal::Unknown if !frontier.is_empty() => {
-            let blame = blame(&frontier, &held, evidence, &testimony);
-            let works_at_times = others_fall_back(&goal, &blame, evidence) || evidence.over().is_some();
-            (if works_at_times { Status::Degraded } else { Status::Fault }, blame)
-        }
-        Goal::Fails(seen) => {
-            let status = if evidence.over().is_some() { Status::Degraded } else { Status::Fault };
-            (status, blame(std::slice::from_ref(seen), &held, evidence, &testimony))
-        }
+        Goal::Fails(_) | Goal::Unknown if !frontier.is_empty() => fails(&goal, &frontier, &held, evidence, &testimony),
+        Goal::Fails(seen) => fails(&goal, std::slice::from_ref(seen), &held, evidence, &testimony),
         Goal::Unknown => match felt(&held, evidence).filter(|_| failed_at_times(evidence)) {
             Some(blame) => (Status::Degraded, Some(blame)),
             None => (Status::Undecided, None),
@@ -138,6 +131,19 @@ fn judge_evidence(evidence: &Evidence<'_>, case: &Case) -> Judgement {
         },
     };
     compose(status, blame, &frontier, &held, evidence, case, &testimony)
+}
+
+/// The goal fails, by what these groups of problems show.
+fn fails<'a>(
+    goal: &Goal,
+    groups: &[Vec<usize>],
+    held: &[Holding<'a>],
+    evidence: &Evidence<'a>,
+    testimony: &Testimony,
+) -> (Status, Option<Blame<'a>>) {
+    let blame = blame(groups, held, evidence, testimony);
+    let works_at_times = others_fall_back(goal, &blame, evidence) || evidence.over().is_some();
+    (if works_at_times { Status::Degraded } else { Status::Fault }, blame)
 }
 
 /// Whether a goal failed where something that needs the same way worked: neither works nor is broken for good, so that

@@ -58,7 +58,6 @@ const ELSEWHERE: &[(Code, Shown)] = &[
         Code::HostGroupLimit,
         Fixture("src/probe/resource/tests.rs", "the lab may not set the limits of a control group without root"),
     ),
-    (Code::ProxyPacInvalid, Fixture("src/probe/proxy/tests.rs", "it takes a desktop that names a PAC file")),
     (
         Code::TcpProhibited,
         Fixture("src/probe/tcp.rs", "it is said where the router that forbids cannot be named; the lab's always can"),

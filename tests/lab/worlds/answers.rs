@@ -249,6 +249,105 @@ pub const WORLDS: &[World] = &[
         ..WORLD
     },
     World {
+        name: "port-of-a-name-while-the-first-resolver-is-silent",
+        says: "the shop's program takes ages to connect",
+        run: ("one-site-fails", "tcp://www.example.test:443"),
+        fault: |scene| scene.resolvers[0].mood = ResolverMood::Silent,
+        proof: |eyes| eyes.resolves(SECOND_RESOLVER, "www.example.test", WEB),
+        expect: Expect {
+            cause: &["first-resolver-silent"],
+            decides: "lookup",
+            innocent: &["link", "ip", "route", "path", "transport", SECOND_RESOLVER],
+            seconds: 15.0,
+            ..degraded(&["dns"], &["dns.timeout"], Culprit::Contains(RESOLVER))
+        },
+        ..WORLD
+    },
+    World {
+        name: "shell-of-a-name-behind-a-stopped-local-resolver",
+        says: "ssh does not find the server",
+        run: ("one-site-fails", "ssh://www.example.test:2222"),
+        fault: |scene| {
+            stopped_stub(scene);
+            scene.serve("198.51.100.10:2222", Speaks::Greeting("SSH-2.0-OpenSSH_9.2\r\n"));
+        },
+        proof: |eyes| eyes.connects("198.51.100.10:2222"),
+        expect: Expect {
+            cause: &["local-resolver-stopped"],
+            decides: "stub",
+            innocent: &["link", "ip", "route", "path", "transport", "application", RESOLVER],
+            seconds: 12.0,
+            ..fault(&["process"], &["process.stopped"], Culprit::Contains("systemd-resolve"))
+        },
+        rule: (1, "a greeting from an address that programs cannot find out does not clear the lookup"),
+        ..WORLD
+    },
+    World {
+        name: "proxy-pretends-and-the-site-opens-without-it",
+        says: "every page gives a certificate or protocol error",
+        fault: |scene| scene.behind_proxy(ProxyMood::Pretends),
+        proof: |eyes| eyes.page("198.51.100.10:443", "www.example.test", "200"),
+        expect: Expect {
+            cause: &["proxy-breaks-the-page"],
+            decides: "direct",
+            innocent: &["link", "ip", "route", "path", "dns", "transport", "www.example.test"],
+            ..fault(&["proxy"], &["tls.not_tls"], THE_PROXY)
+        },
+        ..WORLD
+    },
+    World {
+        name: "redirect-to-a-silent-port",
+        says: "the shop jumps to the sign-in and that hangs",
+        fault: |scene| {
+            scene.page(Page::Redirect("https://office.example.test:8443/"));
+            scene.name("office.example.test", Name::Addresses(vec![ip(SECOND_WEB)]));
+            scene.wire.drop(|packet| packet.tcp(8443));
+        },
+        proof: |eyes| eyes.silent("198.51.100.11:8443"),
+        expect: Expect {
+            cause: &["redirect-to-a-dead-end"],
+            decides: "reproduce",
+            innocent: &["link", "ip", "route", "path", "dns", "host", "process", "tls"],
+            seconds: 12.0,
+            ..fault(&["transport"], &["tcp.timeout"], Culprit::Contains("office.example.test:8443"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "proxy-script-server-says-nothing",
+        says: "every page takes ages to start",
+        fault: |scene| {
+            scene.proxy_by_script("http://198.51.100.90:8000/proxy.pac");
+            scene.serve("198.51.100.90:8000", Speaks::Nothing);
+        },
+        proof: |eyes| eyes.connects("198.51.100.90:8000"),
+        expect: Expect {
+            cause: &["pac-unreachable"],
+            decides: "proxy",
+            innocent: &["link", "ip", "route", "path", "dns", "transport", "tls", "www.example.test"],
+            seconds: 15.0,
+            ..degraded(&["proxy"], &["proxy.pac_unreachable"], Culprit::Contains("proxy.pac"))
+        },
+        ..WORLD
+    },
+    World {
+        name: "proxy-script-is-a-sign-in-page",
+        says: "nothing loads in the office",
+        fault: |scene| {
+            scene.proxy_by_script("http://198.51.100.90:8000/proxy.pac");
+            scene.serve("198.51.100.90:8000", Speaks::Http(Page::Login));
+        },
+        proof: |eyes| eyes.page("198.51.100.90:8000", "198.51.100.90", "200"),
+        expect: Expect {
+            cause: &["pac-invalid"],
+            decides: "proxy",
+            or_status: "degraded",
+            innocent: &["link", "ip", "route", "path", "dns", "transport", "tls", "www.example.test"],
+            ..fault(&["proxy"], &["proxy.pac_invalid"], Culprit::Contains("proxy.pac"))
+        },
+        ..WORLD
+    },
+    World {
         name: "local-service-started-again-and-again",
         says: "the report page works at one moment and fails at the next",
         run: ("local-service", "http://127.0.0.1:8080/"),
