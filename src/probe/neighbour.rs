@@ -27,11 +27,12 @@ pub const PROBE: Probe = Probe {
             apart, so a dead gateway is suspected after 1.0 s and certain after 3.1 s. An old entry is verified in \
             the same way, by an echo request, and by ARP where CAP_NET_RAW allows, because the kernel itself would \
             take 8 s. An entry that somebody fixed is held against the device that answers to ARP. Any answer proves the \
-            neighbour; silence to pings proves nothing.",
+            neighbour; silence to pings proves nothing. With `rivals` it asks instead, by ARP, whether several devices \
+            have the address.",
     contacts: Contacts::named(&["address", "targets"]).and_unless("address", "the gateways, on the local network"),
     burden: Burden::of("an empty datagram, a ping and an ARP request for each neighbour")
         .and_leaves("the table of neighbours holds a fresh entry"),
-    codes: &[Code::RouteGatewayDead, Code::RouteNeighbourDead, Code::RouteNeighbourWrong],
+    codes: &[Code::RouteGatewayDead, Code::RouteNeighbourDead, Code::RouteNeighbourWrong, Code::IpDuplicate],
     params: schema_of::<Params>,
     facts: schema_of::<NeighbourFacts>,
     accepts: accepts::<Params>,
@@ -50,6 +51,9 @@ const UNDECIDED_AFTER: Duration = Duration::from_millis(3300);
 /// How long the device behind a fixed entry is waited for: an answer on the link takes milliseconds, over a radio that
 /// sleeps a tenth of a second. Judgement, because silence only leaves the entry as it is.
 const FIXED_WAIT: Duration = Duration::from_millis(500);
+
+/// How long all who have an address are waited for: as for the device behind a fixed entry, and asked twice within it.
+const RIVALS_WAIT: Duration = FIXED_WAIT;
 
 /// The table is read this often at first, when an answer is a round trip on the link away, and then less often.
 const POLL_FAST: Duration = Duration::from_millis(2);
@@ -74,6 +78,8 @@ pub struct Params {
     pub port: Option<u16>,
     /// `tcp` (the default) or `udp`, for the port.
     pub protocol: Option<String>,
+    /// Ask by ARP whether more than one device has the address, whatever the table says.
+    pub rivals: bool,
 }
 
 /// What is known about one neighbour.
@@ -98,6 +104,9 @@ pub struct NeighbourFacts {
     pub proven_by: Option<String>,
     /// The hardware address that answers to ARP, where a fixed entry names another one.
     pub answered_by: Option<String>,
+    /// All hardware addresses that answer to ARP for it, where that was asked: several devices have the same address, or
+    /// one router has several legs in this network.
+    pub claimed_by: Vec<String>,
     /// How long it was waited for.
     pub waited_ms: u64,
     /// The own prefix that makes it a neighbour although the own address is a private one (RFC 1918) and it lies outside
@@ -130,8 +139,10 @@ async fn run(look: &Look<'_>, params: Params) -> Vec<Observation> {
             false => one.address.to_string(),
         };
         let link = links.iter().find(|link| link.name == one.interface);
+        let watch = Watch { look, one, link, subject };
+        let rivals = params.rivals;
         async move {
-            let seen = Watch { look, one, link, subject }.watch().await;
+            let seen = if rivals { watch.rivals().await } else { watch.watch().await };
             // Shown at once: the gateway of another family may take three seconds to be given up.
             (look.emit)(seen.clone());
             seen
@@ -268,6 +279,40 @@ impl Watch<'_> {
         }
         facts.waited_ms = started.elapsed().as_millis() as u64;
         self.observation(end, facts)
+    }
+
+    /// Who answers for the address: each machine keeps to the one that it heard first, so that some are served and some
+    /// are not, and from boot to boot not the same ones.
+    async fn rivals(&self) -> Observation {
+        let started = Instant::now();
+        let (address, interface) = (self.one.address, self.one.interface.as_str());
+        if !address.is_ipv4() {
+            return self.observation(End::NotNeeded("ARP is for IPv4 only".to_owned()), NeighbourFacts::default());
+        }
+        let wait = self.look.within(RIVALS_WAIT);
+        let claims = match self.look.world.machine.who_all_have(interface, address, wait).await {
+            Ok(claims) => claims,
+            Err(why) => return self.look.unknown(Some(&self.subject), &why.to_string()).via(self.via()),
+        };
+        let facts = NeighbourFacts {
+            address: address.to_string(),
+            interface: interface.to_owned(),
+            mac: self.entry().await.and_then(|entry| entry.mac),
+            on_link: true,
+            role: if self.one.is_gateway { "gateway" } else { "target" }.to_owned(),
+            waited_ms: started.elapsed().as_millis() as u64,
+            claimed_by: claims.clone(),
+            ..NeighbourFacts::default()
+        };
+        let seen = match claims.as_slice() {
+            [] => return self.look.unknown(Some(&self.subject), &format!("nobody answered ARP for {address}")),
+            [one] => self.look.ok(Some(&self.subject), format!("{one} alone answers for {address} on {interface}")),
+            several => {
+                let words = format!("{} answer for {address} on {interface}", several.join(" and "));
+                self.look.problem(Some(&self.subject), Code::IpDuplicate, words)
+            }
+        };
+        seen.facts(&facts).via(self.via())
     }
 
     /// Whether the interface is of a kind that knows no hardware addresses.
@@ -600,6 +645,22 @@ mod tests {
         assert_eq!(seen(right).await.1.facts["proven_by"], "arp");
         let unasked = seen(told(vec![table(0, "permanent")])).await.1;
         assert_eq!((unasked.outcome, &unasked.facts["proven_by"]), (Outcome::Ok, &json!("table")));
+    }
+
+    #[tokio::test]
+    async fn several_devices_with_one_address_are_all_named() {
+        let gateway: IpAddr = "10.0.0.1".parse().expect("an address");
+        let claims = |macs: &[&str]| macs.iter().map(|mac| (gateway, (*mac).to_owned())).collect::<Vec<_>>();
+        for (macs, code) in [
+            (&["02:00:00:00:00:01", "02:00:00:00:00:99"][..], Some(Code::IpDuplicate)),
+            (&["02:00:00:00:00:01"], None),
+            (&[], None),
+        ] {
+            let told = Told { claims: claims(macs), ..told(vec![table(0, "reachable")]) };
+            let (_, seen) = told::look(&PROBE, told, json!({ "rivals": true })).await;
+            assert_eq!(seen[0].code, code, "{}", seen[0].summary);
+            assert_eq!(seen[0].outcome == Outcome::Unknown, macs.is_empty());
+        }
     }
 
     #[tokio::test]

@@ -102,6 +102,9 @@ unsupported! {
     /// The hardware address of another machine that claims `address` on this link, asked by ARP (RFC 826), with
     /// `source` as sender, or none for a probe that changes nobody's table (RFC 5227). Needs `CAP_NET_RAW`.
     fn who_has(&self, interface: &str, address: IpAddr, source: Option<IpAddr>, wait: Duration) -> Option<String>;
+    /// The hardware addresses of all other machines that claim `address` on this link within the wait, in the order of
+    /// their answers; asked by a probe that changes nobody's table (RFC 5227). Needs `CAP_NET_RAW`.
+    fn who_all_have(&self, interface: &str, address: IpAddr, wait: Duration) -> Vec<String>;
     /// Leases that DHCP clients of this machine wrote down; empty where none did.
     fn leases(&self) -> Vec<Lease>;
     /// What the DHCP servers on this link offer to this machine when it asks for an address (DHCPDISCOVER), as far as

@@ -266,6 +266,7 @@ impl Lab {
         for command in &scene.commands {
             let host = match command.on {
                 Machine::Client => &self.client,
+                Machine::Sibling => &self.sibling,
                 Machine::Switch => &self.switch,
             };
             let (line, after, started) = (command.line, command.after, self.started.clone());

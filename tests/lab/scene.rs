@@ -103,6 +103,7 @@ pub struct Command {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Machine {
     Client,
+    Sibling,
     Switch,
 }
 

@@ -139,14 +139,14 @@ fn list(value: &Value) -> Result<Vec<Value>, Error> {
     Ok(items(value)?.collect())
 }
 
-/// One field of each item: `map(attribute='address')`. It takes no other filter and no default, as the engine's own does:
+/// One field of each item that has it: `map(attribute='address')`. It takes no other filter and no default, as the engine's own does:
 /// a list in place of each item of a list, a few times over, is more than any memory.
 fn map(value: &Value, arguments: Rest<ValueOrKwargs>) -> Result<Vec<Value>, Error> {
     let path = attribute(&arguments.into_values()).ok_or_else(|| {
         Error::new(ErrorKind::TooManyArguments, "`map` takes one field of each item: `map(attribute='name')`")
     })?;
-    let field = |item: Value| path.split('.').try_fold(item, |value, name| value.get_attr(name));
-    items(value)?.map(field).collect()
+    let field = |item: Value| path.split('.').try_fold(item, |value, name| value.get_attr(name)).ok();
+    Ok(items(value)?.filter_map(field).filter(|found| !found.is_undefined() && !found.is_none()).collect())
 }
 
 /// The value of `attribute`, where it is the only argument.
@@ -192,7 +192,8 @@ mod tests {
         for (expression, expected) in [
             ("list | map(attribute='a.b') | list", json!([1, 2])),
             ("list | map(attribute='a.b') | join(' and ')", json!("1 and 2")),
-            ("list | map(attribute='a.c') | join('+')", json!("+")),
+            ("list | map(attribute='a.c') | join('+')", json!("")),
+            ("[{'a': 1}, {'a': none}, {}, 5] | map(attribute='a') | list", json!([1])),
             ("word | join(', ')", json!("abc")),
             ("word | list", json!(["abc"])),
             ("nothing | join(', ')", json!("")),

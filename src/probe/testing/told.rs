@@ -76,6 +76,9 @@ impl Machine for Told {
         tokio::time::sleep(wait).await;
         Err(Unknown::NeedsRight { what: "ARP".into(), right: "CAP_NET_RAW".into() })
     }
+    async fn who_all_have(&self, _: &str, address: IpAddr, _: Duration) -> Known<Vec<String>> {
+        Ok(self.claims.iter().filter(|(claimed, _)| *claimed == address).map(|(_, mac)| mac.clone()).collect())
+    }
     async fn sign_on(&self, _: &str) -> Known<Option<SignOn>> {
         Ok(self.sign_on.clone())
     }

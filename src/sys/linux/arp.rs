@@ -16,6 +16,9 @@ const ARP_LENGTH: usize = 28;
 
 const REQUEST: u16 = 1;
 
+/// Machines with one address that are named; whoever pretends to be more is one of them.
+const MOST_CLAIMS: usize = 8;
+
 pub(super) async fn who_has(
     netlink: &Netlink,
     interface: &str,
@@ -23,46 +26,99 @@ pub(super) async fn who_has(
     source: Option<IpAddr>,
     wait: Duration,
 ) -> Known<Option<String>> {
-    let IpAddr::V4(wanted) = address else { return Err(Unknown::Unsupported("ARP is for IPv4 only")) };
-    let links = super::link::links(netlink).await?;
-    let own: Vec<String> = links.iter().filter_map(|link| link.mac.clone()).collect();
-    let link = links.iter().find(|link| link.name == interface);
-    let (index, mac) = link
-        .and_then(|link| Some((link.index, hardware_bytes(link.mac.as_deref()?)?)))
-        .ok_or_else(|| Unknown::Failed(format!("{interface} has no hardware address to ask from")))?;
-    let socket = PacketSocket::open(index, ETH_P_ARP).map_err(|error| match error {
-        nix::Error::EPERM | nix::Error::EACCES => Unknown::NeedsRight {
-            what: "who answers for an address on the link".to_owned(),
-            right: "CAP_NET_RAW".to_owned(),
-        },
-        other => Unknown::Failed(format!("no ARP socket: {other}")),
-    })?;
-    // A probe (RFC 5227 section 2.1.1) has no sender address, so that nobody's table is changed by it; it is repeated
-    // once within its short wait.
-    let sender = match source {
-        Some(IpAddr::V4(v4)) => v4,
-        _ => Ipv4Addr::UNSPECIFIED,
-    };
-    let spacing = if sender.is_unspecified() { wait / 2 } else { REQUEST_SPACING };
-    let question = request(mac, sender, wanted);
-    let end = Instant::now() + wait;
-    while Instant::now() < end {
-        socket.broadcast(&question).map_err(|error| Unknown::Failed(format!("{interface}: {error}")))?;
-        let until = end.min(Instant::now() + spacing);
-        if let Ok(claim) = tokio::time::timeout_at(until, claim(&socket, wanted, &own)).await {
-            return claim.map(Some).map_err(|error| Unknown::Failed(format!("{interface}: {error}")));
-        }
-    }
-    Ok(None)
+    let mut question = Question::new(netlink, interface, address, source, wait).await?;
+    question.next(&[]).await
 }
 
-/// Waits for somebody else who says that the address is theirs.
-async fn claim(socket: &PacketSocket, wanted: Ipv4Addr, own: &[String]) -> std::io::Result<String> {
+pub(super) async fn who_all_have(
+    netlink: &Netlink,
+    interface: &str,
+    address: IpAddr,
+    wait: Duration,
+) -> Known<Vec<String>> {
+    let mut question = Question::new(netlink, interface, address, None, wait).await?;
+    let mut all = Vec::new();
+    // Each is heard once, so that somebody who answers without end ends nothing later.
+    while all.len() < MOST_CLAIMS
+        && let Some(mac) = question.next(&all).await?
+    {
+        all.push(mac);
+    }
+    Ok(all)
+}
+
+/// A question that is being asked, until its time is over.
+struct Question<'i> {
+    interface: &'i str,
+    wanted: Ipv4Addr,
+    /// This machine's own hardware addresses: what it says itself is no answer.
+    own: Vec<String>,
+    socket: PacketSocket,
+    request: [u8; ARP_LENGTH],
+    spacing: Duration,
+    /// When it is asked the next time.
+    again: Instant,
+    end: Instant,
+}
+
+impl<'i> Question<'i> {
+    async fn new(
+        netlink: &Netlink,
+        interface: &'i str,
+        address: IpAddr,
+        source: Option<IpAddr>,
+        wait: Duration,
+    ) -> Known<Question<'i>> {
+        let IpAddr::V4(wanted) = address else { return Err(Unknown::Unsupported("ARP is for IPv4 only")) };
+        let links = super::link::links(netlink).await?;
+        let own: Vec<String> = links.iter().filter_map(|link| link.mac.clone()).collect();
+        let link = links.iter().find(|link| link.name == interface);
+        let (index, mac) = link
+            .and_then(|link| Some((link.index, hardware_bytes(link.mac.as_deref()?)?)))
+            .ok_or_else(|| Unknown::Failed(format!("{interface} has no hardware address to ask from")))?;
+        let socket = PacketSocket::open(index, ETH_P_ARP).map_err(|error| match error {
+            nix::Error::EPERM | nix::Error::EACCES => Unknown::NeedsRight {
+                what: "who answers for an address on the link".to_owned(),
+                right: "CAP_NET_RAW".to_owned(),
+            },
+            other => Unknown::Failed(format!("no ARP socket: {other}")),
+        })?;
+        // A probe (RFC 5227 section 2.1.1) has no sender address, so that nobody's table is changed by it; it is repeated
+        // once within its short wait.
+        let sender = match source {
+            Some(IpAddr::V4(v4)) => v4,
+            _ => Ipv4Addr::UNSPECIFIED,
+        };
+        let spacing = if sender.is_unspecified() { wait / 2 } else { REQUEST_SPACING };
+        let (request, now) = (request(mac, sender, wanted), Instant::now());
+        Ok(Question { interface, wanted, own, socket, request, spacing, again: now, end: now + wait })
+    }
+
+    /// The next machine that answers and is none of these; none when the time is over.
+    async fn next(&mut self, known: &[String]) -> Known<Option<String>> {
+        let failed = |error: &dyn std::fmt::Display| Unknown::Failed(format!("{}: {error}", self.interface));
+        while Instant::now() < self.end {
+            if Instant::now() >= self.again {
+                self.socket.broadcast(&self.request).map_err(|error| failed(&error))?;
+                self.again += self.spacing;
+            }
+            let others: Vec<String> = self.own.iter().chain(known).cloned().collect();
+            let heard = claim(&self.socket, self.wanted, &others);
+            if let Ok(claim) = tokio::time::timeout_at(self.end.min(self.again), heard).await {
+                return claim.map(Some).map_err(|error| failed(&error));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Waits for somebody who says that the address is theirs, and is none of these.
+async fn claim(socket: &PacketSocket, wanted: Ipv4Addr, others: &[String]) -> std::io::Result<String> {
     loop {
         let mut packet = [0_u8; 64];
         let length = socket.receive(&mut packet).await?;
         let claimed = sender_of(&packet[..length]).filter(|(_, address)| *address == wanted);
-        if let Some(mac) = claimed.and_then(|(mac, _)| hardware_address(&mac)).filter(|mac| !own.contains(mac)) {
+        if let Some(mac) = claimed.and_then(|(mac, _)| hardware_address(&mac)).filter(|mac| !others.contains(mac)) {
             return Ok(mac);
         }
     }

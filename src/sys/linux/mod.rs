@@ -113,6 +113,10 @@ impl Machine for LocalMachine {
         arp::who_has(&self.netlink, interface, address, source, wait).await
     }
 
+    async fn who_all_have(&self, interface: &str, address: IpAddr, wait: Duration) -> Known<Vec<String>> {
+        arp::who_all_have(&self.netlink, interface, address, wait).await
+    }
+
     async fn leases(&self) -> Known<Vec<Lease>> {
         lease::leases(&self.netlink).await
     }

@@ -40,6 +40,27 @@ pub const WORLDS: &[World] = &[
         ..WORLD
     },
     World {
+        name: "second-machine-with-the-gateways-address",
+        says: "nothing opens since somebody plugged a router of his own in",
+        fault: |scene| {
+            scene.sibling.push(ip(GATEWAY));
+            // It was heard first, and the kernel keeps to it.
+            scene.command(Machine::Sibling, "ip link set eth0 address 02:00:00:00:00:66");
+            scene
+                .command(Machine::Client, "ip neigh replace 192.0.2.1 lladdr 02:00:00:00:00:66 dev eth0 nud reachable");
+        },
+        expect: Expect {
+            // The kernel may hear the gateway itself while it is looked at.
+            or_status: "degraded",
+            cause: &["gateway-address-used-twice"],
+            decides: "gateway-claims",
+            innocent: &["link", "path", "dns", "host", RESOLVER],
+            ..fault(&["ip"], &["ip.duplicate"], Culprit::Contains("02:00:00:00:00:66"))
+        },
+        rule: (2, "the line of the provider is blamed for a second machine that has the gateway's address"),
+        ..WORLD
+    },
+    World {
         name: "plug-loose-during-the-run",
         says: "it comes and goes, just now",
         fault: |scene| {
