@@ -11,7 +11,7 @@ mod text;
 use super::InputKind;
 use super::draft::{Draft, DraftCause, DraftCheck, Head};
 use super::given::PlacedTest;
-use super::mistake::{At, Kind, Mistake, Mistakes, shown};
+use super::mistake::{At, Kind, Mistake, Mistakes, Source, shown};
 use super::parse::Registry;
 use super::template::{self, variable};
 use super::when::PlacedAtom;
@@ -50,15 +50,47 @@ const CASE_FACTS: [(&str, &str); 12] = [
 pub(super) const CHECK_KEYS: [&str; 11] =
     ["id", "probe", "title", "layer", "cost", "goal", "after", "may_affect", "control_for", "when", "context_required"];
 
-/// Adds every mistake that only the whole tells. With `trusts`, what is built in is asked only whether the checks that it
-/// speaks of are there.
-pub(super) fn check(draft: &Draft, head: &Head, registry: Registry, trusts: bool, mistakes: &mut Mistakes) {
-    // Most of what is built in speaks of the target, which is left to whoever includes it.
-    let trusts = trusts && draft.inputs.iter().any(|input| input.input.kind == InputKind::Target);
+/// Which of the included texts are asked only whether the checks that they speak of are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// None.
+    Nothing,
+    /// Those that are built in.
+    BuiltIn,
+    /// Of those the ones in which nothing was found wrong before, as a part of another playbook.
+    LookedAt,
+}
+
+impl Trust {
+    /// For each text of a playbook whether it needs no second look. The playbook itself always does.
+    fn of_texts(self, draft: &Draft, sources: &[Source]) -> Vec<bool> {
+        // Most of what is built in speaks of the target, which is left to whoever includes it.
+        let has_target = draft.inputs.iter().any(|input| input.input.kind == InputKind::Target);
+        let is_trusted = |source: &Source| match self {
+            Trust::Nothing => false,
+            Trust::BuiltIn => source.is_built_in(),
+            Trust::LookedAt => source.is_built_in() && LOOKED_AT.with_borrow(|all| all.contains(&source.text.as_ptr())),
+        };
+        let each = sources.iter().enumerate();
+        each.map(|(index, source)| index > 0 && has_target && is_trusted(source)).collect()
+    }
+}
+
+/// Adds every mistake that only the whole tells.
+pub(super) fn check(draft: &Draft, head: &Head, registry: Registry, trust: Trust, mistakes: &mut Mistakes) {
+    let trusted = trust.of_texts(draft, &mistakes.sources);
+    look(draft, head, registry, trusted, mistakes);
+    if trust == Trust::LookedAt && mistakes.errors() == 0 {
+        let included = mistakes.sources.iter().skip(1).filter(|source| source.is_built_in());
+        LOOKED_AT.with_borrow_mut(|all| all.extend(included.map(|source| source.text.as_ptr())));
+    }
+}
+
+fn look(draft: &Draft, head: &Head, registry: Registry, trusted: Vec<bool>, mistakes: &mut Mistakes) {
     let mut lint = Lint {
         draft,
         registry,
-        trusted: mistakes.sources.iter().map(|source| trusts && source.is_built_in()).collect(),
+        trusted,
         mistakes,
         checks: draft.checks.iter().map(|check| (check.check.id.as_str(), &**check)).collect(),
         inputs: draft.inputs.iter().map(|input| variable(&input.name)).collect(),
@@ -109,6 +141,8 @@ impl Shape {
 }
 
 thread_local! {
+    /// Included texts of this binary, by where they lie in it, that were looked at as a part of a playbook without mistakes.
+    static LOOKED_AT: RefCell<HashSet<*const u8>> = RefCell::default();
     /// Shapes that were made, by the address of their probe: making them is most of the work, and whoever looks at one
     /// playbook often looks at the whole library. The process ends soon after; taking them apart piece by piece before that
     /// would be two hundredths of its work.

@@ -10,9 +10,10 @@ pub(super) use self::parts::{COSTS, PLACES, PRIORS};
 use self::parts::{kebab, placed, read_cause, read_check, read_gravity};
 use super::draft::{Draft, DraftCause, DraftCheck, DraftInput, Fill, Head};
 use super::given::{self, PlacedTest};
+use super::lint::{self, Trust};
 use super::mistake::{At, Kind, Mistake, Mistakes, Source, shown};
 use super::reader::{Fields, Placed, Reader};
-use super::{Playbook, SCHEMA, lint};
+use super::{Playbook, SCHEMA};
 use crate::probe::{PROBES, Probe};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
@@ -75,7 +76,7 @@ enum Purpose {
     Run,
     /// To tell its author everything.
     Author,
-    /// To look at the whole library: what is included is remembered.
+    /// To look at the whole library: what is included is remembered, and looked at once.
     Library,
 }
 
@@ -194,8 +195,13 @@ impl<'a> Reading<'a> {
     fn examined(mut self, name: &str, text: Cow<'static, str>) -> Self {
         self.head = self.file(name, text, true);
         if !self.lost {
-            let trusts = self.purpose == Purpose::Run && !self.replaced;
-            lint::check(&self.draft, &self.head, self.registry, trusts, &mut self.mistakes);
+            let trust = match self.purpose {
+                _ if self.replaced => Trust::Nothing,
+                Purpose::Run => Trust::BuiltIn,
+                Purpose::Author => Trust::Nothing,
+                Purpose::Library => Trust::LookedAt,
+            };
+            lint::check(&self.draft, &self.head, self.registry, trust, &mut self.mistakes);
             self.mistakes.drop_foreign_warnings();
         }
         self
